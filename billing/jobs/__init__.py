@@ -1,0 +1,1 @@
+"""Periodic and queued work, run by `tollway worker`."""

@@ -1,0 +1,87 @@
+"""Requests as typed values: what the hooks make of RADIUS pairs, whatever the vendor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+# Sessions of one NAS carry at most this many octets a second; beyond it a fallen 32-bit counter
+# is an error of the NAS, not a wrap (rule U4): 10 Gbit/s.
+PLAUSIBLE_OCTETS_PER_SECOND = 1_250_000_000
+COUNTER_LIMIT = 2**62
+USERNAME_LIMIT = 253
+
+_MAC = re.compile(r"^(?:[0-9a-f]{2}([:.\- ]?))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$")
+
+
+def fold_username(name: str) -> str:
+    """The one place where user names are folded: case, outer blanks, MAC separators (rule A1)."""
+    folded = name.strip().casefold()
+    return fold_station(folded) if len(folded) in (12, 14, 17) else folded
+
+
+def fold_station(station: str) -> str:
+    """A MAC with any separator becomes 12 lower-case hex digits; anything else is kept, folded.
+
+    An SSID appended to a Called-Station-Id (`MAC:ssid`) is left alone.
+    """
+    folded = station.strip().casefold()
+    if _MAC.match(folded):
+        return re.sub(r"[^0-9a-f]", "", folded)
+    return folded
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """An Access-Request. `nas_address` is the packet's source, `username` already folded."""
+
+    username: str
+    nas_address: str
+    calling_station: str | None = None
+    called_station: str | None = None
+    nas_port_id: str | None = None
+
+
+class Status(IntEnum):
+    """Acct-Status-Type (RFC 2866 5.1)."""
+
+    START = 1
+    STOP = 2
+    INTERIM = 3
+    ON = 7
+    OFF = 8
+
+
+@dataclass(frozen=True, slots=True)
+class AccountingRecord:
+    """An Accounting-Request, bounded and typed; None means absent or unusable (rule U4).
+
+    Octets are from the subscriber's side after `swap_octets`: input = sent by the subscriber.
+    `has_gigawords` tells a 64-bit counter from one that wraps at 2^32. `precise_time` is true
+    when the NAS sent Event-Timestamp or Acct-Delay-Time, so that a resend keeps its instant.
+    `anomalies` are codes of what was odd; `raw` keeps the values that could not be used.
+    """
+
+    status: Status
+    username: str
+    nas_address: str
+    acct_session_id: str
+    arrived_at: datetime
+    event_at: datetime
+    precise_time: bool
+    session_seconds: int | None = None
+    input_octets: int | None = None
+    output_octets: int | None = None
+    has_gigawords: bool = False
+    framed_ip: str | None = None
+    framed_ipv6_prefix: str | None = None
+    delegated_ipv6_prefix: str | None = None
+    calling_station: str | None = None
+    called_station: str | None = None
+    nas_port_id: str | None = None
+    session_class: str | None = None
+    terminate_cause: str | None = None
+    anomalies: tuple[str, ...] = ()
+    raw: str | None = None

@@ -1,0 +1,71 @@
+"""What is sold: plans in versions, and the entitlement that a sale creates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+MINUTES_PER_DAY = 1440
+
+
+class Starts(StrEnum):
+    """When a daily package's validity begins (rule B2)."""
+
+    PURCHASE = "purchase"
+    FIRST_LOGIN = "first_login"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTerms:
+    """One version of a plan. None means: not limited (quantities), not offered (pay-as-you-go).
+
+    Speeds are kbit/s from the subscriber's side; `payg_*_step` is the tariff step in octets or
+    seconds, `payg_*_micros` the price of one step (rules P3, M6).
+    """
+
+    plan_version_id: int
+    plan_name: str
+    price_micros: int
+    currency: str
+    validity_minutes: int | None = None
+    validity_months: int | None = None
+    starts: Starts = Starts.PURCHASE
+    seconds: int | None = None
+    octets: int | None = None
+    speed_up_kbps: int | None = None
+    speed_down_kbps: int | None = None
+    pool: str | None = None
+    pay_only_pool: str | None = None
+    interim_seconds: int = 300
+    idle_timeout_seconds: int | None = None
+    payg_octet_step: int | None = None
+    payg_octet_step_micros: int | None = None
+    payg_second_step: int | None = None
+    payg_second_step_micros: int | None = None
+
+    @property
+    def pay_as_you_go(self) -> bool:
+        return self.payg_octet_step is not None or self.payg_second_step is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    """A bought allowance. `valid_until` is None until a first-login package is activated.
+
+    Usable while `valid_from ≤ now < valid_until` and no limited quantity is used up.
+    `follows_previous` marks one that starts when the one before it expires or is exhausted (B4).
+    """
+
+    entitlement_id: int
+    plan_version_id: int
+    plan_name: str
+    validity_minutes: int | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    seconds_left: int | None
+    octets_left: int | None
+
+    @property
+    def used_up(self) -> bool:
+        return self.seconds_left == 0 or self.octets_left == 0

@@ -1,0 +1,54 @@
+"""Billing profiles: when a customer is billed and what happens when it does not pay (rules B)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class BillingKind(StrEnum):
+    DAILY = "daily"
+    MONTHLY = "monthly"
+
+
+class Payment(StrEnum):
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+class DueBasis(StrEnum):
+    ISSUE = "issue"
+    CYCLE_START = "cycle_start"
+
+
+class BillIn(StrEnum):
+    ADVANCE = "advance"
+    ARREARS = "arrears"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingProfile:
+    """The switches of billing-rules.md B, one field each.
+
+    `suspend_at_hour` is a local hour; `no_cut_weekdays` uses 0 = Monday; `due_days` counts
+    calendar days; `credit_limit_micros` is how far below zero a postpaid wallet may go.
+    """
+
+    name: str
+    kind: BillingKind
+    payment: Payment
+    automatic_bill: bool = False
+    automatic_suspend: bool = False
+    cycle_ends_with_month: bool = False
+    cycle_day: int = 1
+    due_basis: DueBasis = DueBasis.ISSUE
+    due_days: int = 10
+    bill_in: BillIn = BillIn.ADVANCE
+    suspend_at_hour: int = 0
+    no_cut_weekdays: frozenset[int] = field(default_factory=frozenset)
+    no_cut_dates: frozenset[date] = field(default_factory=frozenset)
+    suspended_pool: str | None = None
+    credit_limit_micros: int = 0
+    tax_rate_ppm: int = 0
+    tax_inclusive: bool = True

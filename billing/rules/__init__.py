@@ -1,0 +1,1 @@
+"""Pure functions: the state and the time are arguments, nothing is read or written."""

@@ -1,0 +1,1 @@
+"""One transaction each: load, apply the rule, post."""

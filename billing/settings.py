@@ -1,0 +1,97 @@
+"""Settings of one installation, read from the environment (prefix TOLLWAY_) and `settings.env`.
+
+Only composition roots (radius_plugin.runtime, web.create_app, the worker, the CLI) read this.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing.errors import InvalidInput
+
+Role = Literal["owner", "panel", "radius", "worker", "readonly"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Settings(BaseSettings):
+    """Fields mirror the environment: `auth_port` is TOLLWAY_AUTH_PORT, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="TOLLWAY_", extra="ignore")
+
+    state_dir: Path = Path("var")
+    database_url: str = Field(
+        default="",
+        description="libpq URL of an admin role of the PostgreSQL server (may create roles)",
+    )
+    database_name: str = "tollway"
+    bind_address: str = "127.0.0.1"
+    auth_port: int = 1812
+    acct_port: int = 1813
+    coa_port: int = 3799
+    http_port: int = 8080
+
+    auth_lanes: int = Field(default=2, ge=1, le=16)
+    acct_lanes: int = Field(default=2, ge=1, le=16)
+    batch_max: int = Field(default=64, ge=1, le=512)
+    queue_max: int = Field(default=4096, ge=64)
+    statement_timeout_ms: int = Field(default=3000, ge=100)
+    lock_timeout_ms: int = Field(default=2000, ge=50)
+
+    def __init__(self, **values: object) -> None:
+        state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))
+        super().__init__(_env_file=state_dir / "settings.env", **values)
+
+    @property
+    def key_file(self) -> Path:
+        """32 random bytes as hex; everything secret at rest hangs on it (security.md 10)."""
+        return self.state_dir / "keys" / "master.key"
+
+    def master_key(self) -> bytes:
+        """The key of this installation. Raises InvalidInput when the file is missing or malformed."""
+        try:
+            key = bytes.fromhex(self.key_file.read_text().strip())
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"the key file {self.key_file} cannot be read ({error}); restore it from your "
+                "backup: without it stored secrets cannot be opened",
+                field="state_dir",
+            ) from error
+        if len(key) != 32:
+            raise InvalidInput(f"{self.key_file} must hold 32 bytes as hex", field="state_dir")
+        return key
+
+    def subkey(self, purpose: str) -> bytes:
+        """A key derived from the master key for one purpose, 32 bytes."""
+        return hmac.new(self.master_key(), purpose.encode(), sha256).digest()
+
+    def role_password(self, role: Role) -> str:
+        """The database password of a role; derived, so it is stored nowhere."""
+        return self.subkey(f"database role {role}").hex()
+
+    def admin_dsn(self, dbname: str | None = None) -> str:
+        """Connection string of the admin role; raises InvalidInput when none is configured."""
+        if not self.database_url:
+            raise InvalidInput(
+                "TOLLWAY_DATABASE_URL is not set; start with ./run up, or point it at PostgreSQL",
+                field="database_url",
+            )
+        return make_conninfo(self.database_url, **({"dbname": dbname} if dbname else {}))
+
+    def dsn(self, role: Role) -> str:
+        """Connection string of one of Tollway's roles on Tollway's database (security.md 14)."""
+        parts = conninfo_to_dict(self.admin_dsn())
+        parts.update(
+            user=f"tollway_{role}",
+            password=self.role_password(role),
+            dbname=self.database_name,
+            application_name=f"tollway-{role}",
+        )
+        return make_conninfo(**parts)
