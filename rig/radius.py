@@ -1,0 +1,246 @@
+"""Render freeradius-config/ into a raddb and run one FreeRADIUS server from it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rig import processes
+from rig.account import Account, service_account
+from rig.ports import free_udp_port
+from rig.processes import Process, StartError
+
+Kind = Literal["auth", "acct"]
+EXECUTABLE = "/usr/sbin/freeradius"
+MINIMUM_VERSION = (3, 2, 7)
+_TEMPLATES = Path(__file__).resolve().parent.parent / "freeradius-config"
+
+# Module and functions that each kind of server calls; both also have `client`.
+_HOOKS: dict[Kind, tuple[str, tuple[str, ...]]] = {
+    "auth": ("radius_plugin.authorize", ("authorize", "post_auth")),
+    "acct": ("radius_plugin.accounting", ("accounting",)),
+}
+
+
+@dataclass(frozen=True)
+class RadiusOptions:
+    """What may differ between installations; both servers of one usually share it.
+
+    threads: requests handled at the same time, and so the largest batch of one commit.
+    instances: of the Python module; 0 means two per thread (the pick is random, radius.md F1).
+    nas_networks: networks from which a NAS is looked up; packets from elsewhere are dropped.
+    client_lifetime_seconds: how long a looked-up NAS is kept before it is asked for again.
+    python_paths: searched for the hooks before the system's; default is this interpreter's.
+    """
+
+    threads: int = 32
+    instances: int = 0
+    bind_address: str = "127.0.0.1"
+    nas_networks: Sequence[str] = ("127.0.0.0/8",)
+    client_lifetime_seconds: int = 60
+    reject_delay_seconds: float = 1.0
+    python_paths: Sequence[Path] = field(
+        default_factory=lambda: (Path(sysconfig.get_path("purelib")),)
+    )
+
+    @property
+    def instance_count(self) -> int:
+        """Number of Python module instances."""
+        return self.instances or 2 * self.threads
+
+
+class RadiusServer:
+    """FreeRADIUS of one kind under *state_dir*: raddb-KIND/, log/radiusd-KIND.log, run/.
+
+    *port* 0 takes a free one. *environment* is what the hooks read (TOLLWAY_…).
+    Raises StartError with the end of the log when the server does not come up.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        options: RadiusOptions | None = None,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+    ) -> None:
+        self.kind: Kind = kind
+        self.name = f"radiusd-{kind}"
+        self.state_dir = state_dir
+        self.raddb = state_dir / f"raddb-{kind}"
+        self.run_dir = state_dir / "run"
+        self.log_dir = state_dir / "log"
+        self.options = options or RadiusOptions()
+        self.port = port or free_udp_port(self.options.bind_address)
+        self.environment = dict(environment or {})
+        self.account = account or service_account()
+
+    def start(self, timeout_seconds: float = 30.0) -> Process:
+        """Render the raddb, start, wait for the answer to Status-Server; idempotent."""
+        running = self.process()
+        if running is not None:
+            return running
+        check_version()
+        self.render()
+        process = processes.start(
+            self.name,
+            [EXECUTABLE, "-f", "-d", str(self.raddb), "-n", self.kind],
+            run_dir=self.run_dir,
+            log_dir=self.log_dir,
+            env=self.environment,
+            account=self.account,
+        )
+        deadline = time.monotonic() + timeout_seconds
+        while not self.ready():
+            if not process.alive():
+                raise processes.failed(process, f"{self.name} ended at once")
+            if time.monotonic() > deadline:
+                raise processes.failed(process, f"{self.name} does not answer")
+        return process
+
+    def stop(self) -> None:
+        """Let it finish what it holds, then end."""
+        process = self.process()
+        if process is not None:
+            process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        process = self.process()
+        if process is not None:
+            process.kill()
+
+    def process(self) -> Process | None:
+        """The running server, if there is one."""
+        return processes.find(self.name, run_dir=self.run_dir, log_dir=self.log_dir)
+
+    def ready(self, timeout_seconds: float = 0.2) -> bool:
+        """Whether it answers Status-Server on loopback."""
+        try:
+            text = (self.raddb / "settings.conf").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        values = dict(re.findall(r'^(\w+) = "(.*)"$', text, re.MULTILINE))
+        return probe_status(int(values["status_port"]), values["status_secret"], timeout_seconds)
+
+    def render(self) -> None:
+        """Write the raddb anew from freeradius-config/ and the options."""
+        for path in (self.run_dir, self.log_dir):
+            self.account.make_dir(path)
+        shutil.rmtree(self.raddb, ignore_errors=True)
+        shutil.copytree(_TEMPLATES, self.raddb)
+        written = {
+            "settings.conf": self._settings(),
+            "clients.conf": self._clients(),
+            "instances.conf": self._instances(),
+            "policy.d/instances": self._spread(),
+        }
+        for path in (self.raddb, *self.raddb.rglob("*")):
+            self.account.own(path, 0o700 if path.is_dir() else 0o600)
+        for name, text in written.items():
+            self.account.write_text(self.raddb / name, text)
+
+    def _settings(self) -> str:
+        options = self.options
+        values = {
+            "state_dir": self.state_dir,
+            "bind_address": options.bind_address,
+            f"{self.kind}_port": self.port,
+            "status_port": free_udp_port(),
+            "status_secret": secrets.token_hex(16),
+            "threads": options.threads,
+            "reject_delay_seconds": options.reject_delay_seconds,
+            "python_path": ":".join(str(path) for path in options.python_paths),
+        }
+        return "".join(f'{name} = "{value}"\n' for name, value in values.items())
+
+    def _clients(self) -> str:
+        blocks = []
+        for number, network in enumerate(self.options.nas_networks):
+            parsed = ipaddress.ip_network(network)
+            blocks.append(
+                f"client nas-network-{number} {{\n"
+                f"\tipv{parsed.version}addr = {parsed}\n"
+                f"\tdynamic_clients = tollway-clients\n"
+                f"\tlifetime = {self.options.client_lifetime_seconds}\n}}\n"
+            )
+        return "".join(blocks)
+
+    def _instances(self) -> str:
+        module, functions = _HOOKS[self.kind]
+        hooks = {name: name for name in functions}
+        bodies = {f"tollway_hook_{number}": hooks for number in range(self.options.instance_count)}
+        bodies["tollway_client"] = {"authorize": "client"}
+        return "".join(_instance(name, module, sections) for name, sections in bodies.items())
+
+    def _spread(self) -> str:
+        count = self.options.instance_count
+        names = "".join(f"\t\ttollway_hook_{number}\n" for number in range(count))
+        return f"tollway_hooks {{\n\tload-balance {{\n{names}\t}}\n}}\n"
+
+
+def _instance(name: str, module: str, sections: Mapping[str, str]) -> str:
+    """One instance of the Python module: which function serves which section."""
+    calls = {"instantiate": "instantiate", **sections, "detach": "detach"}
+    lines = "".join(
+        f"\tmod_{section} = {module}\n\tfunc_{section} = {function}\n"
+        for section, function in calls.items()
+    )
+    body = f"\tmodule = {module}\n{lines}\t$INCLUDE mods-available/tollway_hook\n"
+    return f"python3 {name} {{\n{body}}}\n"
+
+
+def installed_version() -> tuple[int, ...]:
+    """Version of the installed FreeRADIUS; raises StartError when there is none."""
+    if not os.access(EXECUTABLE, os.X_OK):
+        raise StartError("FreeRADIUS is not installed (packages freeradius, freeradius-python3)")
+    done = subprocess.run([EXECUTABLE, "-v"], capture_output=True, text=True, check=False)
+    found = re.search(r"Version (\d+)\.(\d+)\.(\d+)", done.stdout)
+    if found is None:
+        raise StartError(f"FreeRADIUS does not tell its version: {done.stdout.strip()}")
+    return tuple(int(part) for part in found.groups())
+
+
+def check_version() -> None:
+    """Refuse FreeRADIUS before 3.2.7 (radius.md F1): StartError tells what to do."""
+    version = installed_version()
+    if version < MINIMUM_VERSION:
+        raise StartError(
+            f"FreeRADIUS {'.'.join(map(str, version))} is too old: before 3.2.7 it aborts with "
+            "several Python instances and lacks the mitigation of CVE-2024-3596. On Debian 12 "
+            "take it from bookworm-backports (./run up does so), on others from a release with "
+            "3.2.7 or newer."
+        )
+
+
+def probe_status(port: int, secret: str, timeout_seconds: float) -> bool:
+    """Send one Status-Server (RFC 5997) to loopback; True when an answer comes in time."""
+    authenticator = os.urandom(16)
+    head = bytes((12, 1)) + (38).to_bytes(2, "big") + authenticator + bytes((80, 18))
+    digest = hmac.new(secret.encode(), head + bytes(16), hashlib.md5).digest()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(timeout_seconds)
+        probe.connect(("127.0.0.1", port))
+        try:
+            probe.send(head + digest)
+            return probe.recv(4096)[:2] == bytes((2, 1))
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+            return False
+        except TimeoutError:
+            return False
