@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         return self.state_dir / "keys" / "master.key"
 
     def master_key(self) -> bytes:
-        """The key of this installation. Raises InvalidInput when the file is missing or malformed."""
+        """The key of this installation. Raises InvalidInput when missing or malformed."""
         try:
             key = bytes.fromhex(self.key_file.read_text().strip())
         except (OSError, ValueError) as error:

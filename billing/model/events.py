@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 # Sessions of one NAS carry at most this many octets a second; beyond it a fallen 32-bit counter
 # is an error of the NAS, not a wrap (rule U4): 10 Gbit/s.
@@ -13,7 +13,9 @@ PLAUSIBLE_OCTETS_PER_SECOND = 1_250_000_000
 COUNTER_LIMIT = 2**62
 USERNAME_LIMIT = 253
 
-_MAC = re.compile(r"^(?:[0-9a-f]{2}([:.\- ]?))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$")
+_MAC = re.compile(
+    r"^(?:[0-9a-f]{2}([:.\- ]?))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$"
+)
 
 
 def fold_username(name: str) -> str:
@@ -60,8 +62,11 @@ class AccountingRecord:
 
     Octets are from the subscriber's side after `swap_octets`: input = sent by the subscriber.
     `has_gigawords` tells a 64-bit counter from one that wraps at 2^32. `precise_time` is true
-    when the NAS sent Event-Timestamp or Acct-Delay-Time, so that a resend keeps its instant.
+    when the NAS sent a credible Event-Timestamp, or Acct-Delay-Time, so that a resend keeps its
+    instant.
     `anomalies` are codes of what was odd; `raw` keeps the values that could not be used.
+    `sent_username` is User-Name before folding: a Disconnect must repeat it exactly (rule C3).
+    Accounting-On and -Off have neither a user name nor a session: both are empty.
     """
 
     status: Status
@@ -77,7 +82,9 @@ class AccountingRecord:
     has_gigawords: bool = False
     framed_ip: str | None = None
     framed_ipv6_prefix: str | None = None
+    framed_ipv6_address: str | None = None
     delegated_ipv6_prefix: str | None = None
+    framed_interface_id: str | None = None
     calling_station: str | None = None
     called_station: str | None = None
     nas_port_id: str | None = None
@@ -85,3 +92,29 @@ class AccountingRecord:
     terminate_cause: str | None = None
     anomalies: tuple[str, ...] = ()
     raw: str | None = None
+    sent_username: str = ""
+
+
+class Unusable(StrEnum):
+    """Why an Accounting-Request belongs to no session (radius.md F5)."""
+
+    UNKNOWN_STATUS = "unknown-status"
+    NO_USERNAME = "no-username"
+    BAD_USERNAME = "bad-username"
+    NO_SESSION_ID = "no-session-id"
+    BAD_SESSION_ID = "bad-session-id"
+    NO_SOURCE = "no-source"
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableRecord:
+    """An Accounting-Request that can't be tied to a session: kept as a dead letter, answered.
+
+    `nas_address` is always an address (0.0.0.0 when the source is not known); `raw` is every
+    pair, bounded and storable as text, passwords left out.
+    """
+
+    reason: Unusable
+    nas_address: str
+    arrived_at: datetime
+    raw: str

@@ -82,7 +82,9 @@ class Money:
             raise ValueError("a share needs part ≥ 0 and whole > 0")
         numerator, sign = abs(self.amount_micros) * part, -1 if self.amount_micros < 0 else 1
         step = int(MICROS_PER_UNIT / 10 ** minor_digits(self.currency))
-        return Money(sign * ((2 * numerator + whole * step) // (2 * whole * step)) * step, self.currency)
+        return Money(
+            sign * ((2 * numerator + whole * step) // (2 * whole * step)) * step, self.currency
+        )
 
     def __str__(self) -> str:
         digits = minor_digits(self.currency)

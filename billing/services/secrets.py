@@ -1,0 +1,39 @@
+"""Reversible secrets at rest: AES-GCM, key outside the database (rule A2, security.md 10)."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from billing.errors import InvalidInput
+
+_KEY_ID = b"\x01"
+_NONCE_BYTES = 12
+
+
+class SecretBox:
+    """Seals short texts. The associated text (`subscription:7`, `nas:3`) binds a sealed value to
+    its row, so that it cannot be moved to another one. Layout: key id, nonce, ciphertext and tag.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, plain: str, associated: str) -> bytes:
+        """Encrypt `plain` (any text) for the row named by `associated`."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return _KEY_ID + nonce + self._cipher.encrypt(nonce, plain.encode(), associated.encode())
+
+    def open(self, sealed: bytes, associated: str) -> str:
+        """Decrypt. Raises InvalidInput when the key, the row or the bytes do not match."""
+        if sealed[:1] != _KEY_ID:
+            raise InvalidInput(f"sealed with an unknown key (id {sealed[:1].hex()})")
+        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, associated.encode()).decode()
+        except InvalidTag:
+            raise InvalidInput(
+                f"the secret of {associated} cannot be opened: wrong master key or moved row"
+            ) from None

@@ -1,0 +1,64 @@
+"""Every table as a typed class. Keys follow the distribution rules in sql/README.md."""
+
+from billing.store.tables.audit import AuditLog, Enrolment, Staff
+from billing.store.tables.base import Base
+from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
+from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
+from billing.store.tables.money import (
+    Command,
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    JournalEntry,
+    Payment,
+    PaymentAllocation,
+    Posting,
+    Wallet,
+)
+from billing.store.tables.network import (
+    CoaAttempt,
+    CoaIntent,
+    LiveSession,
+    LoginAttempt,
+    LoginThrottle,
+    Nas,
+    SessionHistory,
+)
+from billing.store.tables.organisations import Operator, Organisation
+from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
+
+__all__ = [
+    "AcctDeadLetter",
+    "AcctJournal",
+    "Anomaly",
+    "AuditLog",
+    "Base",
+    "BillingProfile",
+    "CoaAttempt",
+    "CoaIntent",
+    "Command",
+    "Customer",
+    "DailyUsage",
+    "Enrolment",
+    "Entitlement",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "JournalEntry",
+    "LiveSession",
+    "Login",
+    "LoginAttempt",
+    "LoginThrottle",
+    "Nas",
+    "Operator",
+    "Organisation",
+    "Payment",
+    "PaymentAllocation",
+    "Plan",
+    "PlanVersion",
+    "Posting",
+    "SessionHistory",
+    "Staff",
+    "Subscription",
+    "Wallet",
+]

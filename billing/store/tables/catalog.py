@@ -1,0 +1,99 @@
+"""Billing profiles and plans (reference tables; prices in micros of the version's currency)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.store.tables.base import Base, Int, OrgId, SerialKey, Small
+
+
+class BillingProfile(Base):
+    """The switches of billing-rules.md B. `revision` rises with every edit: readers cache by it."""
+
+    __tablename__ = "billing_profile"
+    __table_args__ = (
+        UniqueConstraint("org_id", "name"),
+        CheckConstraint("kind IN ('daily', 'monthly')", name="kind"),
+        CheckConstraint("payment IN ('prepaid', 'postpaid')", name="payment"),
+        CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
+        CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
+    )
+
+    profile_id: Mapped[SerialKey]
+    org_id: Mapped[OrgId]
+    revision: Mapped[Int]
+    name: Mapped[str]
+    kind: Mapped[str]
+    payment: Mapped[str]
+    automatic_bill: Mapped[bool]
+    automatic_suspend: Mapped[bool]
+    cycle_ends_with_month: Mapped[bool]
+    cycle_day: Mapped[Small]
+    due_basis: Mapped[str]
+    due_days: Mapped[Small]
+    bill_in: Mapped[str]
+    suspend_at_hour: Mapped[Small]
+    no_cut_weekdays: Mapped[list[int]]
+    no_cut_dates: Mapped[list[date]]
+    suspended_pool: Mapped[str | None]
+    credit_limit_micros: Mapped[int]
+    tax_rate_ppm: Mapped[Int]
+    tax_inclusive: Mapped[bool]
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Plan(Base):
+    __tablename__ = "plan"
+    __table_args__ = (UniqueConstraint("org_id", "name"),)
+
+    plan_id: Mapped[SerialKey]
+    org_id: Mapped[OrgId]
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class PlanVersion(Base):
+    """Terms from an instant on; rows never change (rule M6). Fields as in model.plan.PlanTerms."""
+
+    __tablename__ = "plan_version"
+    __table_args__ = (
+        UniqueConstraint("plan_id", "version"),
+        CheckConstraint("price_micros >= 0", name="price"),
+        CheckConstraint(
+            "(payg_octet_step IS NULL) = (payg_octet_step_micros IS NULL)"
+            " AND (payg_second_step IS NULL) = (payg_second_step_micros IS NULL)",
+            name="payg_pairs",
+        ),
+        CheckConstraint("payg_octet_step > 0 AND payg_octet_step_micros >= 0", name="payg_octets"),
+        CheckConstraint(
+            "payg_second_step > 0 AND payg_second_step_micros >= 0", name="payg_seconds"
+        ),
+    )
+
+    plan_version_id: Mapped[SerialKey]
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.plan_id"))
+    version: Mapped[Int]
+    effective_from: Mapped[datetime]
+    price_micros: Mapped[int]
+    currency: Mapped[str]
+    validity_minutes: Mapped[int | None]
+    validity_months: Mapped[int | None]
+    starts: Mapped[str]
+    seconds: Mapped[int | None]
+    octets: Mapped[int | None]
+    speed_up_kbps: Mapped[int | None]
+    speed_down_kbps: Mapped[int | None]
+    pool: Mapped[str | None]
+    pay_only_pool: Mapped[str | None]
+    interim_seconds: Mapped[Int]
+    idle_timeout_seconds: Mapped[int | None]
+    payg_octet_step: Mapped[int | None]
+    payg_octet_step_micros: Mapped[int | None]
+    payg_second_step: Mapped[int | None]
+    payg_second_step_micros: Mapped[int | None]
+    created_at: Mapped[datetime]

@@ -1,0 +1,132 @@
+"""Customers, their subscriptions (RADIUS identities) and what they bought."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.store.tables.base import Address, Base, CustomerKey, OrgId, serial_key
+
+
+class Customer(Base):
+    """Who pays. Every service locks this row first (radius.md F15)."""
+
+    __tablename__ = "customer"
+
+    customer_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    profile_id: Mapped[int] = mapped_column(ForeignKey("billing_profile.profile_id"))
+    name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    locale: Mapped[str] = mapped_column(server_default="en")
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    discontinue_on: Mapped[date | None]
+    promise_until: Mapped[date | None]
+
+
+class Login(Base):
+    """Folded user name → ids. A table of its own, so that names stay unique when customers are
+    distributed; no foreign key for the same reason."""
+
+    __tablename__ = "login"
+
+    username: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[int]
+    subscription_id: Mapped[int]
+    org_id: Mapped[OrgId]
+
+
+class Subscription(Base):
+    """A RADIUS identity with a plan. Secrets are AES-GCM sealed or hashed (rule A2).
+
+    `requires_entitlement` and the wallet's credit limit are compiled from the billing profile
+    by Python, for the meter.
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = (
+        CheckConstraint(
+            "hold_behaviour IS NULL OR hold_behaviour IN ('reject', 'suspended_pool')",
+            name="hold_behaviour",
+        ),
+        Index("subscription_username_idx", "username"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    subscription_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    username: Mapped[str]
+    profile_id: Mapped[int | None] = mapped_column(ForeignKey("billing_profile.profile_id"))
+    wallet_id: Mapped[int]
+    plan_version_id: Mapped[int | None] = mapped_column(ForeignKey("plan_version.plan_version_id"))
+    requires_entitlement: Mapped[bool]
+    secret_sealed: Mapped[bytes | None]
+    nt_hash: Mapped[bytes | None]
+    pbkdf2: Mapped[str | None]
+    framed_ip: Mapped[Address | None]
+    speed_up_kbps: Mapped[int | None]
+    speed_down_kbps: Mapped[int | None]
+    allowed_nas_ids: Mapped[list[int] | None]
+    allowed_macs: Mapped[list[str] | None]
+    login_hours: Mapped[str | None]
+    session_limit: Mapped[int | None]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    hold_note: Mapped[str | None]
+    hold_until: Mapped[datetime | None]
+    hold_behaviour: Mapped[str | None]
+    paused_at: Mapped[datetime | None]
+    service_rule: Mapped[str] = mapped_column(server_default="S8")
+    """The state that running sessions were last brought in line with (table S)."""
+    service_checked_at: Mapped[datetime | None]
+    service_next_change_at: Mapped[datetime | None]
+    """When time alone may change the state; the sweep looks again then."""
+
+
+Index(
+    "subscription_service_next_change_idx",
+    Subscription.service_next_change_at,
+    postgresql_where=text("service_next_change_at IS NOT NULL"),
+)
+
+
+class Entitlement(Base):
+    """What a sale created (rules B2, B4, Q1). NULL quantity: not limited.
+
+    `follows`: starts when the one before it ends; its window is planned and is pulled forward
+    when that one is used up early. `valid_from` NULL: waits for the first login.
+    """
+
+    __tablename__ = "entitlement"
+    __table_args__ = (
+        CheckConstraint("seconds_left >= 0", name="seconds_left"),
+        CheckConstraint("octets_left >= 0", name="octets_left"),
+        Index(
+            "entitlement_open_idx",
+            "customer_id",
+            "subscription_id",
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    entitlement_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    subscription_id: Mapped[int]
+    plan_version_id: Mapped[int] = mapped_column(ForeignKey("plan_version.plan_version_id"))
+    follows: Mapped[bool]
+    validity_minutes: Mapped[int | None]
+    valid_from: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    seconds_total: Mapped[int | None]
+    seconds_left: Mapped[int | None]
+    octets_total: Mapped[int | None]
+    octets_left: Mapped[int | None]
+    price_micros: Mapped[int]
+    purchased_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """When it was used up; expiry by time alone does not set it."""

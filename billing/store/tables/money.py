@@ -1,0 +1,155 @@
+"""Wallets, the double-entry journal, invoices and payments (amounts in micros, rules M1-M5)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
+
+
+class Wallet(Base):
+    """`posted` equals the sum of its postings; `unposted` is usage not yet in the journal (P2)."""
+
+    __tablename__ = "wallet"
+    __table_args__ = (
+        CheckConstraint("reserved_micros >= 0", name="reserved"),
+        CheckConstraint("credit_limit_micros >= 0", name="credit_limit"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    wallet_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    currency: Mapped[str]
+    posted_micros: Mapped[int] = mapped_column(server_default="0")
+    unposted_micros: Mapped[int] = mapped_column(server_default="0")
+    reserved_micros: Mapped[int] = mapped_column(server_default="0")
+    credit_limit_micros: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime]
+
+
+class JournalEntry(Base):
+    """One movement of money; append-only (rule M4)."""
+
+    __tablename__ = "journal_entry"
+
+    customer_id: Mapped[CustomerKey]
+    entry_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    memo: Mapped[str]
+    corrects_entry_id: Mapped[int | None]
+
+
+class Posting(Base):
+    """One line of an entry; an entry's lines sum to zero per currency. Append-only."""
+
+    __tablename__ = "posting"
+    __table_args__ = (
+        Index("posting_account_idx", "customer_id", "account"),
+        CheckConstraint("amount_micros <> 0", name="amount"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    entry_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False)
+    org_id: Mapped[OrgId]
+    account: Mapped[str]
+    wallet_id: Mapped[int | None]
+    amount_micros: Mapped[int]
+    currency: Mapped[str]
+
+
+class Command(Base):
+    """Money commands by idempotency key: the same key with other content is refused (rule M5)."""
+
+    __tablename__ = "command"
+
+    customer_id: Mapped[CustomerKey]
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    content_sha256: Mapped[str]
+    result: Mapped[str]
+    at: Mapped[datetime]
+
+
+class InvoiceSeries(Base):
+    """The next number of a series; the row lock makes numbers gap-free (rule I2)."""
+
+    __tablename__ = "invoice_series"
+
+    org_id: Mapped[OrgId] = mapped_column(primary_key=True, autoincrement=False)
+    series: Mapped[str] = mapped_column(primary_key=True)
+    next_number: Mapped[int]
+
+
+class Invoice(Base):
+    """Issued bills; only `paid_micros` and `paid_at` ever change. Days are local (rule M3)."""
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        CheckConstraint("paid_micros BETWEEN 0 AND total_micros", name="paid"),
+        Index("invoice_subscription_idx", "customer_id", "subscription_id"),
+        Index("invoice_number_idx", "number"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    invoice_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    number: Mapped[str]
+    subscription_id: Mapped[int | None]
+    issued_at: Mapped[datetime]
+    due_on: Mapped[date]
+    cycle_from: Mapped[date | None]
+    cycle_until: Mapped[date | None]
+    """Exclusive: the day the next cycle begins."""
+    total_micros: Mapped[int]
+    paid_micros: Mapped[int] = mapped_column(server_default="0")
+    currency: Mapped[str]
+    paid_at: Mapped[datetime | None]
+
+
+class InvoiceLine(Base):
+    __tablename__ = "invoice_line"
+
+    customer_id: Mapped[CustomerKey]
+    invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False)
+    org_id: Mapped[OrgId]
+    text: Mapped[str]
+    amount_micros: Mapped[int]
+    tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+
+
+class Payment(Base):
+    """Money received for a customer, whatever it is used for afterwards (rule P1)."""
+
+    __tablename__ = "payment"
+    __table_args__ = (CheckConstraint("amount_micros > 0", name="amount"),)
+
+    customer_id: Mapped[CustomerKey]
+    payment_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    wallet_id: Mapped[int]
+    entry_id: Mapped[int]
+    channel: Mapped[str]
+    reference: Mapped[str | None]
+    amount_micros: Mapped[int]
+    currency: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class PaymentAllocation(Base):
+    """What wallet money an invoice was settled with (rule I4)."""
+
+    __tablename__ = "payment_allocation"
+    __table_args__ = (CheckConstraint("amount_micros > 0", name="amount"),)
+
+    customer_id: Mapped[CustomerKey]
+    invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    entry_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    org_id: Mapped[OrgId]
+    amount_micros: Mapped[int]
+    at: Mapped[datetime]

@@ -1,0 +1,35 @@
+"""The operator and its tree of resellers (reference tables)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.store.tables.base import Base, SerialKey, Small
+
+
+class Operator(Base):
+    """One row: whose installation this is, and the zone that calendar rules use (rule M3)."""
+
+    __tablename__ = "operator"
+    __table_args__ = (CheckConstraint("operator_id = 1", name="single_row"),)
+
+    operator_id: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    currency: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Organisation(Base):
+    """The operator (no parent) or a reseller."""
+
+    __tablename__ = "organisation"
+
+    org_id: Mapped[SerialKey]
+    parent_org_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]

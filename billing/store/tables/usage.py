@@ -1,0 +1,101 @@
+"""What was metered: the raw journal, its dead letters, daily slices, anomalies."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.store.tables.base import Address, Base, Small, serial_key
+
+
+class AcctJournal(Base):
+    """Every accounting record as it came and what it changed (rule U11); a partition a day.
+
+    Append-only; not unique on purpose: deduplication is by session state. `outcome`:
+    counted | repeated (nothing new in it) | late. Counters as reported; None: absent or unusable.
+    """
+
+    __tablename__ = "acct_journal"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (arrived_at)"},)
+
+    customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    session_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    arrived_at: Mapped[datetime] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = serial_key()
+    org_id: Mapped[int | None]
+    subscription_id: Mapped[int]
+    nas_id: Mapped[int]
+    acct_session_id: Mapped[str]
+    status: Mapped[Small]
+    event_at: Mapped[datetime]
+    session_seconds: Mapped[int | None]
+    input_octets: Mapped[int | None]
+    output_octets: Mapped[int | None]
+    added_seconds: Mapped[int]
+    added_input_octets: Mapped[int]
+    added_output_octets: Mapped[int]
+    charged_micros: Mapped[int]
+    plan_version_id: Mapped[int | None]
+    outcome: Mapped[str]
+    anomalies: Mapped[str | None]
+    raw: Mapped[str | None]
+
+
+class AcctDeadLetter(Base):
+    """Records that belong to no session: kept and counted, never dropped (radius.md F5)."""
+
+    __tablename__ = "acct_dead_letter"
+
+    letter_id: Mapped[int] = serial_key()
+    arrived_at: Mapped[datetime]
+    nas_address: Mapped[Address]
+    reason: Mapped[str]
+    raw: Mapped[str]
+
+
+class DailyUsage(Base):
+    """Usage by local day, session and what paid for it; the slices of a session sum to its
+    totals (rule U9).
+
+    `kind`: entitlement | payg | flat (a monthly service without quota) | overspend.
+    `entitlement_id` is 0 for the last three.
+    """
+
+    __tablename__ = "daily_usage"
+    __table_args__ = (
+        CheckConstraint("kind IN ('entitlement', 'payg', 'flat', 'overspend')", name="kind"),
+        Index("daily_usage_day_idx", "customer_id", "subscription_id", "local_day"),
+        {"postgresql_with": {"fillfactor": 60}},
+    )
+
+    customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    session_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    local_day: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    entitlement_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    plan_version_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subscription_id: Mapped[int]
+    org_id: Mapped[int]
+    seconds: Mapped[int]
+    input_octets: Mapped[int]
+    output_octets: Mapped[int]
+    charged_micros: Mapped[int]
+
+
+class Anomaly(Base):
+    """Something odd in a record or a part, stored for people to look at."""
+
+    __tablename__ = "anomaly"
+    __table_args__ = (Index("anomaly_at_idx", "at"),)
+
+    customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    anomaly_id: Mapped[int] = serial_key()
+    at: Mapped[datetime]
+    org_id: Mapped[int | None]
+    subscription_id: Mapped[int]
+    session_id: Mapped[int]
+    nas_id: Mapped[int]
+    code: Mapped[str]
+    detail: Mapped[str]
