@@ -24,25 +24,39 @@ class Account:
     gid: int
     switch: bool
 
-    def own(self, path: Path, mode: int) -> None:
-        """Give *path* to the account with *mode* (no change of owner when it is the caller)."""
-        if self.switch:
-            os.chown(path, self.uid, self.gid)
-        path.chmod(mode)
-
     def make_dir(self, path: Path, mode: int = 0o700) -> Path:
         """Create the directory *path* (and its parents) and give it to the account."""
         path.mkdir(parents=True, exist_ok=True)
-        self.own(path, mode)
+        if self.switch:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+        path.chmod(mode)
         return path
 
+    def open_log(self, path: Path) -> int:
+        """File descriptor that appends to *path*; the file belongs to the account."""
+        return self._open(path, os.O_APPEND, 0o640)
+
     def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:
-        """Replace *path* by a file that only the account (and root) can read."""
+        """Replace *path*, in one step, by a file that belongs to the account."""
         scratch = path.with_name(path.name + ".new")
-        scratch.touch(mode=0o600)
-        self.own(scratch, mode)
-        scratch.write_text(text, encoding="utf-8")
+        scratch.unlink(missing_ok=True)
+        with os.fdopen(self._open(scratch, os.O_EXCL, mode), "w", encoding="utf-8") as stream:
+            stream.write(text)
         scratch.replace(path)
+
+    def share(self, path: Path) -> None:
+        """Let the account read *path* (and enter it), but not change it."""
+        if self.switch:
+            os.chown(path, 0, self.gid, follow_symlinks=False)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+
+    def _open(self, path: Path, flags: int, mode: int) -> int:
+        # Root writes here into directories of the account: a link planted there is not followed.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flags, mode)
+        os.fchmod(descriptor, mode)
+        if self.switch:
+            os.fchown(descriptor, self.uid, self.gid)
+        return descriptor
 
 
 def service_account() -> Account:
@@ -65,9 +79,9 @@ def service_account() -> Account:
 
 @contextmanager
 def temporary_state_dir(prefix: str = "tollway-") -> Iterator[Path]:
-    """A throw-away state directory with a short path that the service account can use."""
+    """A throw-away state directory with a short path that the service account can enter."""
     path = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
-    service_account().own(path, 0o755)
+    path.chmod(0o755)
     try:
         yield path
     finally:

@@ -162,5 +162,4 @@ class PrivateCluster:
             raise StartError(f"initdb failed:\n{done.stdout}")
         # Unix socket only: a `host` line would let other local users in if TCP were switched on.
         self.account.write_text(self.data_dir / "pg_hba.conf", "local all all trust\n")
-        with (self.data_dir / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.write("include 'tollway.conf'\n")
+        self.account.write_text(self.data_dir / "postgresql.conf", "include 'tollway.conf'\n")

@@ -112,9 +112,7 @@ def start(
     """
     account = account or service_account()
     log_file = log_dir / f"{name}.log"
-    log_file.touch(mode=0o640)
-    account.own(log_file, 0o640)
-    with log_file.open("ab") as log:
+    with os.fdopen(account.open_log(log_file), "ab") as log:
         child = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,

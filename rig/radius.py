@@ -150,10 +150,10 @@ class RadiusServer:
             "instances.conf": self._instances(),
             "policy.d/instances": self._spread(),
         }
-        for path in (self.raddb, *self.raddb.rglob("*")):
-            self.account.own(path, 0o700 if path.is_dir() else 0o600)
         for name, text in written.items():
-            self.account.write_text(self.raddb / name, text)
+            (self.raddb / name).write_text(text, encoding="utf-8")
+        for path in (self.raddb, *self.raddb.rglob("*")):
+            self.account.share(path)
 
     def _settings(self) -> str:
         options = self.options
