@@ -1,6 +1,6 @@
 """Every table as a typed class. Keys follow the distribution rules in sql/README.md."""
 
-from billing.store.tables.audit import AuditLog, Enrolment, Staff
+from billing.store.tables.audit import AuditLog, Enrolment, Staff, StaffSession, StaffThrottle
 from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
@@ -59,6 +59,8 @@ __all__ = [
     "Posting",
     "SessionHistory",
     "Staff",
+    "StaffSession",
+    "StaffThrottle",
     "Subscription",
     "Wallet",
 ]

@@ -26,8 +26,8 @@ class Staff(Base):
     totp_secret_sealed: Mapped[str | None]
     two_factor_method: Mapped[str | None]
     created_at: Mapped[datetime]
-    failed_logins: Mapped[int] = mapped_column(server_default="0")
-    last_failed_at: Mapped[datetime | None]
+    totp_last_counter: Mapped[int | None]
+    """Time step of the last code accepted, so that a code works once (security.md 4)."""
 
 
 class Enrolment(Base):
@@ -40,6 +40,31 @@ class Enrolment(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class StaffSession(Base):
+    """A browser that is logged in; deleting the row logs it out (security.md 5)."""
+
+    __tablename__ = "staff_session"
+
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.staff_id"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class StaffThrottle(Base):
+    """Failed panel logins in the running window (security.md 8).
+
+    `throttle_key`: `account:ID`, `device:HASH` (a browser known to the account, counted apart so
+    that a stranger cannot lock the person out) or `address:IP`.
+    """
+
+    __tablename__ = "staff_throttle"
+
+    throttle_key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    window_started_at: Mapped[datetime]
 
 
 class AuditLog(Base):
