@@ -1,0 +1,1 @@
+"""The bench: Tollway beside stock FreeRADIUS SQL, on the same machine, with the same load."""

@@ -1,0 +1,5 @@
+"""`python -m tests.bench`, which `./run bench` calls."""
+
+from .run import main
+
+main()

@@ -1,0 +1,235 @@
+"""Runs the bench: `python -m tests.bench [--quick] [--floor] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from rich.console import Console
+
+from rig.account import temporary_state_dir
+from rig.postgres import PrivateCluster
+
+from . import cell, table, workload
+from .cell import Part, Sending
+from .floor_target import FloorTarget
+from .packets import Kind
+from .peer_target import PeerTarget
+from .table import Key, Results
+from .target import Target
+from .workload import Usage
+
+_INTERIM_STEPS = (1, 2)
+_STOP_STEP = len(_INTERIM_STEPS) + 1
+_WARM_UP = 500
+_COLUMNS = 130
+_OTHERS_TOLERATED = 0.05
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is measured."""
+
+    users: int
+    rounds: int
+    threads: int
+    in_flight: tuple[int, ...]
+    rates: tuple[int, ...]
+    open_seconds: int
+
+
+@dataclass
+class Bench:
+    """Drives the targets in turn and keeps what was sent."""
+
+    options: Options
+    targets: list[Target]
+    cluster: PrivateCluster
+    postmaster_pid: int
+    console: Console
+    results: Results = field(default_factory=lambda: defaultdict(list))
+    generation: int = 0
+    sent: dict[int, Usage] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """All rounds. The order of the targets turns around in every round (A B, B A)."""
+        for target in self.targets:
+            warm_up = [Part(0, min(_WARM_UP, self.options.users), 0)]
+            self._measure(target, "auth", Sending(in_flight=32), warm_up)
+        sendings = [Sending(in_flight=number) for number in self.options.in_flight]
+        for number in range(self.options.rounds):
+            order = self.targets[:: 1 if number % 2 == 0 else -1]
+            for sending in sendings:
+                self._sessions(order, sending, self.options.users)
+        for rate in self.options.rates:
+            users = min(self.options.users, rate * self.options.open_seconds)
+            self._sessions(self.targets, Sending(rate_per_second=rate), users)
+
+    def _sessions(self, order: list[Target], sending: Sending, users: int) -> None:
+        """One session of each of *users*, from login to Stop, phase by phase on every target."""
+        self.generation += 1
+        phases: list[tuple[Kind, list[Part]]] = [
+            ("auth", [Part(0, users, 0)]),
+            ("start", [Part(0, users, 0)]),
+            ("interim", [Part(0, users, step) for step in _INTERIM_STEPS]),
+            ("stop", [Part(0, users, _STOP_STEP)]),
+        ]
+        for kind, parts in phases:
+            for target in order:
+                self.results[Key(kind, sending, target.name)].append(
+                    self._measure(target, kind, sending, parts)
+                )
+        for user in range(users):
+            used = workload.usage_at(user, _STOP_STEP)
+            self.sent[user] = self.sent.get(user, workload.NOTHING) + used
+
+    def _measure(
+        self, target: Target, kind: Kind, sending: Sending, parts: list[Part]
+    ) -> cell.Result:
+        with psycopg.connect(self.cluster.dsn(), autocommit=True) as admin:
+            admin.execute("CHECKPOINT")
+        result = cell.run(target, kind, sending, self.generation, parts, self.postmaster_pid)
+        self.console.print(
+            f"  {kind:8}{sending!s:14}{target.name:8}{result.per_second:8,.0f}/s"
+            f"  p50 {result.p50_ms:6.1f} ms  p99 {result.p99_ms:6.1f} ms"
+            f"  µs: radiusd {result.radiusd_us:4.0f} PostgreSQL {result.postgres_us:4.0f}"
+            f" generator {result.generator_us:3.0f}"
+            + (f"  others {result.others_busy:.0%}" if result.others_busy > 0.01 else ""),
+            highlight=False,
+        )
+        return result
+
+    def inexact(self) -> dict[str, int]:
+        """Per target the number of subscribers whose recorded usage is not what was sent."""
+        return {
+            target.name: sum(
+                recorded != self.sent[user]
+                for user, recorded in target.recorded_usage(self.sent).items()
+            )
+            for target in self.targets
+            if target.keeps_usage
+        }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    version = subprocess.run(["freeradius", "-v"], capture_output=True, text=True, check=True)
+    return {
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "load_average": os.getloadavg()[0],
+        "freeradius": version.stdout.split(",")[0].removeprefix("radiusd: "),
+    }
+
+
+def sync_micros(directory: Path) -> float:
+    """Mean time of one durable 8 kB write where the database is, in microseconds."""
+    count, block = 200, bytes(8192)
+    path = directory / "sync-probe"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        began = time.perf_counter()
+        for _ in range(count):
+            os.pwrite(descriptor, block, 0)
+            os.fdatasync(descriptor)
+        return (time.perf_counter() - began) / count * 1_000_000
+    finally:
+        os.close(descriptor)
+        path.unlink()
+
+
+@contextmanager
+def started(target: Target, users: int) -> Iterator[Target]:
+    """A seeded and running target."""
+    target.seed(users)
+    try:
+        target.start()
+        yield target
+    finally:
+        target.stop()
+
+
+def bench(options: Options, *, floor: bool, only: list[str], report: Path | None) -> bool:
+    """Run everything; False when an answer was wrong or a record is not exact."""
+    console = Console()
+    console = Console(width=max(console.width, _COLUMNS))
+    with temporary_state_dir("bench-") as state_dir, ExitStack() as stack:
+        cluster = PrivateCluster(state_dir)
+        postmaster = cluster.start()
+        stack.callback(cluster.stop)
+        candidates: list[Target] = [PeerTarget(cluster, state_dir, options.threads)]
+        if floor:
+            candidates.append(FloorTarget(cluster.account, state_dir, options.threads))
+        targets = [target for target in candidates if not only or target.name in only]
+        facts = machine() | {"sync_us": round(sync_micros(state_dir)), "users": options.users}
+        console.print(
+            ", ".join(f"{name} {value}" for name, value in facts.items()), highlight=False
+        )
+        for target in targets:
+            stack.enter_context(started(target, options.users))
+        runner = Bench(options, targets, cluster, postmaster.pid, console)
+        runner.run()
+        inexact = runner.inexact()
+    _report(console, runner, facts, inexact)
+    if report is not None:
+        table.write_json(report, facts | {"inexact": inexact}, runner.results)
+    wrong = sum(
+        result.wrong + result.lost for rounds in runner.results.values() for result in rounds
+    )
+    return not wrong and not any(inexact.values())
+
+
+def _report(
+    console: Console, runner: Bench, facts: dict[str, Any], inexact: dict[str, int]
+) -> None:
+    title = (
+        f"{facts['users']:,} subscribers, {facts['cpus']} CPUs, {facts['freeradius']}, "
+        f"durable write {facts['sync_us']} µs, medians of {runner.options.rounds} rounds"
+    )
+    table.show(console, runner.results, title)
+    for name, count in inexact.items():
+        verdict = f"{count} subscribers differ" if count else "exact for every subscriber"
+        console.print(f"usage on record at {name}: {verdict}")
+    noise = max(result.others_busy for rounds in runner.results.values() for result in rounds)
+    if noise > _OTHERS_TOLERATED:
+        console.print(
+            f"other processes took up to {noise:.0%} of the CPUs: repeat when it is quiet"
+        )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="2,000 users, one round")
+    parser.add_argument("--floor", action="store_true", help="also hooks that do nothing")
+    parser.add_argument("--only", action="append", default=[], metavar="SERVER")
+    parser.add_argument("--users", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=32)
+    parser.add_argument("--open-seconds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
+    given = parser.parse_args()
+    options = Options(
+        users=2_000 if given.quick else given.users,
+        rounds=1 if given.quick else given.rounds,
+        threads=given.threads,
+        in_flight=(64, 256),
+        rates=(500,) if given.quick else (500, 1000, 2000),
+        open_seconds=given.open_seconds,
+    )
+    exact = bench(options, floor=given.floor, only=given.only, report=given.json)
+    raise SystemExit(0 if exact else 1)
+
+
+if __name__ == "__main__":
+    main()
