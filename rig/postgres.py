@@ -88,6 +88,7 @@ class PrivateCluster:
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb()
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
+        lines.append(f"dynamic_shared_memory_type = {_shared_memory_type()}")
         lines.append(f"unix_socket_directories = '{self.run_dir}'")
         text = "# Written by the rig at every start.\n" + "\n".join(lines) + "\n"
         self.account.write_text(self.data_dir / "tollway.conf", text)
@@ -163,3 +164,9 @@ class PrivateCluster:
         # Unix socket only: a `host` line would let other local users in if TCP were switched on.
         self.account.write_text(self.data_dir / "pg_hba.conf", "local all all trust\n")
         self.account.write_text(self.data_dir / "postgresql.conf", "include 'tollway.conf'\n")
+
+
+def _shared_memory_type() -> str:
+    """System V where /dev/shm is not open to everybody, as in a bare chroot."""
+    shm = Path("/dev/shm")  # noqa: S108 - not for files of ours
+    return "posix" if shm.is_dir() and shm.stat().st_mode & 0o1777 == 0o1777 else "sysv"

@@ -103,15 +103,16 @@ class Stack:
         self._step("database schema", self._migrate)
         self._step("FreeRADIUS, authentication", lambda: self._start_radius("auth"))
         self._step("FreeRADIUS, accounting", lambda: self._start_radius("acct"))
-        worker = self._find("worker")
-        if worker is None:
-            worker = self._start("worker", [str(_BIN / "tollway"), "worker"])
         since = time.monotonic()
+        worker = self._find("worker")
+        settle_seconds = 0.0 if worker else _WORKER_SETTLE_SECONDS
+        worker = worker or self._start("worker", [str(_BIN / "tollway"), "worker"])
         self._step("panel", self._start_panel)
-        while worker.alive() and time.monotonic() - since < _WORKER_SETTLE_SECONDS:
+        while worker.alive() and time.monotonic() - since < settle_seconds:
             time.sleep(0.05)
         if not worker.alive():
             raise processes.failed(worker, "the worker ended at once")
+        self._say("   worker: ready")
 
     def _step(self, what: str, action: Callable[[], object]) -> None:
         since = time.monotonic()
