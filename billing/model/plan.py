@@ -51,10 +51,11 @@ class PlanTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """A bought allowance. `valid_until` is None until a first-login package is activated.
+    """A bought allowance: usable while `valid_from ≤ now < valid_until` and nothing is used up.
 
-    Usable while `valid_from ≤ now < valid_until` and no limited quantity is used up.
-    `follows_previous` marks one that starts when the one before it expires or is exhausted (B4).
+    `follows`: begins when the one before it expires or is exhausted (rule B4); its `valid_from`,
+    where set, is what was planned from expiry alone. Begun with `valid_until` None: it never
+    expires. None in a quantity: not limited.
     """
 
     entitlement_id: int
@@ -65,6 +66,12 @@ class Entitlement:
     valid_until: datetime | None
     seconds_left: int | None
     octets_left: int | None
+    follows: bool = False
+
+    @property
+    def starts_at_first_login(self) -> bool:
+        """Not begun, and its validity waits for its owner's first login (rule B2)."""
+        return self.valid_from is None and not self.follows
 
     @property
     def used_up(self) -> bool:

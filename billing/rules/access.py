@@ -1,0 +1,173 @@
+"""The access decision: account, request and time in, a typed decision out (rules A3–A5, B2, S).
+
+Every check may be made before the password is verified, because the decision is enforced only
+after it was (rule A3). This runs for every login: nothing is built that the answer does not need.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.model.account import Account, LoginContext
+from billing.model.decision import Accept, Decision, Limits, Reason, Reject, Service, Suspended
+from billing.model.events import COUNTER_LIMIT
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingKind
+from billing.rules.chain import Supply, supply
+from billing.rules.cycles import END_OF_TIME
+from billing.rules.hours import allowed_until
+from billing.rules.states import Effect, State, deciding
+from billing.rules.wallets import affordable, wallet_bounded
+
+STATION_FAILURES_LIMIT = 10
+ALL_FAILURES_LIMIT = 100
+SESSION_SECONDS_LIMIT = 2**31 - 1
+"""The longest Session-Timeout that a NAS with signed 32-bit arithmetic reads right."""
+
+_ONE_SECOND = timedelta(seconds=1)
+_REJECTS = {reason: Reject(reason=reason) for reason in Reason}
+_UNSOLD = PlanTerms(plan_version_id=0, plan_name="", price_micros=0, currency="XXX")
+_NO_LIMITS = Limits()
+
+
+def decide(account: Account | None, request: LoginContext, now: datetime) -> Decision:
+    """Accept, suspend or reject a login (rules A3, A4).
+
+    The throttle comes before every other reason: a guesser that is held back must not learn from
+    the reason that a password was right.
+    """
+    if account is None:
+        return _REJECTS[Reason.UNKNOWN_USER]
+    if throttled(request):
+        return _REJECTS[Reason.THROTTLED]
+    if not account.credential.present:
+        return _REJECTS[Reason.NO_CREDENTIAL]
+    state = deciding(account, now)
+    if state.effect is Effect.REJECT:
+        return _REJECTS[state.reason]
+    if account.allowed_nas_ids is not None and request.nas_id not in account.allowed_nas_ids:
+        return _REJECTS[Reason.NAS_NOT_ALLOWED]
+    if account.allowed_macs is not None and request.calling_station not in account.allowed_macs:
+        return _REJECTS[Reason.MAC_NOT_ALLOWED]
+    hours_end = END_OF_TIME
+    if account.login_windows is not None:
+        until = allowed_until(account.login_windows, now, account.time_zone)
+        if until is None:
+            return _REJECTS[Reason.OUTSIDE_HOURS]
+        hours_end = until
+    if account.session_limit is not None and request.open_sessions >= account.session_limit:
+        return _REJECTS[Reason.TOO_MANY_SESSIONS]
+    if state.effect is Effect.SUSPENDED_POOL:
+        return _suspended(account, state, hours_end, now)
+    return _accepted(account, hours_end, now)
+
+
+def throttled(request: LoginContext) -> bool:
+    """Too many wrong passwords (rule A4): from this station, or from all of them and this one is
+    not known, so that a stranger's guessing does not lock the subscriber out."""
+    return request.station_failures >= STATION_FAILURES_LIMIT or (
+        request.all_failures >= ALL_FAILURES_LIMIT and not request.station_known
+    )
+
+
+def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
+    plan = account.plan or _UNSOLD
+    bought = supply(account.entitlements, account.last_ended, now)
+    end, extra_seconds, octets = _allowance(account, plan, bought, now)
+    hard_end = _dated_end(account, hours_end)
+    seconds = None if end == END_OF_TIME else (end - now) // _ONE_SECOND + extra_seconds
+    if hard_end != END_OF_TIME:
+        rest = (hard_end - now) // _ONE_SECOND
+        seconds = rest if seconds is None else min(seconds, rest)
+    return Accept(
+        service=Service(
+            pool=plan.pool,
+            framed_ip=account.framed_ip,
+            speed_up_kbps=account.speed_up_kbps or plan.speed_up_kbps,
+            speed_down_kbps=account.speed_down_kbps or plan.speed_down_kbps,
+            interim_seconds=plan.interim_seconds,
+            idle_timeout_seconds=plan.idle_timeout_seconds,
+            limits=_limits(seconds, octets),
+            session_class=f"tw1:{account.subscription_id}:n",
+        ),
+        activate_entitlement_id=bought.starts_id,
+    )
+
+
+def _suspended(account: Account, state: State, hours_end: datetime, now: datetime) -> Suspended:
+    """The walled garden: no quota, no fixed address (rules A6, B10), never faster than bought.
+
+    A hold that ends by itself ends the session too, so that the next login is a normal one.
+    """
+    plan = account.plan or _UNSOLD
+    end = _dated_end(account, hours_end)
+    hold = account.staff_hold
+    if state.reason is Reason.STAFF_SUSPENDED and hold is not None and hold.until is not None:
+        end = min(end, hold.until)
+    seconds = None if end == END_OF_TIME else (end - now) // _ONE_SECOND
+    return Suspended(
+        reason=state.reason,
+        service=Service(
+            pool=state.pool,
+            speed_up_kbps=account.speed_up_kbps or plan.speed_up_kbps,
+            speed_down_kbps=account.speed_down_kbps or plan.speed_down_kbps,
+            interim_seconds=plan.interim_seconds,
+            idle_timeout_seconds=plan.idle_timeout_seconds,
+            limits=_limits(seconds, None),
+            session_class=f"tw1:{account.subscription_id}:s",
+        ),
+    )
+
+
+def _allowance(
+    account: Account, plan: PlanTerms, bought: Supply, now: datetime
+) -> tuple[datetime, int, int | None]:
+    """What bought packages and the wallet allow: end, seconds to add to it, octets (rule A5).
+
+    Packages are used first, the wallet continues (rule Q1). What the wallet pays without a limit
+    is not limited; what it is not asked to pay for (no price of that dimension) isn't either.
+    """
+    if not plan.pay_as_you_go:
+        if account.profile.kind is BillingKind.MONTHLY and account.plan is not None:
+            return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use
+        return bought.ends_at, 0, bought.octets
+    if not wallet_bounded(account):
+        return END_OF_TIME, 0, None
+    spendable = account.wallet.spendable_micros
+    end, octets = (bought.ends_at, bought.octets) if bought.usable else (now, 0)
+    if spendable == 0:
+        return end, 0, octets
+    extra_seconds = 0
+    if plan.payg_second_step is None or plan.payg_second_step_micros is None:
+        end = END_OF_TIME
+    else:
+        extra_seconds = affordable(spendable, plan.payg_second_step, plan.payg_second_step_micros)
+    if plan.payg_octet_step is None or plan.payg_octet_step_micros is None:
+        octets = None
+    elif octets is not None:
+        octets += affordable(spendable, plan.payg_octet_step, plan.payg_octet_step_micros)
+    return end, extra_seconds, octets
+
+
+def _dated_end(account: Account, hours_end: datetime) -> datetime:
+    """The end of the login-hours, or of the service where staff dated its end ahead.
+
+    A cut that a payment would still prevent (S4, S5) is not among them (rule A5): who pays in
+    time keeps the session; who does not is moved at the cut (rule B10).
+    """
+    end = hours_end
+    if account.closed_at is not None and account.closed_at < end:
+        end = account.closed_at
+    if account.paused_at is not None and account.paused_at < end:
+        end = account.paused_at
+    return end
+
+
+def _limits(seconds: int | None, octets: int | None) -> Limits:
+    """Bounded for the NAS: never 0, which some read as unlimited (rule A5)."""
+    if seconds is None and octets is None:
+        return _NO_LIMITS
+    return Limits(
+        session_seconds=None if seconds is None else min(max(1, seconds), SESSION_SECONDS_LIMIT),
+        total_octets=None if octets is None else min(max(1, octets), COUNTER_LIMIT),
+    )

@@ -1,0 +1,190 @@
+"""The causes of S in words, with their inputs (rule B16); whether they hold is `states.py`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from billing.model.account import Account, Cause
+from billing.model.plan import Entitlement
+from billing.model.profile import BillingKind
+from billing.rules import states
+from billing.rules.chain import ended_last, supply, timeline
+from billing.rules.cycles import END_OF_TIME, day_passed_at
+from billing.rules.wallets import wallet_bounded
+from billing.rules.words import bill_words, day_words, instant_words, left_words, money_words
+
+
+def examine(account: Account, now: datetime) -> tuple[Cause, ...]:
+    """Every cause S1–S7 with what it was judged by, then S8; the first that holds decides."""
+    causes = [
+        Cause(rule=rule, holds=holds(account, now), detail=detail(account, now), lifted_by=lifted)
+        for rule, holds, detail, lifted in (
+            ("S1", states.closed, _closed, "reopening the account"),
+            ("S2", states.held, _held, _hold_lifted_by(account)),
+            ("S3", states.paused, _paused, "resuming"),
+            ("S4", states.discontinued, _discontinued, _all_paid(account)),
+            ("S5", states.overdue, _overdue, f"{_due_paid(account, now)}, or a promise to pay"),
+            ("S6", states.unfunded, _unfunded, _credit_needed(account)),
+            ("S7", states.unentitled, _unentitled, "buying a package"),
+        )
+    ]
+    normal = not any(cause.holds for cause in causes)
+    detail = "no cause holds: normal service" if normal else "a cause above holds"
+    return (*causes, Cause(rule="S8", holds=normal, detail=detail))
+
+
+_Detail = Callable[[Account, datetime], str]
+
+
+def _closed(account: Account, now: datetime) -> str:
+    if account.closed_at is None:
+        return "not closed"
+    return f"closed {instant_words(account.closed_at, account.time_zone)}"
+
+
+def _held(account: Account, now: datetime) -> str:
+    hold = account.staff_hold
+    if hold is None:
+        return "not suspended by staff"
+    until = "until staff lifts it"
+    if hold.until is not None:
+        until = f"until {instant_words(hold.until, account.time_zone)}"
+    over = "" if states.held(account, now) else ", which has passed"
+    return f"suspended by staff ({hold.note}) {until}{over}"
+
+
+def _hold_lifted_by(account: Account) -> str:
+    hold = account.staff_hold
+    if hold is None or hold.until is None:
+        return "staff"
+    return f"staff, or by itself on {instant_words(hold.until, account.time_zone)}"
+
+
+def _paused(account: Account, now: datetime) -> str:
+    if account.paused_at is None:
+        return "not paused"
+    return f"paused {instant_words(account.paused_at, account.time_zone)}"
+
+
+def _discontinued(account: Account, now: datetime) -> str:
+    if account.discontinue_on is None:
+        return "no discontinue date"
+    day = day_words(account.discontinue_on)
+    if not account.unpaid_bills:
+        return f"discontinue on {day}: no unpaid bill, so without effect"
+    passed = now >= day_passed_at(account.discontinue_on, account.time_zone)
+    bill = bill_words(account.unpaid_bills[0], account.wallet.currency)
+    return f"discontinue on {day}, {bill}: {'passed' if passed else 'not passed'}"
+
+
+def _overdue(account: Account, now: datetime) -> str:
+    """Rule B9, each of its conditions in its words."""
+    if account.profile.kind is not BillingKind.MONTHLY:
+        return "daily: has no periodic bill"
+    parts = [f"monthly, {_paid_words(account, now)}"]
+    if not account.unpaid_bills:
+        return f"{parts[0]}, no unpaid bill"
+    bill = account.unpaid_bills[0]
+    parts.append(bill_words(bill, account.wallet.currency))
+    if len(account.unpaid_bills) > 1:
+        parts.append(f"{len(account.unpaid_bills) - 1} more unpaid")
+    if account.promise_until is not None:
+        parts.append(f"promised until {day_words(account.promise_until)}")
+    if not account.profile.automatic_suspend:
+        return f"{', '.join(parts)}: automatic suspension is off"
+    passed = now >= day_passed_at(bill.due_on, account.time_zone)
+    cut = states.overdue_cut(account)
+    when = "every weekday is a no-cut day"
+    if cut is not None:
+        when = f"cut {'' if now >= cut else 'not before '}{instant_words(cut, account.time_zone)}"
+    return f"{', '.join(parts)}: {'passed' if passed else 'not passed'}, {when}"
+
+
+def _paid_words(account: Account, now: datetime) -> str:
+    if account.paid_until is None:
+        return "no cycle ever paid"
+    end = instant_words(account.paid_until, account.time_zone)
+    return f"expired {end}" if account.paid_until <= now else f"paid until {end}"
+
+
+def _unfunded(account: Account, now: datetime) -> str:
+    plan, wallet = account.plan, account.wallet
+    if plan is None or not plan.pay_as_you_go:
+        return "not pay-as-you-go: the wallet is not asked"
+    available = money_words(wallet.available_micros, wallet.currency)
+    limit = money_words(wallet.credit_limit_micros, wallet.currency)
+    if not wallet_bounded(account):
+        return f"postpaid without a credit limit: available {available}, not bounded"
+    left = "an entitlement is left" if _usable(account, now) else "no entitlement left"
+    return f"pay-as-you-go, available {available}, credit limit {limit}, {left}"
+
+
+def _unentitled(account: Account, now: datetime) -> str:
+    if account.plan is None and not account.entitlements:
+        return "no plan and no package"
+    packages = _packages(account, now)
+    if account.plan is not None and account.plan.pay_as_you_go:
+        return f"{packages}; pay-as-you-go, so S6 decides"
+    if account.profile.kind is BillingKind.MONTHLY and account.plan is not None:
+        return "monthly: runs on without a package, S5 decides"
+    return f"{account.profile.kind}, {packages}"
+
+
+def _packages(account: Account, now: datetime) -> str:
+    words = [
+        _package_words(window.entitlement, window.start, window.end, account.time_zone)
+        for window in timeline(account.entitlements, account.last_ended)
+        if window.end > now
+    ]
+    if words:
+        return "; ".join(words)
+    ended = ended_last(account.entitlements, account.last_ended, now)
+    if ended is None:
+        return "no package was ever bought"
+    if ended.seconds_left == 0:
+        return f"time of {ended.plan_name!r} used up"
+    if ended.octets_left == 0:
+        return f"data of {ended.plan_name!r} used up"
+    end = f" {instant_words(ended.valid_until, account.time_zone)}" if ended.valid_until else ""
+    return f"{ended.plan_name!r} expired{end}"
+
+
+def _package_words(
+    entitlement: Entitlement, start: datetime | None, end: datetime, time_zone: str
+) -> str:
+    left = left_words(entitlement)
+    left = f", {left}" if left else ""
+    name = repr(entitlement.plan_name)
+    if start is None:
+        begins = "at the first login" if entitlement.starts_at_first_login else "after it"
+        return f"{name} begins {begins}{left}"
+    until = "without end" if end == END_OF_TIME else f"until {instant_words(end, time_zone)}"
+    return f"{name} valid from {instant_words(start, time_zone)} {until}{left}"
+
+
+def _all_paid(account: Account) -> str:
+    owed = sum(bill.open_micros for bill in account.unpaid_bills)
+    return f"paying {money_words(owed, account.wallet.currency)}" if owed else "payment"
+
+
+def _due_paid(account: Account, now: datetime) -> str:
+    """Paying what is past its payment date lifts B9; before that, the oldest bill is named."""
+    due = [
+        bill for bill in account.unpaid_bills
+        if now >= day_passed_at(bill.due_on, account.time_zone)
+    ] or list(account.unpaid_bills[:1])  # fmt: skip
+    owed = sum(bill.open_micros for bill in due)
+    return f"paying {money_words(owed, account.wallet.currency)}" if owed else "payment"
+
+
+def _credit_needed(account: Account) -> str:
+    wallet = account.wallet
+    short = -wallet.available_micros - wallet.credit_limit_micros
+    if short <= 0:
+        return "a credit, or buying a package"
+    return f"a credit of more than {money_words(short, wallet.currency)}, or buying a package"
+
+
+def _usable(account: Account, now: datetime) -> bool:
+    return supply(account.entitlements, account.last_ended, now).usable
