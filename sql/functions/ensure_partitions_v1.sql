@@ -1,7 +1,7 @@
 -- Makes the partitions that records of the near past and future need; repeatable.
 -- Days run in UTC: a partition is a matter of storage, not of billing.
 CREATE FUNCTION ensure_partitions_v1(p_now timestamptz, p_days_ahead int DEFAULT 14)
-RETURNS int LANGUAGE plpgsql AS $$
+RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_parent text;
     v_from   timestamptz;

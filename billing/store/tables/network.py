@@ -53,6 +53,8 @@ class _Session:
     output_octets: Mapped[int]
     input_wraps: Mapped[Small]
     output_wraps: Mapped[Small]
+    counters_at_seconds: Mapped[int]
+    """Session time of the record that the counters were last read from (rule U4)."""
     has_gigawords: Mapped[bool]
     charged_micros: Mapped[int]
     payg_version_id: Mapped[int | None]

@@ -15,8 +15,13 @@ depends_on = None
 
 FUNCTIONS = (
     "ensure_partitions_v1",
+    "load_client_v1",
     "load_access_v1",
+    "plan_chain_v1",
     "record_logins_v1",
+    "is_served_v1",
+    "cut_unserved_v1",
+    "close_nas_sessions_v1",
     "charge_usage_v1",
 )
 
@@ -178,6 +183,7 @@ def upgrade() -> None:
         sa.Column("output_octets", sa.BigInteger(), nullable=False),
         sa.Column("input_wraps", sa.SmallInteger(), nullable=False),
         sa.Column("output_wraps", sa.SmallInteger(), nullable=False),
+        sa.Column("counters_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("has_gigawords", sa.Boolean(), nullable=False),
         sa.Column("charged_micros", sa.BigInteger(), nullable=False),
         sa.Column("payg_version_id", sa.BigInteger(), nullable=True),
@@ -280,6 +286,7 @@ def upgrade() -> None:
         sa.Column("output_octets", sa.BigInteger(), nullable=False),
         sa.Column("input_wraps", sa.SmallInteger(), nullable=False),
         sa.Column("output_wraps", sa.SmallInteger(), nullable=False),
+        sa.Column("counters_at_seconds", sa.BigInteger(), nullable=False),
         sa.Column("has_gigawords", sa.Boolean(), nullable=False),
         sa.Column("charged_micros", sa.BigInteger(), nullable=False),
         sa.Column("payg_version_id", sa.BigInteger(), nullable=True),
@@ -304,6 +311,13 @@ def upgrade() -> None:
         "session_history",
         ["customer_id", "subscription_id", "started_at"],
         unique=False,
+    )
+    op.create_table(
+        "staff_throttle",
+        sa.Column("throttle_key", sa.Text(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.Column("window_started_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("throttle_key", name=op.f("staff_throttle_pkey")),
     )
     op.create_table(
         "audit_log",
@@ -338,8 +352,8 @@ def upgrade() -> None:
         sa.Column("due_days", sa.SmallInteger(), nullable=False),
         sa.Column("bill_in", sa.Text(), nullable=False),
         sa.Column("suspend_at_hour", sa.SmallInteger(), nullable=False),
-        sa.Column("no_cut_weekdays", postgresql.ARRAY(BigInteger()), nullable=False),
-        sa.Column("no_cut_dates", postgresql.ARRAY(Date()), nullable=False),
+        sa.Column("no_cut_weekdays", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("no_cut_dates", postgresql.ARRAY(sa.Date()), nullable=False),
         sa.Column("suspended_pool", sa.Text(), nullable=True),
         sa.Column("credit_limit_micros", sa.BigInteger(), nullable=False),
         sa.Column("tax_rate_ppm", sa.Integer(), nullable=False),
@@ -427,12 +441,11 @@ def upgrade() -> None:
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("session_token", sa.Text(), nullable=False),
-        sa.Column("roles", postgresql.ARRAY(Text()), nullable=False),
+        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("totp_secret_sealed", sa.Text(), nullable=True),
         sa.Column("two_factor_method", sa.Text(), nullable=True),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("failed_logins", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("last_failed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("totp_last_counter", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["org_id"], ["organisation.org_id"], name=op.f("staff_org_id_fkey")
         ),
@@ -518,6 +531,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plan_version_id", name=op.f("plan_version_pkey")),
         sa.UniqueConstraint("plan_id", "version", name=op.f("plan_version_plan_id_version_key")),
     )
+    op.create_table(
+        "staff_session",
+        sa.Column("token_sha256", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("seen_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["staff_id"], ["staff.staff_id"], name=op.f("staff_session_staff_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("staff_session_pkey")),
+    )
+    op.create_index(op.f("staff_session_staff_id_idx"), "staff_session", ["staff_id"], unique=False)
     op.create_table(
         "command",
         sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -723,8 +748,8 @@ def upgrade() -> None:
         sa.Column("framed_ip", postgresql.INET(), nullable=True),
         sa.Column("speed_up_kbps", sa.BigInteger(), nullable=True),
         sa.Column("speed_down_kbps", sa.BigInteger(), nullable=True),
-        sa.Column("allowed_nas_ids", postgresql.ARRAY(BigInteger()), nullable=True),
-        sa.Column("allowed_macs", postgresql.ARRAY(Text()), nullable=True),
+        sa.Column("allowed_nas_ids", postgresql.ARRAY(sa.BigInteger()), nullable=True),
+        sa.Column("allowed_macs", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("login_hours", sa.Text(), nullable=True),
         sa.Column("session_limit", sa.BigInteger(), nullable=True),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),

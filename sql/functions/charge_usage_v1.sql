@@ -1,0 +1,461 @@
+-- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1).
+--
+-- The arrays have one element a record. Records of one customer are taken one after the other
+-- (rounds), those of different customers together. First the customers are locked by id, then
+-- each round reads, computes and writes in one statement, which sees all earlier commits
+-- (radius.md F15). Returns the number of orders to end or move sessions that were written; they
+-- are announced by one empty NOTIFY.
+--
+-- Units: seconds, octets, micros. Counters are cumulative; NULL means absent or unusable (U4).
+-- p_status: 1 Start, 2 Stop, 3 Interim, 7 On, 8 Off. p_slack_seconds: how uncertain the event time
+-- is, 2 for a NAS that sends Event-Timestamp or Acct-Delay-Time, else 60.
+CREATE FUNCTION charge_usage_v1(
+    p_now timestamptz, p_status int[], p_username text[], p_nas_address inet[],
+    p_acct_session_id text[], p_arrived_at timestamptz[], p_event_at timestamptz[],
+    p_slack_seconds int[], p_session_seconds bigint[], p_input_octets bigint[],
+    p_output_octets bigint[], p_has_gigawords boolean[], p_framed_ip inet[],
+    p_framed_ipv6_prefix text[], p_delegated_ipv6_prefix text[], p_calling_station text[],
+    p_called_station text[], p_nas_port_id text[], p_session_class text[],
+    p_terminate_cause text[], p_anomalies text[], p_raw text[]
+) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    c_wrap constant bigint := 4294967296;
+    c_endless constant numeric := 4611686018427387904;
+    -- Above this rate a fallen 32-bit counter is an error of the NAS, not a wrap: 1 Gbit/s (U4).
+    c_plausible_octets_per_second constant bigint := 125000000;
+    v_zone text;
+    v_customer bigint[];
+    v_subscription bigint[];
+    v_org bigint[];
+    v_nas bigint[];
+    v_round int[];
+    v_last_round int;
+    v_suspect_customer bigint[];
+    v_suspect_subscription bigint[];
+    v_suspect_at timestamptz[];
+    v_orders int := 0;
+BEGIN
+    SELECT time_zone INTO STRICT v_zone FROM operator;
+
+    IF 7 = ANY (p_status) OR 8 = ANY (p_status) THEN
+        PERFORM 1 FROM customer WHERE customer_id IN (
+            SELECT v.customer_id FROM unnest(p_status, p_nas_address) AS r(status, address)
+            JOIN nas n ON n.address = r.address JOIN live_session v ON v.nas_id = n.nas_id
+            WHERE r.status IN (7, 8) AND v.closed_at IS NULL
+            UNION SELECT l.customer_id FROM unnest(p_username) AS r(username)
+            JOIN login l ON l.username = r.username)
+        ORDER BY customer_id FOR NO KEY UPDATE;
+        PERFORM close_nas_sessions_v1(r.address, r.event_at)
+        FROM unnest(p_status, p_nas_address, p_event_at) AS r(status, address, event_at)
+        WHERE r.status IN (7, 8);
+    END IF;
+
+    SELECT array_agg(x.customer_id ORDER BY x.ord), array_agg(x.subscription_id ORDER BY x.ord),
+        array_agg(x.org_id ORDER BY x.ord), array_agg(x.nas_id ORDER BY x.ord),
+        array_agg(x.round ORDER BY x.ord), max(x.round)
+    INTO v_customer, v_subscription, v_org, v_nas, v_round, v_last_round
+    FROM (
+        SELECT r.ord, l.customer_id, l.subscription_id, l.org_id, n.nas_id,
+            CASE WHEN l.customer_id IS NULL OR n.nas_id IS NULL OR r.status IN (7, 8) THEN 0
+            ELSE row_number() OVER (PARTITION BY l.customer_id, r.status IN (7, 8) ORDER BY r.ord)
+            END::int AS round
+        FROM unnest(p_username, p_nas_address, p_status)
+            WITH ORDINALITY AS r(username, nas_address, status, ord)
+        LEFT JOIN login l ON l.username = r.username
+        LEFT JOIN nas n ON n.address = r.nas_address
+    ) x;
+
+    PERFORM 1 FROM customer WHERE customer_id = ANY (v_customer)
+    ORDER BY customer_id FOR NO KEY UPDATE;
+
+    -- Records that belong to nobody are kept, not dropped, and are answered (radius.md F5).
+    IF 0 = ANY (v_round) THEN
+        INSERT INTO acct_dead_letter (arrived_at, nas_address, reason, raw)
+        SELECT r.arrived_at, r.nas_address,
+            CASE WHEN n.nas_id IS NULL THEN 'unknown-nas' ELSE 'unknown-user' END,
+            concat_ws(' ', 'status', r.status, 'user', r.username, 'session', r.acct_session_id,
+                'event', r.event_at, 'seconds', r.seconds, 'input', r.input, 'output', r.output,
+                r.raw)
+        FROM unnest(p_arrived_at, p_nas_address, v_nas, v_round, p_status, p_username,
+                p_acct_session_id, p_event_at, p_session_seconds, p_input_octets,
+                p_output_octets, p_raw)
+            AS r(arrived_at, nas_address, nas_id, round, status, username, acct_session_id,
+                event_at, seconds, input, output, raw)
+        LEFT JOIN nas n ON n.nas_id = r.nas_id
+        WHERE r.round = 0 AND r.status NOT IN (7, 8);
+    END IF;
+
+    FOR v_this_round IN 1..v_last_round LOOP
+        WITH rec AS MATERIALIZED (
+            SELECT r.*, make_interval(secs => r.slack_seconds) AS slack,
+                r.event_at - make_interval(secs =>
+                    COALESCE(r.seconds, CASE WHEN r.status = 1 THEN 0 END)) AS start_at
+            FROM unnest(v_round, v_customer, v_subscription, v_org, v_nas, p_status, p_username,
+                    p_acct_session_id, p_arrived_at, p_event_at, p_slack_seconds,
+                    p_session_seconds, p_input_octets, p_output_octets, p_has_gigawords,
+                    p_framed_ip, p_framed_ipv6_prefix, p_delegated_ipv6_prefix,
+                    p_calling_station, p_called_station, p_nas_port_id, p_session_class,
+                    p_terminate_cause, p_anomalies, p_raw)
+                AS r(round, customer_id, subscription_id, org_id, nas_id, status, username,
+                    acct_session_id, arrived_at, event_at, slack_seconds,
+                    seconds, input, output, has_gigawords,
+                    framed_ip, framed_ipv6_prefix, delegated_ipv6_prefix,
+                    calling_station, called_station, nas_port_id, session_class,
+                    terminate_cause, anomalies, raw)
+            WHERE r.round = v_this_round
+        ),
+        -- The epoch a record belongs to: the last one that began before it, else the first (U3).
+        found AS (
+            SELECT rec.*, v.session_id AS old_id, v.epoch AS old_epoch, v.last_epoch,
+                v.started_at AS old_started_at, v.last_event_at AS old_last_event_at,
+                v.closed_at AS old_closed_at, v.session_seconds AS old_seconds,
+                v.input_octets AS old_input, v.output_octets AS old_output,
+                v.input_wraps AS old_input_wraps, v.output_wraps AS old_output_wraps,
+                v.counters_at_seconds AS old_counters_at,
+                v.has_gigawords AS old_has_gigawords, v.payg_version_id AS old_payg_version_id,
+                v.payg_seconds AS old_payg_seconds, v.payg_octets AS old_payg_octets,
+                v.payg_micros AS old_payg_micros,
+                v.session_id IS NULL
+                    OR (rec.start_at > v.last_event_at + rec.slack
+                        AND (rec.status <> 1 OR v.closed_at IS NOT NULL OR rec.slack_seconds < 60))
+                    OR rec.event_at + rec.slack < v.started_at AS is_new
+            FROM rec
+            LEFT JOIN LATERAL (
+                SELECT s.*, max(s.epoch) OVER () AS last_epoch FROM live_session s
+                WHERE s.customer_id = rec.customer_id AND s.subscription_id = rec.subscription_id
+                  AND s.nas_id = rec.nas_id AND s.acct_session_id = rec.acct_session_id
+                ORDER BY COALESCE(s.started_at <= rec.start_at + rec.slack, true) DESC,
+                    CASE WHEN s.started_at <= rec.start_at + rec.slack THEN s.started_at END
+                        DESC NULLS LAST,
+                    CASE WHEN rec.start_at IS NULL THEN s.epoch END DESC, s.started_at
+                LIMIT 1
+            ) v ON true
+        ),
+        -- Old totals: zero for a new session. `newer`: its counters were read after the stored ones.
+        known AS (
+            SELECT f.*,
+                CASE WHEN is_new THEN 0 ELSE old_seconds END AS base_seconds,
+                CASE WHEN is_new THEN 0 ELSE old_input END AS base_input,
+                CASE WHEN is_new THEN 0 ELSE old_output END AS base_output,
+                CASE WHEN is_new THEN 0 ELSE old_input_wraps END AS input_wraps,
+                CASE WHEN is_new THEN 0 ELSE old_output_wraps END AS output_wraps,
+                NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap,
+                CASE WHEN f.seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE f.seconds >= old_counters_at END AS newer,
+                GREATEST(abs(COALESCE(f.seconds, old_counters_at) - old_counters_at), 1)
+                    * c_plausible_octets_per_second AS plausible_octets
+            FROM found f
+        ),
+        -- A counter that fell on a 32-bit NAS has wrapped when the rate allows it. `input_rose`
+        -- wraps are to be added: 1 when this record follows the wrap, and for a late record from
+        -- before it too (the stored one then was after it).
+        wrapped AS (
+            SELECT k.*,
+                CASE WHEN NOT can_wrap OR input IS NULL THEN 0
+                     WHEN newer AND input + input_wraps * c_wrap < base_input
+                        AND input + (input_wraps + 1) * c_wrap - base_input <= plausible_octets THEN 1
+                     WHEN NOT newer AND input_wraps = 0 AND input > base_input
+                        AND base_input + c_wrap - input <= plausible_octets THEN 1
+                     ELSE 0 END AS input_rose,
+                CASE WHEN NOT can_wrap OR output IS NULL THEN 0
+                     WHEN newer AND output + output_wraps * c_wrap < base_output
+                        AND output + (output_wraps + 1) * c_wrap - base_output <= plausible_octets THEN 1
+                     WHEN NOT newer AND output_wraps = 0 AND output > base_output
+                        AND base_output + c_wrap - output <= plausible_octets THEN 1
+                     ELSE 0 END AS output_rose
+            FROM known k
+        ),
+        -- New totals; they only rise (U4). A late record of a wrapped counter tells nothing more.
+        totals AS (
+            SELECT w.*,
+                GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds,
+                GREATEST(base_input, CASE
+                    WHEN input IS NULL THEN 0
+                    WHEN NOT newer AND input_rose = 1 THEN base_input + c_wrap
+                    WHEN NOT newer AND can_wrap AND input_wraps > 0 THEN 0
+                    WHEN can_wrap THEN input + (input_wraps + input_rose) * c_wrap
+                    ELSE input END) AS new_input,
+                GREATEST(base_output, CASE
+                    WHEN output IS NULL THEN 0
+                    WHEN NOT newer AND output_rose = 1 THEN base_output + c_wrap
+                    WHEN NOT newer AND can_wrap AND output_wraps > 0 THEN 0
+                    WHEN can_wrap THEN output + (output_wraps + output_rose) * c_wrap
+                    ELSE output END) AS new_output,
+                NOT is_new AND COALESCE(newer, false)
+                    AND (input < base_input AND NOT can_wrap OR output < base_output AND NOT can_wrap
+                         OR can_wrap AND input_rose = 0 AND input + input_wraps * c_wrap < base_input
+                         OR can_wrap AND output_rose = 0 AND output + output_wraps * c_wrap < base_output)
+                    AS counter_fell,
+                NOT is_new AND start_at > old_last_event_at + slack AS undecided
+            FROM wrapped w
+        ),
+        usage AS MATERIALIZED (
+            SELECT t.*,
+                new_seconds - base_seconds AS d_seconds,
+                new_input - base_input AS d_input,
+                new_output - base_output AS d_output,
+                new_input - base_input + new_output - base_output AS d_octets,
+                CASE WHEN is_new THEN nextval('live_session_session_id_seq') ELSE old_id END
+                    AS session_id,
+                -- The stretch of time that the usage belongs to (U9).
+                CASE WHEN is_new THEN COALESCE(start_at, event_at)
+                     ELSE LEAST(old_last_event_at, event_at) END AS from_at,
+                s.requires_entitlement, s.wallet_id, s.plan_version_id,
+                p.payg_octet_step, p.payg_octet_step_micros,
+                p.payg_second_step, p.payg_second_step_micros,
+                p.payg_octet_step IS NOT NULL OR p.payg_second_step IS NOT NULL AS is_payg,
+                concat_ws(',', t.anomalies,
+                    CASE WHEN t.input_rose + t.output_rose > 0 THEN 'counter-wrapped' END,
+                    CASE WHEN t.counter_fell THEN 'counter-fell' END,
+                    CASE WHEN t.undecided THEN 'undecided-epoch' END) AS all_anomalies
+            FROM totals t
+            JOIN subscription s
+                ON s.customer_id = t.customer_id AND s.subscription_id = t.subscription_id
+            LEFT JOIN plan_version p ON p.plan_version_id = s.plan_version_id
+        ),
+        -- What pays, in the order of use, as consecutive stretches of the usage axis; the endless
+        -- last one is what no package covers (Q1).
+        cover AS (
+            SELECT u.customer_id, u.session_id, e.entitlement_id, e.plan_version_id, e.waiting,
+                e.usable, e.seconds_left, e.octets_left,
+                LEAST(e.seconds_before, u.d_seconds)::bigint AS s_from,
+                LEAST(e.seconds_before + e.seconds_room, u.d_seconds)::bigint AS s_until,
+                LEAST(e.octets_before, u.d_octets)::bigint AS o_from,
+                LEAST(e.octets_before + e.octets_room, u.d_octets)::bigint AS o_until
+            FROM usage u
+            CROSS JOIN LATERAL (
+                SELECT c.*,
+                    COALESCE(sum(c.seconds_room) OVER w, 0) AS seconds_before,
+                    COALESCE(sum(c.octets_room) OVER w, 0) AS octets_before
+                FROM (
+                    SELECT e.entitlement_id, e.plan_version_id, e.seconds_left, e.octets_left,
+                        COALESCE(e.seconds_left, c_endless) AS seconds_room,
+                        COALESCE(e.octets_left, c_endless) AS octets_room,
+                        e.valid_from IS NULL OR e.valid_from > u.event_at AS waiting,
+                        e.valid_from <= u.event_at
+                            AND (e.valid_until IS NULL OR e.valid_until > u.event_at) AS usable,
+                        e.valid_until
+                    FROM entitlement e
+                    WHERE e.customer_id = u.customer_id
+                      AND e.subscription_id = u.subscription_id AND e.ended_at IS NULL
+                      AND (e.valid_from IS NULL OR e.valid_from <= u.event_at OR e.follows)
+                      AND (e.valid_until IS NULL OR e.valid_until > u.from_at)
+                    UNION ALL
+                    SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false, NULL
+                ) c
+                WINDOW w AS (ORDER BY c.entitlement_id = 0, c.waiting, c.valid_until,
+                             c.entitlement_id
+                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+            ) e
+        ),
+        -- Local days as stretches of the same axis, pro rata to time (U9, M3).
+        days AS (
+            SELECT u.customer_id, u.session_id, d.local_day,
+                COALESCE(lag(d.s_until) OVER w, 0) AS s_from, d.s_until,
+                COALESCE(lag(d.o_until) OVER w, 0) AS o_from, d.o_until
+            FROM usage u
+            CROSS JOIN LATERAL (
+                SELECT (u.event_at AT TIME ZONE v_zone)::date AS local_day,
+                    u.d_seconds AS s_until, u.d_octets AS o_until
+                WHERE (u.from_at AT TIME ZONE v_zone)::date = (u.event_at AT TIME ZONE v_zone)::date
+                UNION ALL
+                SELECT g.day::date,
+                    floor(u.d_seconds * share.part)::bigint, floor(u.d_octets * share.part)::bigint
+                FROM generate_series((u.from_at AT TIME ZONE v_zone)::date,
+                        (u.event_at AT TIME ZONE v_zone)::date, interval '1 day') AS g(day)
+                CROSS JOIN LATERAL (
+                    SELECT CASE WHEN g.day::date = (u.event_at AT TIME ZONE v_zone)::date THEN 1
+                        ELSE EXTRACT(epoch FROM
+                                (g.day::date + 1)::timestamp AT TIME ZONE v_zone - u.from_at)
+                            / EXTRACT(epoch FROM u.event_at - u.from_at) END AS part
+                ) share
+                WHERE (u.from_at AT TIME ZONE v_zone)::date < (u.event_at AT TIME ZONE v_zone)::date
+            ) d
+            WHERE u.d_seconds > 0 OR u.d_octets > 0
+            WINDOW w AS (PARTITION BY u.customer_id, u.session_id ORDER BY d.local_day)
+        ),
+        slice AS MATERIALIZED (
+            SELECT u.customer_id, u.session_id, u.subscription_id, u.org_id, d.local_day,
+                c.entitlement_id, COALESCE(c.plan_version_id, 0) AS plan_version_id,
+                CASE WHEN c.entitlement_id > 0 THEN 'entitlement'
+                     WHEN u.is_payg THEN 'payg'
+                     WHEN u.requires_entitlement THEN 'overspend' ELSE 'flat' END AS kind,
+                x.seconds, x.o_until - x.o_from AS octets,
+                CASE WHEN u.d_octets = 0 THEN 0 ELSE
+                    div(u.d_input::numeric * x.o_until, u.d_octets)
+                    - div(u.d_input::numeric * x.o_from, u.d_octets) END::bigint AS input
+            FROM usage u
+            JOIN cover c ON c.customer_id = u.customer_id AND c.session_id = u.session_id
+            JOIN days d ON d.customer_id = u.customer_id AND d.session_id = u.session_id
+            CROSS JOIN LATERAL (
+                SELECT GREATEST(LEAST(c.s_until, d.s_until) - GREATEST(c.s_from, d.s_from), 0)
+                        AS seconds,
+                    GREATEST(c.o_from, d.o_from) AS o_from,
+                    GREATEST(LEAST(c.o_until, d.o_until), GREATEST(c.o_from, d.o_from)) AS o_until
+            ) x
+            WHERE x.seconds > 0 OR x.o_until > x.o_from
+        ),
+        -- Pay-as-you-go is priced on the cumulative usage of session and price (P3).
+        priced AS MATERIALIZED (
+            SELECT u.customer_id, u.session_id, u.wallet_id, n.payg_seconds, n.payg_octets,
+                n.payg_micros,
+                n.payg_micros - CASE WHEN same.price THEN u.old_payg_micros ELSE 0 END AS d_micros
+            FROM usage u
+            CROSS JOIN LATERAL (
+                SELECT NOT u.is_new AND u.old_payg_version_id = u.plan_version_id AS price
+            ) same
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN same.price THEN u.old_payg_seconds ELSE 0 END + sum(s.seconds)
+                        AS seconds,
+                    CASE WHEN same.price THEN u.old_payg_octets ELSE 0 END + sum(s.octets) AS octets
+                FROM slice s
+                WHERE s.customer_id = u.customer_id AND s.session_id = u.session_id
+                  AND s.kind = 'payg'
+                HAVING count(*) > 0
+            ) q
+            CROSS JOIN LATERAL (
+                SELECT q.seconds::bigint AS payg_seconds, q.octets::bigint AS payg_octets,
+                    (COALESCE(ceil(q.seconds::numeric / u.payg_second_step)
+                              * u.payg_second_step_micros, 0)
+                     + COALESCE(ceil(q.octets::numeric / u.payg_octet_step)
+                              * u.payg_octet_step_micros, 0))::bigint AS payg_micros
+            ) n
+        ),
+        started AS (
+            INSERT INTO live_session (customer_id, session_id, org_id, subscription_id, nas_id,
+                acct_session_id, epoch, username, started_at, last_event_at, last_arrival_at,
+                closed_at, terminate_cause, session_seconds, input_octets, output_octets,
+                input_wraps, output_wraps, counters_at_seconds, has_gigawords, charged_micros,
+                payg_version_id, payg_seconds, payg_octets, payg_micros, framed_ip,
+                framed_ipv6_prefix, delegated_ipv6_prefix, calling_station, called_station,
+                nas_port_id, session_class)
+            SELECT u.customer_id, u.session_id, u.org_id, u.subscription_id, u.nas_id,
+                u.acct_session_id, COALESCE(u.last_epoch, 0) + 1, u.username,
+                COALESCE(u.start_at, u.event_at), u.event_at, u.arrived_at,
+                CASE WHEN u.status = 2 THEN u.event_at END, u.terminate_cause,
+                u.new_seconds, u.new_input, u.new_output, 0, 0,
+                CASE WHEN u.input IS NULL AND u.output IS NULL THEN 0 ELSE u.new_seconds END,
+                u.has_gigawords,
+                COALESCE(m.d_micros, 0), CASE WHEN m.session_id IS NOT NULL THEN u.plan_version_id END,
+                COALESCE(m.payg_seconds, 0), COALESCE(m.payg_octets, 0), COALESCE(m.payg_micros, 0),
+                u.framed_ip, u.framed_ipv6_prefix, u.delegated_ipv6_prefix, u.calling_station,
+                u.called_station, u.nas_port_id, u.session_class
+            FROM usage u
+            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+            WHERE u.is_new
+        ),
+        advanced AS (
+            UPDATE live_session v SET
+                started_at = LEAST(v.started_at, u.start_at),
+                last_event_at = GREATEST(v.last_event_at, u.event_at),
+                last_arrival_at = GREATEST(v.last_arrival_at, u.arrived_at),
+                closed_at = COALESCE(v.closed_at, CASE WHEN u.status = 2 THEN u.event_at END),
+                terminate_cause = COALESCE(v.terminate_cause, u.terminate_cause),
+                session_seconds = u.new_seconds,
+                input_octets = u.new_input, output_octets = u.new_output,
+                input_wraps = u.input_wraps + u.input_rose,
+                output_wraps = u.output_wraps + u.output_rose,
+                counters_at_seconds = CASE WHEN u.input IS NULL AND u.output IS NULL
+                    THEN v.counters_at_seconds
+                    ELSE GREATEST(v.counters_at_seconds, u.seconds) END,
+                has_gigawords = v.has_gigawords OR u.has_gigawords,
+                charged_micros = v.charged_micros + COALESCE(m.d_micros, 0),
+                payg_version_id = CASE WHEN m.session_id IS NULL THEN v.payg_version_id
+                    ELSE u.plan_version_id END,
+                payg_seconds = COALESCE(m.payg_seconds, v.payg_seconds),
+                payg_octets = COALESCE(m.payg_octets, v.payg_octets),
+                payg_micros = COALESCE(m.payg_micros, v.payg_micros),
+                framed_ip = COALESCE(u.framed_ip, v.framed_ip),
+                framed_ipv6_prefix = COALESCE(u.framed_ipv6_prefix, v.framed_ipv6_prefix),
+                delegated_ipv6_prefix = COALESCE(u.delegated_ipv6_prefix, v.delegated_ipv6_prefix),
+                calling_station = COALESCE(v.calling_station, u.calling_station),
+                called_station = COALESCE(v.called_station, u.called_station),
+                nas_port_id = COALESCE(v.nas_port_id, u.nas_port_id),
+                session_class = COALESCE(u.session_class, v.session_class)
+            FROM usage u
+            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+            WHERE NOT u.is_new AND v.customer_id = u.customer_id AND v.session_id = u.session_id
+        ),
+        spent AS (
+            UPDATE entitlement e SET
+                seconds_left = e.seconds_left - (c.s_until - c.s_from),
+                octets_left = e.octets_left - (c.o_until - c.o_from),
+                ended_at = CASE WHEN e.seconds_left = c.s_until - c.s_from
+                    OR e.octets_left = c.o_until - c.o_from THEN u.event_at END,
+                valid_from = CASE WHEN c.waiting THEN u.event_at ELSE e.valid_from END,
+                valid_until = CASE WHEN c.waiting
+                    THEN u.event_at + e.validity_minutes * interval '1 minute'
+                    ELSE e.valid_until END
+            FROM cover c JOIN usage u ON u.customer_id = c.customer_id AND u.session_id = c.session_id
+            WHERE c.entitlement_id > 0 AND (c.s_until > c.s_from OR c.o_until > c.o_from)
+              AND e.customer_id = c.customer_id AND e.entitlement_id = c.entitlement_id
+        ),
+        sliced AS (
+            INSERT INTO daily_usage AS t (customer_id, session_id, local_day, kind, entitlement_id,
+                plan_version_id, subscription_id, org_id, seconds, input_octets, output_octets,
+                charged_micros)
+            SELECT s.customer_id, s.session_id, s.local_day, s.kind, s.entitlement_id,
+                s.plan_version_id, s.subscription_id, s.org_id, s.seconds, s.input,
+                s.octets - s.input,
+                CASE WHEN s.kind = 'payg' AND s.local_day = max(s.local_day) OVER (
+                        PARTITION BY s.customer_id, s.session_id, s.kind)
+                    THEN COALESCE(m.d_micros, 0) ELSE 0 END
+            FROM slice s
+            LEFT JOIN priced m ON m.customer_id = s.customer_id AND m.session_id = s.session_id
+            ON CONFLICT (customer_id, session_id, local_day, kind, entitlement_id, plan_version_id)
+            DO UPDATE SET seconds = t.seconds + EXCLUDED.seconds,
+                input_octets = t.input_octets + EXCLUDED.input_octets,
+                output_octets = t.output_octets + EXCLUDED.output_octets,
+                charged_micros = t.charged_micros + EXCLUDED.charged_micros
+        ),
+        accrued AS (
+            UPDATE wallet w SET unposted_micros = w.unposted_micros + m.d_micros
+            FROM priced m
+            WHERE m.d_micros <> 0 AND w.customer_id = m.customer_id AND w.wallet_id = m.wallet_id
+        ),
+        journalled AS (
+            INSERT INTO acct_journal (arrived_at, customer_id, session_id, org_id, subscription_id,
+                nas_id, acct_session_id, status, event_at, session_seconds, input_octets,
+                output_octets, added_seconds, added_input_octets, added_output_octets,
+                charged_micros, plan_version_id, outcome, anomalies, raw)
+            SELECT u.arrived_at, u.customer_id, u.session_id, u.org_id, u.subscription_id,
+                u.nas_id, u.acct_session_id, u.status, u.event_at, u.seconds, u.input, u.output,
+                u.d_seconds, u.d_input, u.d_output, COALESCE(m.d_micros, 0), u.plan_version_id,
+                CASE WHEN NOT u.is_new AND u.d_seconds = 0 AND u.d_octets = 0
+                        AND NOT (u.status = 2 AND u.old_closed_at IS NULL) THEN 'repeated'
+                     WHEN NOT u.is_new AND u.event_at < u.old_last_event_at THEN 'late'
+                     ELSE 'counted' END,
+                NULLIF(u.all_anomalies, ''), u.raw
+            FROM usage u
+            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+        ),
+        noted AS (
+            INSERT INTO anomaly (customer_id, at, org_id, subscription_id, session_id, nas_id, code,
+                                 detail)
+            SELECT u.customer_id, u.arrived_at, u.org_id, u.subscription_id, u.session_id, u.nas_id,
+                a.code, concat_ws(' ', 'session', u.acct_session_id, 'seconds', u.seconds, 'input',
+                    u.input, 'output', u.output, u.raw)
+            FROM usage u CROSS JOIN LATERAL string_to_table(u.all_anomalies, ',') AS a(code)
+            WHERE u.all_anomalies <> ''
+        )
+        -- Who may have nothing left: looked at again below, after this statement's writes.
+        SELECT array_agg(u.customer_id), array_agg(u.subscription_id), array_agg(u.event_at)
+        INTO v_suspect_customer, v_suspect_subscription, v_suspect_at
+        FROM usage u
+        WHERE (u.requires_entitlement OR u.is_payg) AND NOT EXISTS (
+            SELECT 1 FROM cover c
+            WHERE c.customer_id = u.customer_id AND c.session_id = u.session_id AND c.usable
+              AND (c.seconds_left IS NULL OR c.seconds_left > c.s_until - c.s_from)
+              AND (c.octets_left IS NULL OR c.octets_left > c.o_until - c.o_from));
+
+        IF v_suspect_customer IS NOT NULL THEN
+            v_orders := v_orders + cut_unserved_v1(p_now, v_suspect_customer,
+                                                   v_suspect_subscription, v_suspect_at);
+        END IF;
+    END LOOP;
+
+    IF v_orders > 0 THEN
+        PERFORM pg_notify('tollway_coa', '');
+    END IF;
+    RETURN v_orders;
+END $$;

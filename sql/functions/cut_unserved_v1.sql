@@ -1,0 +1,49 @@
+-- For subscriptions that the meter has just seen without cover: start what waits in the chain
+-- (B4); where nothing does, write one order per running session of every subscription on that
+-- customer that is no longer served (P8, C1). Returns the number of orders. Customers are locked.
+CREATE FUNCTION cut_unserved_v1(
+    p_now timestamptz, p_customer_id bigint[], p_subscription_id bigint[], p_event_at timestamptz[]
+) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    v_orders int;
+BEGIN
+    PERFORM plan_chain_v1(u.customer_id, u.subscription_id, u.event_at)
+    FROM unnest(p_customer_id, p_subscription_id, p_event_at)
+        AS u(customer_id, subscription_id, event_at);
+
+    WITH unserved AS MATERIALIZED (
+        SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement,
+            CASE WHEN v.payg_octet_step IS NULL AND v.payg_second_step IS NULL THEN 'S7'
+                 ELSE 'S6' END AS rule
+        FROM subscription s LEFT JOIN plan_version v ON v.plan_version_id = s.plan_version_id
+        WHERE s.customer_id = ANY (p_customer_id)
+          AND NOT is_served_v1(s.customer_id, s.subscription_id, p_now)
+    ), cut AS (
+        UPDATE live_session l SET cut_requested_at = p_now FROM unserved u
+        WHERE l.customer_id = u.customer_id AND l.subscription_id = u.subscription_id
+          AND l.closed_at IS NULL AND l.cut_requested_at IS NULL
+        RETURNING l.customer_id, l.session_id, l.nas_id, u.subscription_id, u.org_id,
+            u.requires_entitlement, u.rule
+    ), ordered AS (
+        INSERT INTO coa_intent (customer_id, org_id, subscription_id, session_id, nas_id, goal,
+                                reason, state, created_at, next_attempt_at, attempts)
+        SELECT c.customer_id, c.org_id, c.subscription_id, c.session_id, c.nas_id,
+            CASE WHEN c.requires_entitlement THEN 'disconnect' ELSE 'suspend' END,
+            CASE c.rule WHEN 'S6' THEN 'wallet-exhausted' ELSE COALESCE((
+                SELECT CASE WHEN e.octets_left = 0 THEN 'data-used-up'
+                            WHEN e.seconds_left = 0 THEN 'time-used-up' ELSE 'expired' END
+                FROM entitlement e
+                WHERE e.customer_id = c.customer_id AND e.subscription_id = c.subscription_id
+                  AND (e.ended_at IS NOT NULL OR e.valid_until <= p_now)
+                ORDER BY LEAST(e.ended_at, e.valid_until) DESC LIMIT 1), 'no-entitlement') END,
+            'pending', p_now, p_now, 0
+        FROM cut c
+        RETURNING 1
+    ), remembered AS (
+        UPDATE subscription s SET service_rule = u.rule FROM unserved u
+        WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
+          AND s.service_rule = 'S8'
+    )
+    SELECT count(*) INTO v_orders FROM ordered;
+    RETURN v_orders;
+END $$;

@@ -1,0 +1,69 @@
+-- What a batch of verified (or refused) logins writes (rule A1): the history of attempts (A3),
+-- the throttle's counts (A4) and the start of first-login packages (B2).
+-- outcome: accept | suspended | reject. Returns how many packages were started.
+CREATE FUNCTION record_logins_v1(
+    p_now timestamptz, p_username text[], p_org_id bigint[], p_customer_id bigint[],
+    p_subscription_id bigint[], p_nas_address inet[], p_station text[], p_outcome text[],
+    p_reason text[], p_entitlement_id bigint[]
+) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    c_throttle_window constant interval := '5 minutes';
+    v_login   record;
+    v_started int := 0;
+BEGIN
+    INSERT INTO login_attempt (at, customer_id, username, org_id, subscription_id, nas_id,
+                               calling_station, outcome, reason)
+    SELECT p_now, a.customer_id, a.username, a.org_id, a.subscription_id, COALESCE(n.nas_id, 0),
+           a.station, a.outcome, a.reason
+    FROM unnest(p_username, p_org_id, p_customer_id, p_subscription_id, p_nas_address, p_station,
+                p_outcome, p_reason)
+        AS a(username, org_id, customer_id, subscription_id, nas_address, station, outcome, reason)
+    LEFT JOIN nas n ON n.address = a.nas_address;
+
+    IF 'bad-password' = ANY (p_reason) THEN
+        INSERT INTO login_throttle AS t (username, calling_station, failures, window_started_at)
+        SELECT a.username, k.station, count(*), p_now
+        FROM unnest(p_username, p_station, p_reason) AS a(username, station, reason)
+        CROSS JOIN LATERAL (SELECT DISTINCT unnest(ARRAY['', a.station])) AS k(station)
+        WHERE a.reason = 'bad-password' AND k.station IS NOT NULL
+        GROUP BY a.username, k.station
+        ORDER BY a.username, k.station
+        ON CONFLICT (username, calling_station) DO UPDATE SET
+            failures = EXCLUDED.failures
+                + CASE WHEN t.window_started_at > p_now - c_throttle_window THEN t.failures ELSE 0 END,
+            window_started_at = CASE WHEN t.window_started_at > p_now - c_throttle_window
+                THEN t.window_started_at ELSE p_now END;
+    END IF;
+
+    DELETE FROM login_throttle t USING unnest(p_username, p_station, p_outcome)
+        AS a(username, station, outcome)
+    WHERE a.outcome <> 'reject' AND t.username = a.username AND t.calling_station = a.station;
+
+    IF array_length(array_remove(p_entitlement_id, 0), 1) > 0 THEN
+        PERFORM 1 FROM customer WHERE customer_id IN (
+            SELECT a.customer_id FROM unnest(p_customer_id, p_entitlement_id) AS a(customer_id, e)
+            WHERE a.e <> 0)
+        ORDER BY customer_id FOR NO KEY UPDATE;
+        FOR v_login IN
+            SELECT DISTINCT a.customer_id, a.subscription_id, a.e
+            FROM unnest(p_customer_id, p_subscription_id, p_entitlement_id)
+                AS a(customer_id, subscription_id, e)
+            WHERE a.e <> 0
+        LOOP
+            UPDATE entitlement SET valid_from = p_now,
+                valid_until = p_now + validity_minutes * interval '1 minute'
+            WHERE customer_id = v_login.customer_id AND entitlement_id = v_login.e
+              AND valid_from IS NULL;
+            IF FOUND THEN
+                v_started := v_started + 1;
+                PERFORM plan_chain_v1(v_login.customer_id, v_login.subscription_id, p_now);
+                UPDATE subscription s SET service_next_change_at = (
+                    SELECT valid_until FROM entitlement e
+                    WHERE e.customer_id = v_login.customer_id AND e.entitlement_id = v_login.e)
+                WHERE s.customer_id = v_login.customer_id
+                  AND s.subscription_id = v_login.subscription_id;
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN v_started;
+END $$;
