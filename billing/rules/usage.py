@@ -56,7 +56,8 @@ def event_time(
             anomalies = (CLOCK_DISAGREES,)
     clamped = min(max(at, arrived_at - oldest_back), arrived_at + latest_ahead)
     if clamped != at:
-        return EventTime(clamped, precise, (*anomalies, EVENT_TIME_CLAMPED))
+        # The window moves with the arrival, so a resend would give another instant.
+        return EventTime(clamped, False, (*anomalies, EVENT_TIME_CLAMPED))
     return EventTime(at, precise, anomalies)
 
 
@@ -94,7 +95,7 @@ def counted(
         fell = reported_octets < known_octets
         return Counter(max(known_octets, reported_octets), COUNTER_FELL if fell else None)
     laps_octets = known_octets - known_octets % OCTETS_PER_GIGAWORD
-    total = max(reported_octets, laps_octets + reported_octets % OCTETS_PER_GIGAWORD)
+    total = laps_octets + reported_octets % OCTETS_PER_GIGAWORD
     if total >= known_octets:
         return Counter(total)
     added_by_wrap = total + OCTETS_PER_GIGAWORD - known_octets

@@ -1,0 +1,1 @@
+"""Everything that speaks RADIUS: the hooks that FreeRADIUS calls, and CoA."""

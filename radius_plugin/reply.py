@@ -1,0 +1,161 @@
+"""Decision → what a hook hands back to FreeRADIUS (rules A2, A3, A6, B10, F6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.model.account import Credential
+from billing.model.decision import (
+    MESSAGES,
+    Accept,
+    Decision,
+    Limits,
+    Reason,
+    Reject,
+    Service,
+    Suspended,
+)
+from radius_plugin import vendors
+from radius_plugin.vendors import Pair
+from radius_plugin.vendors.codec import escaped
+
+_PBKDF2_HEADER = "{x-pbkdf2}"
+_NT_HASH_OCTETS = 16
+_ID_LIMIT = 2**63
+
+_MESSAGE_PAIRS: dict[Reason, Pair] = {
+    reason: ("Reply-Message", ":=", escaped(message)) for reason, message in MESSAGES.items()
+}
+
+
+class Verdict(StrEnum):
+    """The three outcomes of an access request (rule A3)."""
+
+    ACCEPT = "accept"
+    SUSPENDED = "suspended"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTag:
+    """A decision on its way from `authorize` to `post_auth`, in the attribute Tollway-Decision.
+
+    `entitlement_id` is the first-login package to activate (rule B2). An id that is not known or
+    not needed is None.
+    """
+
+    verdict: Verdict
+    reason: Reason
+    customer_id: int | None = None
+    subscription_id: int | None = None
+    entitlement_id: int | None = None
+
+    def encode(self) -> str:
+        """`verdict:reason:customer:subscription:entitlement`, 0 for None."""
+        return (
+            f"{self.verdict}:{self.reason}:{self.customer_id or 0}"
+            f":{self.subscription_id or 0}:{self.entitlement_id or 0}"
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> DecisionTag:
+        """The reverse of `encode`; raises ValueError on anything that it did not write."""
+        parts = text.split(":")
+        if len(parts) != 5:
+            raise ValueError("Tollway-Decision does not have five parts")
+        customer_id, subscription_id, entitlement_id = (_id(part) for part in parts[2:])
+        return cls(
+            Verdict(parts[0]), Reason(parts[1]), customer_id, subscription_id, entitlement_id
+        )
+
+
+def _id(text: str) -> int | None:
+    if len(text) > 19 or not text.isascii() or not text.isdecimal():
+        raise ValueError("an id of Tollway-Decision is not a number")
+    value = int(text)
+    if str(value) != text or value >= _ID_LIMIT:
+        raise ValueError("an id of Tollway-Decision is out of bounds")
+    return value or None
+
+
+def tag_of(
+    decision: Decision, customer_id: int | None = None, subscription_id: int | None = None
+) -> DecisionTag:
+    """The tag of a decision; the ids are None for an unknown user."""
+    match decision:
+        case Accept():
+            return DecisionTag(
+                Verdict.ACCEPT,
+                decision.reason,
+                customer_id,
+                subscription_id,
+                decision.activate_entitlement_id,
+            )
+        case Suspended():
+            return DecisionTag(Verdict.SUSPENDED, decision.reason, customer_id, subscription_id)
+        case Reject():
+            return DecisionTag(Verdict.REJECT, decision.reason, customer_id, subscription_id)
+
+
+def reply_pairs(decision: Decision, vendor: str) -> tuple[Pair, ...]:
+    """The reply list of a decision: attributes in the NAS's dialect, and a Reply-Message.
+
+    Raises ValueError when a value (pool, address, Class) can't be sent: then nothing may be.
+    """
+    message = _MESSAGE_PAIRS[decision.reason]
+    match decision:
+        case Accept():
+            return (*vendors.for_nas(vendor).encode(decision.service), message)
+        case Suspended():
+            codec = vendors.for_nas(vendor)
+            service = _walled(decision.service)
+            garden = codec.garden(service.pool) if service.pool is not None else []
+            return (*codec.encode(service), *garden, message)
+        case Reject():
+            return (message,)
+
+
+def message_pair(reason: Reason) -> Pair:
+    """The Reply-Message alone: what an Access-Reject carries."""
+    return _MESSAGE_PAIRS[reason]
+
+
+def _walled(service: Service) -> Service:
+    """A suspended subscriber's service: pool and time stay; the fixed address, the speed and the
+    quota of what it bought do not (rules A6, B10)."""
+    return Service(
+        pool=service.pool,
+        interim_seconds=service.interim_seconds,
+        idle_timeout_seconds=service.idle_timeout_seconds,
+        limits=Limits(session_seconds=service.limits.session_seconds),
+        session_class=service.session_class,
+    )
+
+
+def control_pairs(credential: Credential | None, tag: DecisionTag) -> tuple[Pair, ...]:
+    """The control list: the decision, and what FreeRADIUS verifies the password against (A2).
+
+    Without a usable credential there is the decision alone, and every password is wrong.
+    Raises ValueError on a malformed hash (the text never holds the hash itself).
+    """
+    decision = ("Tollway-Decision", ":=", tag.encode())
+    known = None if credential is None else _known_good(credential)
+    return (decision,) if known is None else (decision, known)
+
+
+def _known_good(credential: Credential) -> Pair | None:
+    if credential.cleartext:
+        if "\0" in credential.cleartext:
+            raise ValueError("Cleartext-Password holds a NUL")
+        return ("Cleartext-Password", ":=", escaped(credential.cleartext))
+    if credential.nt_hash is not None:
+        if len(credential.nt_hash) != _NT_HASH_OCTETS:
+            raise ValueError("NT-Password is not 16 octets")
+        return ("NT-Password", ":=", f"0x{credential.nt_hash.hex()}")
+    if credential.pbkdf2 is not None:
+        # rlm_pap takes a header that it doesn't know for a part of a cleartext password.
+        if not credential.pbkdf2.startswith(_PBKDF2_HEADER) or not credential.pbkdf2.isascii():
+            raise ValueError("the salted hash does not begin with {x-pbkdf2}")
+        return ("Password-With-Header", ":=", escaped(credential.pbkdf2))
+    return None

@@ -1,0 +1,70 @@
+"""Standard attributes only (RFC 2865, 2869): the base of every vendor, and the fallback.
+
+No standard attribute carries a speed or an octet limit: octets are then limited by the reaction
+to accounting (rule Q4), and speed by the NAS's own profile.
+"""
+
+from __future__ import annotations
+
+from socket import AF_INET, inet_pton
+
+from billing.model.decision import Service
+from billing.model.network import SessionIdentity, Vendor
+from radius_plugin.vendors.codec import (
+    SECONDS_LIMIT,
+    Capabilities,
+    Codec,
+    Pair,
+    integer,
+    no_garden,
+    octets,
+    text,
+)
+
+
+def encode(service: Service) -> list[Pair]:
+    """Address or pool, time limit, idle and interim seconds, Class (rule A6).
+
+    Raises ValueError when an address or a text can't be sent.
+    """
+    pairs = [integer("Acct-Interim-Interval", service.interim_seconds, SECONDS_LIMIT)]
+    if service.framed_ip is not None:
+        pairs.append(_framed_ip(service.framed_ip))
+    elif service.pool is not None:
+        pairs.append(text("Framed-Pool", service.pool))
+    if service.limits.session_seconds is not None:
+        pairs.append(integer("Session-Timeout", service.limits.session_seconds, SECONDS_LIMIT))
+    if service.idle_timeout_seconds is not None:
+        pairs.append(integer("Idle-Timeout", service.idle_timeout_seconds, SECONDS_LIMIT))
+    if service.session_class:
+        pairs.append(octets("Class", service.session_class))
+    return pairs
+
+
+def _framed_ip(address: str) -> Pair:
+    try:
+        inet_pton(AF_INET, address)
+    except (OSError, ValueError) as error:
+        raise ValueError("Framed-IP-Address is not an IPv4 address") from error
+    return ("Framed-IP-Address", ":=", address)
+
+
+def identify(identity: SessionIdentity) -> dict[str, str]:
+    """User-Name and Acct-Session-Id: strongSwan looks at the first, hostapd at the second, and
+    hostapd refuses a Disconnect with Framed-IP-Address."""
+    return {"User-Name": identity.username, "Acct-Session-Id": identity.acct_session_id}
+
+
+def change_speed(_service: Service, _used_seconds: int, _used_octets: int) -> dict[str, str]:
+    """There is no standard attribute for a speed."""
+    return {}
+
+
+CODEC = Codec(
+    vendor=Vendor.GENERIC,
+    capabilities=Capabilities(),
+    encode=encode,
+    garden=no_garden,
+    identify=identify,
+    change_speed=change_speed,
+)
