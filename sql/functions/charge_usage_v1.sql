@@ -10,11 +10,12 @@
 -- p_status: 1 Start, 2 Stop, 3 Interim, 7 On, 8 Off. p_slack_seconds: how uncertain the event time
 -- is, 2 for a NAS that sends Event-Timestamp or Acct-Delay-Time, else 60.
 CREATE FUNCTION charge_usage_v1(
-    p_now timestamptz, p_status int[], p_username text[], p_nas_address inet[],
-    p_acct_session_id text[], p_arrived_at timestamptz[], p_event_at timestamptz[],
+    p_now timestamptz, p_status int[], p_username text[], p_sent_username text[],
+    p_nas_address inet[], p_acct_session_id text[], p_arrived_at timestamptz[], p_event_at timestamptz[],
     p_slack_seconds int[], p_session_seconds bigint[], p_input_octets bigint[],
     p_output_octets bigint[], p_has_gigawords boolean[], p_framed_ip inet[],
-    p_framed_ipv6_prefix text[], p_delegated_ipv6_prefix text[], p_calling_station text[],
+    p_framed_ipv6_prefix text[], p_framed_ipv6_address text[], p_delegated_ipv6_prefix text[],
+    p_framed_interface_id text[], p_calling_station text[],
     p_called_station text[], p_nas_port_id text[], p_session_class text[],
     p_terminate_cause text[], p_anomalies text[], p_raw text[]
 ) RETURNS int LANGUAGE plpgsql AS $$
@@ -90,17 +91,18 @@ BEGIN
             SELECT r.*, make_interval(secs => r.slack_seconds) AS slack,
                 r.event_at - make_interval(secs =>
                     COALESCE(r.seconds, CASE WHEN r.status = 1 THEN 0 END)) AS start_at
-            FROM unnest(v_round, v_customer, v_subscription, v_org, v_nas, p_status, p_username,
+            FROM unnest(v_round, v_customer, v_subscription, v_org, v_nas, p_status, p_sent_username,
                     p_acct_session_id, p_arrived_at, p_event_at, p_slack_seconds,
                     p_session_seconds, p_input_octets, p_output_octets, p_has_gigawords,
-                    p_framed_ip, p_framed_ipv6_prefix, p_delegated_ipv6_prefix,
+                    p_framed_ip, p_framed_ipv6_prefix, p_framed_ipv6_address,
+                    p_delegated_ipv6_prefix, p_framed_interface_id,
                     p_calling_station, p_called_station, p_nas_port_id, p_session_class,
                     p_terminate_cause, p_anomalies, p_raw)
                 AS r(round, customer_id, subscription_id, org_id, nas_id, status, username,
                     acct_session_id, arrived_at, event_at, slack_seconds,
                     seconds, input, output, has_gigawords,
-                    framed_ip, framed_ipv6_prefix, delegated_ipv6_prefix,
-                    calling_station, called_station, nas_port_id, session_class,
+                    framed_ip, framed_ipv6_prefix, framed_ipv6_address, delegated_ipv6_prefix,
+                    framed_interface_id, calling_station, called_station, nas_port_id, session_class,
                     terminate_cause, anomalies, raw)
             WHERE r.round = v_this_round
         ),
@@ -327,8 +329,8 @@ BEGIN
                 closed_at, terminate_cause, session_seconds, input_octets, output_octets,
                 input_wraps, output_wraps, counters_at_seconds, has_gigawords, charged_micros,
                 payg_version_id, payg_seconds, payg_octets, payg_micros, framed_ip,
-                framed_ipv6_prefix, delegated_ipv6_prefix, calling_station, called_station,
-                nas_port_id, session_class)
+                framed_ipv6_prefix, framed_ipv6_address, delegated_ipv6_prefix,
+                framed_interface_id, calling_station, called_station, nas_port_id, session_class)
             SELECT u.customer_id, u.session_id, u.org_id, u.subscription_id, u.nas_id,
                 u.acct_session_id, COALESCE(u.last_epoch, 0) + 1, u.username,
                 COALESCE(u.start_at, u.event_at), u.event_at, u.arrived_at,
@@ -338,8 +340,9 @@ BEGIN
                 u.has_gigawords,
                 COALESCE(m.d_micros, 0), CASE WHEN m.session_id IS NOT NULL THEN u.plan_version_id END,
                 COALESCE(m.payg_seconds, 0), COALESCE(m.payg_octets, 0), COALESCE(m.payg_micros, 0),
-                u.framed_ip, u.framed_ipv6_prefix, u.delegated_ipv6_prefix, u.calling_station,
-                u.called_station, u.nas_port_id, u.session_class
+                u.framed_ip, u.framed_ipv6_prefix, u.framed_ipv6_address, u.delegated_ipv6_prefix,
+                u.framed_interface_id, u.calling_station, u.called_station, u.nas_port_id,
+                u.session_class
             FROM usage u
             LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
             WHERE u.is_new
@@ -367,6 +370,8 @@ BEGIN
                 payg_micros = COALESCE(m.payg_micros, v.payg_micros),
                 framed_ip = COALESCE(u.framed_ip, v.framed_ip),
                 framed_ipv6_prefix = COALESCE(u.framed_ipv6_prefix, v.framed_ipv6_prefix),
+                framed_ipv6_address = COALESCE(u.framed_ipv6_address, v.framed_ipv6_address),
+                framed_interface_id = COALESCE(u.framed_interface_id, v.framed_interface_id),
                 delegated_ipv6_prefix = COALESCE(u.delegated_ipv6_prefix, v.delegated_ipv6_prefix),
                 calling_station = COALESCE(v.calling_station, u.calling_station),
                 called_station = COALESCE(v.called_station, u.called_station),

@@ -2,8 +2,8 @@
 -- the throttle's counts (A4) and the start of first-login packages (B2).
 -- outcome: accept | suspended | reject. Returns how many packages were started.
 CREATE FUNCTION record_logins_v1(
-    p_now timestamptz, p_username text[], p_org_id bigint[], p_customer_id bigint[],
-    p_subscription_id bigint[], p_nas_address inet[], p_station text[], p_outcome text[],
+    p_now timestamptz, p_username text[], p_customer_id bigint[], p_subscription_id bigint[],
+    p_nas_address inet[], p_station text[], p_outcome text[],
     p_reason text[], p_entitlement_id bigint[]
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
@@ -13,12 +13,13 @@ DECLARE
 BEGIN
     INSERT INTO login_attempt (at, customer_id, username, org_id, subscription_id, nas_id,
                                calling_station, outcome, reason)
-    SELECT p_now, a.customer_id, a.username, a.org_id, a.subscription_id, COALESCE(n.nas_id, 0),
+    SELECT p_now, a.customer_id, a.username, l.org_id, a.subscription_id, COALESCE(n.nas_id, 0),
            a.station, a.outcome, a.reason
-    FROM unnest(p_username, p_org_id, p_customer_id, p_subscription_id, p_nas_address, p_station,
+    FROM unnest(p_username, p_customer_id, p_subscription_id, p_nas_address, p_station,
                 p_outcome, p_reason)
-        AS a(username, org_id, customer_id, subscription_id, nas_address, station, outcome, reason)
-    LEFT JOIN nas n ON n.address = a.nas_address;
+        AS a(username, customer_id, subscription_id, nas_address, station, outcome, reason)
+    LEFT JOIN nas n ON n.address = a.nas_address
+    LEFT JOIN login l ON l.username = a.username;
 
     IF 'bad-password' = ANY (p_reason) THEN
         INSERT INTO login_throttle AS t (username, calling_station, failures, window_started_at)

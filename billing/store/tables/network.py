@@ -43,6 +43,7 @@ class _Session:
     acct_session_id: Mapped[str]
     epoch: Mapped[Int]
     username: Mapped[str]
+    """As the NAS sent it: a Disconnect must repeat it exactly (rule C3)."""
     started_at: Mapped[datetime]
     last_event_at: Mapped[datetime]
     last_arrival_at: Mapped[datetime]
@@ -63,7 +64,9 @@ class _Session:
     payg_micros: Mapped[int]
     framed_ip: Mapped[Address | None]
     framed_ipv6_prefix: Mapped[str | None]
+    framed_ipv6_address: Mapped[str | None]
     delegated_ipv6_prefix: Mapped[str | None]
+    framed_interface_id: Mapped[str | None]
     calling_station: Mapped[str | None]
     called_station: Mapped[str | None]
     nas_port_id: Mapped[str | None]

@@ -1,0 +1,252 @@
+"""The statements of the hooks: one a batch, prepared, in autocommit (architecture.md, hot path).
+
+Rows are encoded when a request arrives (`*_row`), columns are joined when its batch runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import namedtuple_row
+
+from billing.model.events import AccessRequest, AccountingRecord, UnusableRecord
+from billing.store.arrays import NULL, array, columns, number, quoted
+from billing.store.pool import named_query
+
+# Event times of a NAS that sends neither Event-Timestamp nor Acct-Delay-Time are uncertain by the
+# time a lost packet was resent (rule U3).
+PRECISE_SLACK_SECONDS = "2"
+IMPRECISE_SLACK_SECONDS = "60"
+
+Row = tuple[str, ...]
+
+
+class HotConnection:
+    """One lane's connection: reconnects by itself, refuses to wait long.
+
+    Every method raises psycopg.Error when the server does not answer in time; nothing was
+    committed then, or the caller can't know, and must not acknowledge (rule U1).
+    """
+
+    def __init__(self, dsn: str, *, statement_timeout_ms: int, lock_timeout_ms: int) -> None:
+        self._dsn = dsn
+        self._options = (
+            f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+            " -c timezone=UTC -c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
+            # The batch is always small and every look-up has its index: whatever the statistics
+            # say at the moment, a plan of index look-ups is right for the hooks.
+            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+        )
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def fetch(self, query: str, parameters: Sequence[object]) -> list[Any]:
+        """Run one prepared statement; after a lost connection the next call connects anew."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = psycopg.connect(
+                self._dsn,
+                autocommit=True,
+                prepare_threshold=0,
+                options=self._options,
+                connect_timeout=3,
+                row_factory=namedtuple_row,
+            )
+        try:
+            return connection.execute(query, parameters, prepare=True).fetchall()
+        except psycopg.OperationalError:
+            if connection.broken:
+                self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class EntitlementRow(NamedTuple):
+    """One package as load_access_v1 lists it; instants in microseconds since 1970."""
+
+    entitlement_id: int
+    plan_version_id: int
+    validity_minutes: int | None
+    from_us: int | None
+    until_us: int | None
+    seconds_left: int | None
+    octets_left: int | None
+    follows: bool
+
+
+def entitlement_rows(text: str | None) -> list[EntitlementRow]:
+    """Parse the list that load_access_v1 gives."""
+    if not text:
+        return []
+    found = []
+    for entry in text.split(";"):
+        identity, version, minutes, since, until, seconds, octets, follows = entry.split(":")
+        found.append(
+            EntitlementRow(
+                int(identity),
+                int(version),
+                int(minutes) if minutes else None,
+                int(since) if since else None,
+                int(until) if until else None,
+                int(seconds) if seconds else None,
+                int(octets) if octets else None,
+                follows == "t",
+            )
+        )
+    return found
+
+
+class BillRow(NamedTuple):
+    number: str
+    due_on: date
+    open_micros: int
+
+
+def bill_rows(text: str | None) -> list[BillRow]:
+    """Parse the unpaid bills that load_access_v1 gives, oldest due day first."""
+    if not text:
+        return []
+    parts = (entry.rsplit("|", 2) for entry in text.split(";"))
+    return [BillRow(name, date.fromisoformat(due), int(left)) for name, due, left in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """One finished Access-Request, for the history (rule A3). 0 stands for unknown ids."""
+
+    username: str
+    customer_id: int
+    subscription_id: int
+    nas_address: str
+    calling_station: str | None
+    outcome: str
+    reason: str
+    entitlement_id: int
+
+
+def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: datetime) -> list[Any]:
+    """The account of each request, in their order (rows of load_access_v1)."""
+    rows = lane.fetch(
+        named_query("load_access"),
+        (
+            now,
+            array([quoted(request.username) for request in requests]),
+            array([request.nas_address or NULL for request in requests]),
+            array([quoted(request.calling_station) for request in requests]),
+        ),
+    )
+    rows.sort(key=_ord)
+    return rows
+
+
+def _ord(row: Any) -> int:
+    return int(row.ord)
+
+
+def record_logins(lane: HotConnection, logins: Sequence[LoginRecord], now: datetime) -> None:
+    """Write the history, the throttle's counts and first-login activations."""
+    rows = [
+        (
+            quoted(login.username),
+            str(login.customer_id),
+            str(login.subscription_id),
+            login.nas_address or NULL,
+            quoted(login.calling_station),
+            login.outcome,
+            login.reason,
+            str(login.entitlement_id),
+        )
+        for login in logins
+    ]
+    lane.fetch(named_query("record_logins"), (now, *columns(rows)))
+
+
+def load_client(lane: HotConnection, address: str) -> Any | None:
+    """The NAS at an address (row of load_client_v1), None when there is none."""
+    rows = lane.fetch(named_query("load_client"), (address,))
+    return rows[0] if rows else None
+
+
+def load_terms(lane: HotConnection, plan_version_id: int) -> Any:
+    """The immutable terms of a plan version."""
+    return lane.fetch(named_query("load_terms"), (plan_version_id,))[0]
+
+
+def load_profile(lane: HotConnection, profile_id: int) -> Any:
+    """A billing profile as it is now, with its revision."""
+    return lane.fetch(named_query("load_profile"), (profile_id,))[0]
+
+
+def load_operator(lane: HotConnection) -> Any:
+    """The operator's name, time zone and currency."""
+    return lane.fetch(named_query("load_operator"), ())[0]
+
+
+def usage_row(record: AccountingRecord) -> Row:
+    """One record, encoded for `charge_usage`."""
+    return (
+        str(record.status.value),
+        quoted(record.username),
+        quoted(record.sent_username),
+        record.nas_address,
+        quoted(record.acct_session_id),
+        instant(record.arrived_at),
+        instant(record.event_at),
+        PRECISE_SLACK_SECONDS if record.precise_time else IMPRECISE_SLACK_SECONDS,
+        number(record.session_seconds),
+        number(record.input_octets),
+        number(record.output_octets),
+        "t" if record.has_gigawords else "f",
+        record.framed_ip or NULL,
+        quoted(record.framed_ipv6_prefix),
+        quoted(record.framed_ipv6_address),
+        quoted(record.delegated_ipv6_prefix),
+        quoted(record.framed_interface_id),
+        quoted(record.calling_station),
+        quoted(record.called_station),
+        quoted(record.nas_port_id),
+        quoted(record.session_class),
+        quoted(record.terminate_cause),
+        quoted(",".join(record.anomalies)) if record.anomalies else NULL,
+        quoted(record.raw),
+    )
+
+
+def charge_usage(lane: HotConnection, rows: list[Row], now: datetime) -> None:
+    """Charge a batch, exactly once (charge_usage_v1); returns when it is durable."""
+    lane.fetch(named_query("charge_usage"), (now, *columns(rows)))
+
+
+def store_dead_letters(lane: HotConnection, records: Sequence[UnusableRecord]) -> None:
+    """Keep records that can never be charged; returns when they are durable."""
+    rows = [
+        (
+            instant(record.arrived_at),
+            record.nas_address,
+            quoted(record.reason.value),
+            quoted(record.raw),
+        )
+        for record in records
+    ]
+    lane.fetch(named_query("store_dead_letters"), columns(rows))
+
+
+def instant(at: datetime) -> str:
+    """A UTC instant as an array element, to the microsecond."""
+    return f'"{at.replace(tzinfo=None).isoformat()}+00"'
+
+
+def from_us(microseconds: int | None) -> datetime | None:
+    """Microseconds since 1970 → UTC instant, exact."""
+    if microseconds is None:
+        return None
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -1,0 +1,2 @@
+-- Whose installation this is.
+SELECT * FROM operator

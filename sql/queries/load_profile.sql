@@ -1,0 +1,2 @@
+-- A billing profile with its revision.
+SELECT * FROM billing_profile WHERE profile_id = %s
