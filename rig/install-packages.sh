@@ -18,49 +18,14 @@ die() {
     exit 1
 }
 
-# The stanza of a deb822 file that offers suite $2, rewritten for suite $3; nothing when none does.
-deb822_for_suite() {
-    awk -v suite="$2" -v wanted="$3" '
-        function flush_stanza() {
-            if (!done && offers && binary) { printf "%s", text; done = 1 }
-            text = ""; offers = 0; binary = 0; skip = 0
-        }
-        /^#/ { next }
-        /^[ \t]*$/ { flush_stanza(); next }
-        /^[^ \t]/ { skip = 0 }
-        /^Enabled:[ \t]*no/ { offers = -99 }
-        /^Types:/ { for (i = 2; i <= NF; i++) if ($i == "deb") binary = 1; $0 = "Types: deb" }
-        /^Suites:/ {
-            for (i = 2; i <= NF; i++) if ($i == suite) offers++
-            $0 = "Suites: " wanted; text = text $0 "\n"; skip = 1; next
-        }
-        /^Components:/ { text = text "Components: main\n"; skip = 1; next }
-        !skip { text = text $0 "\n" }
-        END { flush_stanza() }
-    ' "$1"
-}
-
-# The same for a file of one-line entries.
-one_line_for_suite() {
-    sed -n -E "s#^deb([[:space:]]+\[[^]]*\])?[[:space:]]+([^[:space:]]+)[[:space:]]+$2/?[[:space:]].*#deb\1 \2 $3 main#p" \
-        "$1" | head -n 1
-}
-
 add_backports() {
-    for file in "$SOURCES_DIR"/*.sources; do
+    for file in "$SOURCES_DIR"/*.sources /etc/apt/sources.list "$SOURCES_DIR"/*.list; do
         [ -e "$file" ] || continue
-        entry=$(deb822_for_suite "$file" bookworm "$BACKPORTS")
+        entry=$(sh "${0%/*}/apt-source.sh" "$file" bookworm "$BACKPORTS")
         [ -n "$entry" ] || continue
-        printf '%s\n' "$entry" >"$SOURCES_DIR/tollway-backports.sources"
-        say "added $SOURCES_DIR/tollway-backports.sources, as in $file"
-        return
-    done
-    for file in /etc/apt/sources.list "$SOURCES_DIR"/*.list; do
-        [ -e "$file" ] || continue
-        entry=$(one_line_for_suite "$file" bookworm "$BACKPORTS")
-        [ -n "$entry" ] || continue
-        printf '%s\n' "$entry" >"$SOURCES_DIR/tollway-backports.list"
-        say "added $SOURCES_DIR/tollway-backports.list, as in $file"
+        added=$SOURCES_DIR/tollway-backports.${file##*.}
+        printf '%s\n' "$entry" >"$added"
+        say "added $added, as in $file"
         return
     done
     die "no source of Debian bookworm is configured to derive $BACKPORTS from"
