@@ -58,3 +58,17 @@ class BadLines(InvalidInput):
         more = f"\n  … and {len(lines) - 50} more" if len(lines) > 50 else ""
         super().__init__(f"{len(lines)} bad line(s), nothing was imported:\n{shown}{more}")
         self.lines = lines
+
+
+class InvalidFields(InvalidInput):
+    """A form or definition with impossible values: (field, reason) each; nothing was stored."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(
+            "; ".join(
+                reason if position == 0 else f"{field}: {reason}"
+                for position, (field, reason) in enumerate(problems)
+            ),
+            field=problems[0][0],
+        )
+        self.problems = problems

@@ -1,0 +1,323 @@
+"""What services hand out: frozen values for the panel, the command line and the API to show.
+
+Amounts are micros of the named currency, instants UTC, octets and seconds whole numbers.
+None in a quantity that is left means: not limited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.model.network import Vendor
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorView:
+    name: str
+    time_zone: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileView:
+    """A billing profile as stored; `revision` rises with every edit."""
+
+    profile_id: int
+    org_id: int
+    revision: int
+    profile: BillingProfile
+    created_at: datetime
+    archived_at: datetime | None = None
+    customers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """A plan with the terms of one of its versions (rule M6)."""
+
+    plan_id: int
+    org_id: int
+    name: str
+    version: int
+    effective_from: datetime
+    terms: PlanTerms
+    created_at: datetime
+    archived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletView:
+    """`available` is rule P2: posted − unposted − reserved."""
+
+    wallet_id: int
+    currency: str
+    posted_micros: int
+    unposted_micros: int
+    reserved_micros: int
+    credit_limit_micros: int
+
+    @property
+    def available_micros(self) -> int:
+        return self.posted_micros - self.unposted_micros - self.reserved_micros
+
+    @property
+    def spendable_micros(self) -> int:
+        """What a purchase may cost (rule P12); never negative."""
+        return max(0, self.available_micros + self.credit_limit_micros)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerView:
+    customer_id: int
+    org_id: int
+    name: str
+    email: str | None
+    phone: str | None
+    locale: str
+    profile_id: int
+    profile_name: str
+    created_at: datetime
+    closed_at: datetime | None
+    discontinue_on: date | None
+    promise_until: date | None
+    wallets: tuple[WalletView, ...]
+    """The customer's own wallet first."""
+    subscription_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateView:
+    """The cause of table S that decides, and what it does."""
+
+    rule: str
+    reason: str
+    effect: str
+    """normal | suspended_pool | reject"""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntitlementView:
+    """`status`: running | waiting (for its predecessor or the first login) | used_up | expired."""
+
+    entitlement_id: int
+    plan_name: str
+    plan_version_id: int
+    status: str
+    purchased_at: datetime
+    valid_from: datetime | None
+    valid_until: datetime | None
+    validity_minutes: int | None
+    seconds_total: int | None
+    seconds_left: int | None
+    octets_total: int | None
+    octets_left: int | None
+    price_micros: int
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """`input` is what the subscriber sent, `output` what it received."""
+
+    session_id: int
+    subscription_id: int
+    username: str
+    nas_id: int
+    nas_name: str | None
+    acct_session_id: str
+    started_at: datetime
+    last_event_at: datetime
+    closed_at: datetime | None
+    terminate_cause: str | None
+    seconds: int
+    input_octets: int
+    output_octets: int
+    charged_micros: int
+    framed_ip: str | None
+    calling_station: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRow:
+    """One line of a search: `state` at the asked instant, and what its packages still give."""
+
+    customer_id: int
+    subscription_id: int
+    org_id: int
+    username: str
+    customer_name: str
+    profile_name: str
+    plan_name: str | None
+    state: StateView
+    valid_until: datetime | None
+    seconds_left: int | None
+    seconds_total: int | None
+    octets_left: int | None
+    octets_total: int | None
+    live_sessions: int
+    framed_ip: str | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPage:
+    """`next_after` continues the search (pass it as `after`); None on the last page."""
+
+    rows: tuple[SubscriptionRow, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionView:
+    """Everything about one subscription but its secret."""
+
+    row: SubscriptionRow
+    customer: CustomerView
+    wallet: WalletView
+    plan: PlanTerms | None
+    profile: BillingProfile
+    credential: str
+    """sealed | nt_hash | pbkdf2 | none: which kind is stored, never the secret."""
+    speed_up_kbps: int | None
+    speed_down_kbps: int | None
+    allowed_nas_ids: tuple[int, ...] | None
+    allowed_macs: tuple[str, ...] | None
+    login_hours: str | None
+    session_limit: int | None
+    created_at: datetime
+    hold_note: str | None
+    hold_until: datetime | None
+    hold_behaviour: str | None
+    paused_at: datetime | None
+    entitlements: tuple[EntitlementView, ...]
+    sessions: tuple[SessionView, ...]
+    """Open ones."""
+    unpaid_bills: tuple[InvoiceView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceView:
+    """`cycle_until` is exclusive; days are the operator's local days (rule M3)."""
+
+    invoice_id: int
+    customer_id: int
+    subscription_id: int | None
+    number: str
+    issued_at: datetime
+    due_on: date
+    cycle_from: date | None
+    cycle_until: date | None
+    total_micros: int
+    paid_micros: int
+    currency: str
+    paid_at: datetime | None
+
+    @property
+    def open_micros(self) -> int:
+        return self.total_micros - self.paid_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleReceipt:
+    """The result of a sale (rule I6). `repeated`: the same command had been carried out before."""
+
+    customer_id: int
+    subscription_id: int
+    entitlement_id: int
+    entry_id: int
+    invoice_number: str | None
+    plan_name: str
+    price_micros: int
+    tax_micros: int
+    currency: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    available_micros: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReceipt:
+    """The result of a top-up or payment; `settled` are the bills it paid, oldest first (I4)."""
+
+    customer_id: int
+    payment_id: int
+    entry_id: int
+    amount_micros: int
+    currency: str
+    settled: tuple[str, ...]
+    available_micros: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NasView:
+    nas_id: int
+    org_id: int
+    name: str
+    address: str
+    vendor: Vendor
+    coa_port: int
+    swap_octets: bool
+    require_message_authenticator: bool
+    created_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUsage:
+    """`kind`: entitlement | payg | flat | overspend; `day` is the operator's local day (U9)."""
+
+    day: date
+    kind: str
+    seconds: int
+    input_octets: int
+    output_octets: int
+    charged_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    row: SubscriptionRow
+    currency: str
+    days: tuple[DayUsage, ...]
+    """Newest first."""
+    seconds: int
+    input_octets: int
+    output_octets: int
+    charged_micros: int
+    """Totals over all days, not only the ones listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseView:
+    rule: str
+    holds: bool
+    detail: str
+    lifted_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyView:
+    """Why the service is as it is at an instant (rule B16)."""
+
+    username: str
+    at: datetime
+    state: StateView
+    causes: tuple[CauseView, ...]
+    lines: tuple[str, ...]
+    """The same in plain words, ready to print."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckView:
+    """One line of `doctor`. `status`: ok | warn | fail; `mend` says what to do."""
+
+    name: str
+    status: str
+    detail: str
+    mend: str = ""

@@ -1,0 +1,262 @@
+"""Operator, billing profiles and plans."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import Select, func, select, text
+from sqlalchemy.orm import Session
+
+from billing.model.plan import PlanTerms, Starts
+from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.views import OperatorView, PlanView, ProfileView
+from billing.store import tables
+from billing.store.guard import unique
+
+_PROFILE_FIELDS = tuple(field.name for field in fields(BillingProfile))
+_TERM_FIELDS = tuple(
+    field.name for field in fields(PlanTerms) if field.name not in ("plan_version_id", "plan_name")
+)
+
+
+def operator(tx: Session) -> OperatorView | None:
+    """The installation's one operator; None before `tollway migrate` made it."""
+    row = tx.get(tables.Operator, 1)
+    if row is None:
+        return None
+    return OperatorView(name=row.name, time_zone=row.time_zone, currency=row.currency)
+
+
+def insert_operator(tx: Session, operator: OperatorView, now: datetime) -> None:
+    """The operator and its organisation 1, the root of the tree."""
+    tx.add(
+        tables.Operator(
+            operator_id=1,
+            name=operator.name,
+            time_zone=operator.time_zone,
+            currency=operator.currency,
+            created_at=now,
+        )
+    )
+    if tx.get(tables.Organisation, 1) is None:
+        tx.add(tables.Organisation(org_id=1, name=operator.name, created_at=now))
+        tx.flush()
+        tx.execute(
+            text(
+                "SELECT setval(pg_get_serial_sequence('organisation', 'org_id'),"
+                " (SELECT max(org_id) FROM organisation))"
+            )
+        )
+    tx.flush()
+
+
+def list_profiles(tx: Session, *, archived: bool = False) -> list[ProfileView]:
+    """Billing profiles by name."""
+    statement = _profiles().order_by(tables.BillingProfile.name)
+    if not archived:
+        statement = statement.where(tables.BillingProfile.archived_at.is_(None))
+    return [_profile_view(row, customers) for row, customers in tx.execute(statement)]
+
+
+def get_profile(tx: Session, profile_id: int) -> ProfileView | None:
+    found = tx.execute(_profiles().where(tables.BillingProfile.profile_id == profile_id)).first()
+    return _profile_view(*found) if found else None
+
+
+def find_profile(tx: Session, name: str) -> ProfileView | None:
+    """By exact name."""
+    found = tx.execute(
+        _profiles()
+        .where(tables.BillingProfile.name == name)
+        .order_by(tables.BillingProfile.profile_id)
+    ).first()
+    return _profile_view(*found) if found else None
+
+
+def insert_profile(tx: Session, org_id: int, profile: BillingProfile, now: datetime) -> int:
+    """Returns the new id; raises Conflict when the name is taken."""
+    row = tables.BillingProfile(org_id=org_id, revision=1, created_at=now, **_columns(profile))
+    with unique(tx, f"a billing profile named {profile.name!r} exists", field="name"):
+        tx.add(row)
+    return row.profile_id
+
+
+def update_profile(tx: Session, profile_id: int, profile: BillingProfile) -> None:
+    """Write every switch and raise the revision; raises Conflict when the name is taken."""
+    row = tx.get_one(tables.BillingProfile, profile_id, with_for_update=True)
+    with unique(tx, f"a billing profile named {profile.name!r} exists", field="name"):
+        for name, value in _columns(profile).items():
+            setattr(row, name, value)
+        row.revision += 1
+
+
+def recompile_profile(tx: Session, profile_id: int, credit_limit_micros: int) -> None:
+    """Copy the credit limit to the wallets under a profile, for the meter."""
+    tx.execute(
+        text(
+            "SELECT customer_id FROM customer WHERE profile_id = :profile OR customer_id IN"
+            " (SELECT customer_id FROM subscription WHERE profile_id = :profile)"
+            " ORDER BY customer_id FOR UPDATE"
+        ),
+        {"profile": profile_id},
+    )
+    tx.execute(
+        text(
+            "UPDATE wallet w SET credit_limit_micros = :limit FROM subscription s"
+            " JOIN customer c USING (customer_id)"
+            " WHERE s.customer_id = w.customer_id AND s.wallet_id = w.wallet_id"
+            " AND coalesce(s.profile_id, c.profile_id) = :profile"
+        ),
+        {"profile": profile_id, "limit": credit_limit_micros},
+    )
+
+
+def recheck_profile(tx: Session, profile_id: int, now: datetime) -> None:
+    """Have the sweep look at every subscription under a profile again."""
+    tx.execute(
+        text(
+            "UPDATE subscription s SET service_next_change_at = :now FROM customer c"
+            " WHERE c.customer_id = s.customer_id AND s.closed_at IS NULL"
+            " AND coalesce(s.profile_id, c.profile_id) = :profile"
+        ),
+        {"profile": profile_id, "now": now},
+    )
+
+
+def list_plans(tx: Session, now: datetime, *, archived: bool = False) -> list[PlanView]:
+    """Plans by name with the version in force at `now`, else their first one."""
+    statement = select(tables.Plan).order_by(tables.Plan.name)
+    if not archived:
+        statement = statement.where(tables.Plan.archived_at.is_(None))
+    plans = list(tx.scalars(statement))
+    chosen: dict[int, tables.PlanVersion] = {}
+    versions = select(tables.PlanVersion).order_by(tables.PlanVersion.version)
+    for row in tx.scalars(versions):
+        if row.plan_id not in chosen or row.effective_from <= now:
+            chosen[row.plan_id] = row
+    return [_plan_view(plan, chosen[plan.plan_id]) for plan in plans if plan.plan_id in chosen]
+
+
+def get_plan(tx: Session, plan_id: int, now: datetime) -> PlanView | None:
+    """With the version in force at `now`, else the first one."""
+    plan = tx.get(tables.Plan, plan_id)
+    if plan is None:
+        return None
+    versions = plan_versions(tx, plan_id)
+    in_force = [version for version in versions if version.effective_from <= now]
+    return in_force[-1] if in_force else versions[0]
+
+
+def find_plan(tx: Session, name: str, now: datetime) -> PlanView | None:
+    """By exact name."""
+    plan_id = tx.scalar(
+        select(tables.Plan.plan_id).where(tables.Plan.name == name).order_by(tables.Plan.plan_id)
+    )
+    return None if plan_id is None else get_plan(tx, plan_id, now)
+
+
+def plan_versions(tx: Session, plan_id: int) -> list[PlanView]:
+    """Every version of a plan, oldest first."""
+    plan = tx.get_one(tables.Plan, plan_id)
+    rows = tx.scalars(
+        select(tables.PlanVersion)
+        .where(tables.PlanVersion.plan_id == plan_id)
+        .order_by(tables.PlanVersion.version)
+    )
+    return [_plan_view(plan, row) for row in rows]
+
+
+def get_terms(tx: Session, plan_version_id: int) -> PlanTerms | None:
+    row = tx.get(tables.PlanVersion, plan_version_id)
+    if row is None:
+        return None
+    plan = tx.get_one(tables.Plan, row.plan_id)
+    return _plan_view(plan, row).terms
+
+
+def insert_plan(tx: Session, org_id: int, name: str, now: datetime) -> int:
+    """Returns the new id; raises Conflict when the name is taken."""
+    row = tables.Plan(org_id=org_id, name=name, created_at=now)
+    with unique(tx, f"a plan named {name!r} exists", field="name"):
+        tx.add(row)
+    return row.plan_id
+
+
+def insert_plan_version(
+    tx: Session, plan_id: int, terms: PlanTerms, effective_from: datetime, now: datetime
+) -> int:
+    """The next version of a plan; returns its number. Locks the plan."""
+    tx.get_one(tables.Plan, plan_id, with_for_update=True)
+    last = tx.scalar(
+        select(func.max(tables.PlanVersion.version)).where(tables.PlanVersion.plan_id == plan_id)
+    )
+    version = (last or 0) + 1
+    tx.add(
+        tables.PlanVersion(
+            plan_id=plan_id,
+            version=version,
+            effective_from=effective_from,
+            created_at=now,
+            **{name: getattr(terms, name) for name in _TERM_FIELDS},
+        )
+    )
+    tx.flush()
+    return version
+
+
+def _profiles() -> Select[tables.BillingProfile, int]:
+    customers = (
+        select(func.count())
+        .where(tables.Customer.profile_id == tables.BillingProfile.profile_id)
+        .scalar_subquery()
+    )
+    return select(tables.BillingProfile, customers)
+
+
+def _columns(profile: BillingProfile) -> dict[str, object]:
+    values: dict[str, object] = {name: getattr(profile, name) for name in _PROFILE_FIELDS}
+    values["no_cut_weekdays"] = sorted(profile.no_cut_weekdays)
+    values["no_cut_dates"] = sorted(profile.no_cut_dates)
+    return values
+
+
+def profile_of(row: tables.BillingProfile) -> BillingProfile:
+    """The switches of a stored profile."""
+    values = {name: getattr(row, name) for name in _PROFILE_FIELDS}
+    values.update(
+        kind=BillingKind(row.kind),
+        payment=Payment(row.payment),
+        due_basis=DueBasis(row.due_basis),
+        bill_in=BillIn(row.bill_in),
+        no_cut_weekdays=frozenset(row.no_cut_weekdays),
+        no_cut_dates=frozenset(row.no_cut_dates),
+    )
+    return BillingProfile(**values)
+
+
+def _profile_view(row: tables.BillingProfile, customers: int) -> ProfileView:
+    return ProfileView(
+        profile_id=row.profile_id,
+        org_id=row.org_id,
+        revision=row.revision,
+        profile=profile_of(row),
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+        customers=customers,
+    )
+
+
+def _plan_view(plan: tables.Plan, row: tables.PlanVersion) -> PlanView:
+    values = {name: getattr(row, name) for name in _TERM_FIELDS}
+    values["starts"] = Starts(row.starts)
+    return PlanView(
+        plan_id=plan.plan_id,
+        org_id=plan.org_id,
+        name=plan.name,
+        version=row.version,
+        effective_from=row.effective_from,
+        terms=PlanTerms(plan_version_id=row.plan_version_id, plan_name=plan.name, **values),
+        created_at=plan.created_at,
+        archived_at=plan.archived_at,
+    )

@@ -1,0 +1,209 @@
+"""Customers, their wallets, logins and subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.model.events import fold_station, fold_username
+from billing.model.profile import BillingProfile
+from billing.model.views import CustomerView, WalletView
+from billing.store import tables
+from billing.store.catalog import profile_of
+from billing.store.guard import unique
+from billing.store.pool import named_query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSubscription:
+    """What a list shows of a subscription, but for its state; see SubscriptionRow."""
+
+    customer_id: int
+    subscription_id: int
+    org_id: int
+    username: str
+    customer_name: str
+    profile_name: str
+    plan_name: str | None
+    framed_ip: str | None
+    closed_at: datetime | None
+    valid_until: datetime | None
+    seconds_left: int | None
+    seconds_total: int | None
+    octets_left: int | None
+    octets_total: int | None
+    live_sessions: int
+
+
+def lock_customer(tx: Session, customer_id: int) -> tables.Customer | None:
+    """Take the customer's row lock: first of all in every service that touches one (F15)."""
+    return tx.get(tables.Customer, customer_id, with_for_update=True, populate_existing=True)
+
+
+def customer_of(tx: Session, subscription_id: int) -> int | None:
+    """The customer that a subscription belongs to."""
+    return tx.scalar(
+        select(tables.Subscription.customer_id).where(
+            tables.Subscription.subscription_id == subscription_id
+        )
+    )
+
+
+def find_login(tx: Session, username: str) -> tuple[int, int] | None:
+    """Customer and subscription of a folded user name."""
+    row = tx.get(tables.Login, username)
+    return (row.customer_id, row.subscription_id) if row else None
+
+
+def find_customers(tx: Session, name: str) -> list[int]:
+    """Ids of the customers with exactly this name, at most ten."""
+    statement = select(tables.Customer.customer_id).where(tables.Customer.name == name)
+    return list(tx.scalars(statement.order_by(tables.Customer.customer_id).limit(10)))
+
+
+def insert_customer(
+    tx: Session, row: tables.Customer, *, currency: str, credit_limit_micros: int
+) -> int:
+    """The customer and its wallet (rule P1); returns the customer's id."""
+    tx.add(row)
+    tx.flush()
+    insert_wallet(tx, row, currency=currency, credit_limit_micros=credit_limit_micros)
+    return row.customer_id
+
+
+def insert_wallet(
+    tx: Session, customer: tables.Customer, *, currency: str, credit_limit_micros: int
+) -> int:
+    """Returns the id of a new, empty wallet of the customer."""
+    wallet = tables.Wallet(
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        currency=currency,
+        credit_limit_micros=credit_limit_micros,
+        created_at=customer.created_at,
+    )
+    tx.add(wallet)
+    tx.flush()
+    return wallet.wallet_id
+
+
+def insert_subscription(tx: Session, row: tables.Subscription) -> int:
+    """The subscription and its login; returns its id. Raises Conflict when the name is taken."""
+    tx.add(row)
+    tx.flush()
+    login = tables.Login(
+        username=row.username,
+        customer_id=row.customer_id,
+        subscription_id=row.subscription_id,
+        org_id=row.org_id,
+    )
+    with unique(tx, f"the user name {row.username!r} is taken", field="username"):
+        tx.add(login)
+    return row.subscription_id
+
+
+def get_subscription(tx: Session, subscription_id: int) -> tables.Subscription | None:
+    """The row, for the services in this transaction only; never handed out."""
+    return tx.scalar(
+        select(tables.Subscription).where(tables.Subscription.subscription_id == subscription_id)
+    )
+
+
+def subscriptions_of(tx: Session, customer_id: int) -> list[tables.Subscription]:
+    """The customer's subscriptions in the order they were added."""
+    return list(
+        tx.scalars(
+            select(tables.Subscription)
+            .where(tables.Subscription.customer_id == customer_id)
+            .order_by(tables.Subscription.subscription_id)
+        )
+    )
+
+
+def effective_profile(tx: Session, subscription: tables.Subscription) -> BillingProfile:
+    """The subscription's own billing profile where it has one, else its customer's."""
+    profile_id = subscription.profile_id
+    if profile_id is None:
+        customer = tx.get_one(tables.Customer, subscription.customer_id)
+        profile_id = customer.profile_id
+    return profile_of(tx.get_one(tables.BillingProfile, profile_id))
+
+
+def customer_view(tx: Session, customer_id: int) -> CustomerView | None:
+    """The customer with its wallets and the ids of its subscriptions."""
+    row = tx.get(tables.Customer, customer_id)
+    if row is None:
+        return None
+    profile = tx.get_one(tables.BillingProfile, row.profile_id)
+    return CustomerView(
+        customer_id=row.customer_id,
+        org_id=row.org_id,
+        name=row.name,
+        email=row.email,
+        phone=row.phone,
+        locale=row.locale,
+        profile_id=row.profile_id,
+        profile_name=profile.name,
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+        discontinue_on=row.discontinue_on,
+        promise_until=row.promise_until,
+        wallets=tuple(wallets_of(tx, customer_id)),
+        subscription_ids=tuple(s.subscription_id for s in subscriptions_of(tx, customer_id)),
+    )
+
+
+def wallets_of(tx: Session, customer_id: int) -> list[WalletView]:
+    """The customer's wallets, its own (the first made) first."""
+    rows = tx.scalars(
+        select(tables.Wallet)
+        .where(tables.Wallet.customer_id == customer_id)
+        .order_by(tables.Wallet.wallet_id)
+        .execution_options(populate_existing=True)
+    )
+    return [wallet_view(row) for row in rows]
+
+
+def wallet_view(row: tables.Wallet) -> WalletView:
+    """The wallet as services hand it out."""
+    return WalletView(
+        wallet_id=row.wallet_id,
+        currency=row.currency,
+        posted_micros=row.posted_micros,
+        unposted_micros=row.unposted_micros,
+        reserved_micros=row.reserved_micros,
+        credit_limit_micros=row.credit_limit_micros,
+    )
+
+
+def search(
+    tx: Session, text: str, *, after: str | None, limit: int, closed: bool
+) -> list[tuple[int, str]]:
+    """(subscription id, user name) by user name, of what matches `text` anywhere; '' is all."""
+    wanted = text.strip()
+    result = tx.connection().exec_driver_sql(
+        named_query("search_subscriptions"),
+        {
+            "text": wanted or None,
+            "username": fold_username(wanted),
+            "station": fold_station(wanted),
+            "looks_like_station_or_address": any(mark in wanted for mark in ".:-")
+            or len(wanted) == 12,
+            "after": after,
+            "closed": closed,
+            "limit": limit,
+        },
+    )
+    return [(row[0], row[1]) for row in result]
+
+
+def listed(tx: Session, subscription_ids: Iterable[int], now: datetime) -> list[ListedSubscription]:
+    """What a list shows of these subscriptions, by user name."""
+    result = tx.connection().exec_driver_sql(
+        named_query("subscription_rows"), {"subscription_ids": list(subscription_ids), "now": now}
+    )
+    return [ListedSubscription(**row._mapping) for row in result]

@@ -1,0 +1,129 @@
+"""Bills: numbered without gaps, never changed but for what was paid (rules I2, I4)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from billing.model.views import InvoiceView
+from billing.store import tables
+
+SERIES = "INV"
+
+
+def next_number(tx: Session, org_id: int, series: str = SERIES) -> str:
+    """The series' next number, `INV-7`. Its row stays locked until the transaction ends, so a
+    number that is rolled back is used again: no gaps (rule I2)."""
+    statement = insert(tables.InvoiceSeries).values(org_id=org_id, series=series, next_number=2)
+    number = tx.scalar(
+        statement.on_conflict_do_update(
+            index_elements=["org_id", "series"],
+            set_={"next_number": tables.InvoiceSeries.next_number + 1},
+        ).returning(tables.InvoiceSeries.next_number)
+    )
+    return f"{series}-{(number or 2) - 1}"
+
+
+def insert_invoice(
+    tx: Session, row: tables.Invoice, lines: list[tuple[str, int, int]]
+) -> tables.Invoice:
+    """The bill and its lines (text, net amount in micros, tax rate in ppm)."""
+    tx.add(row)
+    tx.flush()
+    tx.add_all(
+        tables.InvoiceLine(
+            customer_id=row.customer_id,
+            invoice_id=row.invoice_id,
+            line=position,
+            org_id=row.org_id,
+            text=text,
+            amount_micros=amount_micros,
+            tax_rate_ppm=tax_rate_ppm,
+        )
+        for position, (text, amount_micros, tax_rate_ppm) in enumerate(lines, 1)
+    )
+    tx.flush()
+    return row
+
+
+def open_invoices(
+    tx: Session, customer_id: int, subscription_ids: list[int] | None = None
+) -> list[tables.Invoice]:
+    """Rows with something left to pay, oldest first (rule I4); the customer is locked already.
+
+    `subscription_ids`: only these subscriptions' bills and those of no subscription.
+    """
+    statement = select(tables.Invoice).where(
+        tables.Invoice.customer_id == customer_id, tables.Invoice.paid_at.is_(None)
+    )
+    if subscription_ids is not None:
+        statement = statement.where(
+            tables.Invoice.subscription_id.is_(None)
+            | tables.Invoice.subscription_id.in_(subscription_ids)
+        )
+    return list(tx.scalars(statement.order_by(tables.Invoice.due_on, tables.Invoice.invoice_id)))
+
+
+def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceView]:
+    """Unpaid bills of a subscription (and its customer's general ones), oldest first."""
+    return [view(row) for row in open_invoices(tx, customer_id, [subscription_id])]
+
+
+def find_invoice(tx: Session, number: str) -> tables.Invoice | None:
+    """By number."""
+    return tx.scalar(select(tables.Invoice).where(tables.Invoice.number == number))
+
+
+def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | None:
+    """The day after the last billed cycle of a subscription, whether paid or not."""
+    return tx.scalar(
+        select(tables.Invoice.cycle_until)
+        .where(
+            tables.Invoice.customer_id == customer_id,
+            tables.Invoice.subscription_id == subscription_id,
+            tables.Invoice.cycle_until.is_not(None),
+        )
+        .order_by(tables.Invoice.cycle_until.desc())
+        .limit(1)
+    )
+
+
+def record_paid(
+    tx: Session, row: tables.Invoice, amount_micros: int, entry_id: int, now: datetime
+) -> None:
+    """Allocate wallet money that the journal entry moved to a bill (rule I4)."""
+    row.paid_micros += amount_micros
+    if row.paid_micros == row.total_micros:
+        row.paid_at = now
+    tx.add(
+        tables.PaymentAllocation(
+            customer_id=row.customer_id,
+            invoice_id=row.invoice_id,
+            entry_id=entry_id,
+            org_id=row.org_id,
+            amount_micros=amount_micros,
+            at=now,
+        )
+    )
+    tx.flush()
+
+
+def view(row: tables.Invoice) -> InvoiceView:
+    """The bill as services hand it out."""
+    return InvoiceView(
+        invoice_id=row.invoice_id,
+        customer_id=row.customer_id,
+        subscription_id=row.subscription_id,
+        number=row.number,
+        issued_at=row.issued_at,
+        due_on=row.due_on,
+        cycle_from=row.cycle_from,
+        cycle_until=row.cycle_until,
+        total_micros=row.total_micros,
+        paid_micros=row.paid_micros,
+        currency=row.currency,
+        paid_at=row.paid_at,
+    )

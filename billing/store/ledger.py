@@ -1,0 +1,165 @@
+"""The double-entry journal and the wallets (rules M4, M5).
+
+Accounts are plain strings; amounts are credits (+) and debits (−), so that a wallet, which the
+operator owes to its customer, rises by a credit:
+
+    wallet               the customer's money (with the wallet's id in `wallet_id`)
+    money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
+                         voucher, reseller, adjustment
+    revenue:package      packages sold
+    revenue:bill         bills settled
+    tax                  taxes owed
+    opening              balances taken over by an import
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from billing.model.views import WalletView
+from billing.store import tables
+from billing.store.customers import wallet_view
+
+WALLET = "wallet"
+REVENUE_PACKAGE = "revenue:package"
+REVENUE_BILL = "revenue:bill"
+TAX = "tax"
+OPENING = "opening"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One posting: a credit (+) or debit (−) of an account, in micros."""
+
+    account: str
+    amount_micros: int
+    wallet_id: int | None = None
+
+
+class UnbalancedEntry(ValueError):
+    """Postings that do not sum to zero: an error of the program, nothing is written (rule M4)."""
+
+
+def post(
+    tx: Session,
+    *,
+    customer_id: int,
+    org_id: int,
+    kind: str,
+    memo: str,
+    lines: Sequence[Line],
+    currency: str,
+    now: datetime,
+    corrects_entry_id: int | None = None,
+) -> int:
+    """One movement of money; returns the entry's id and moves the wallets' posted balances.
+
+    The customer must be locked. Lines of zero are left out. Raises UnbalancedEntry.
+    """
+    written = [line for line in lines if line.amount_micros]
+    if sum(line.amount_micros for line in written) or not written:
+        raise UnbalancedEntry(f"{kind}: {written}")
+    entry = tables.JournalEntry(
+        customer_id=customer_id,
+        org_id=org_id,
+        at=now,
+        kind=kind,
+        memo=memo,
+        corrects_entry_id=corrects_entry_id,
+    )
+    tx.add(entry)
+    tx.flush()
+    tx.add_all(
+        tables.Posting(
+            customer_id=customer_id,
+            entry_id=entry.entry_id,
+            line=position,
+            org_id=org_id,
+            account=line.account,
+            wallet_id=line.wallet_id,
+            amount_micros=line.amount_micros,
+            currency=currency,
+        )
+        for position, line in enumerate(written, 1)
+    )
+    tx.flush()
+    moved: dict[int, int] = defaultdict(int)
+    for line in written:
+        if line.wallet_id is not None:
+            moved[line.wallet_id] += line.amount_micros
+    for wallet_id, amount_micros in moved.items():
+        tx.execute(
+            update(tables.Wallet)
+            .where(tables.Wallet.customer_id == customer_id, tables.Wallet.wallet_id == wallet_id)
+            .values(posted_micros=tables.Wallet.posted_micros + amount_micros)
+        )
+    return entry.entry_id
+
+
+def wallet(tx: Session, customer_id: int, wallet_id: int) -> WalletView:
+    """The wallet as it is now in this transaction."""
+    row = tx.get_one(
+        tables.Wallet, {"customer_id": customer_id, "wallet_id": wallet_id}, populate_existing=True
+    )
+    return wallet_view(row)
+
+
+def insert_payment(tx: Session, row: tables.Payment) -> int:
+    """Returns the payment's id."""
+    tx.add(row)
+    tx.flush()
+    return row.payment_id
+
+
+def earlier_command(tx: Session, customer_id: int, key: str) -> tuple[str, str] | None:
+    """Content hash and result of the command with this key; the customer is locked (rule M5)."""
+    row = tx.get(tables.Command, {"customer_id": customer_id, "idempotency_key": key})
+    return None if row is None else (row.content_sha256, row.result)
+
+
+def record_command(
+    tx: Session, *, customer_id: int, key: str, content_sha256: str, result: str, now: datetime
+) -> None:
+    """Remember a command's result under its key (rule M5)."""
+    tx.add(
+        tables.Command(
+            customer_id=customer_id,
+            idempotency_key=key,
+            content_sha256=content_sha256,
+            result=result,
+            at=now,
+        )
+    )
+    tx.flush()
+
+
+def unbalanced(tx: Session) -> list[str]:
+    """What breaks rule M4: entries that do not sum to zero, wallets that differ from postings."""
+    entries = tx.execute(
+        select(tables.Posting.customer_id, tables.Posting.entry_id, tables.Posting.currency)
+        .group_by(tables.Posting.customer_id, tables.Posting.entry_id, tables.Posting.currency)
+        .having(func.sum(tables.Posting.amount_micros) != 0)
+    )
+    posted = (
+        select(func.coalesce(func.sum(tables.Posting.amount_micros), 0))
+        .where(
+            tables.Posting.customer_id == tables.Wallet.customer_id,
+            tables.Posting.wallet_id == tables.Wallet.wallet_id,
+        )
+        .scalar_subquery()
+    )
+    wallets = tx.execute(
+        select(tables.Wallet.customer_id, tables.Wallet.wallet_id).where(
+            tables.Wallet.posted_micros != posted
+        )
+    )
+    return [
+        *(f"entry {row.entry_id} of customer {row.customer_id} is off balance" for row in entries),
+        *(f"wallet {row.wallet_id} differs from its postings" for row in wallets),
+    ]
