@@ -80,7 +80,7 @@ def service_account() -> Account:
 @contextmanager
 def temporary_state_dir(prefix: str = "tollway-") -> Iterator[Path]:
     """A throw-away state directory with a short path that the service account can enter."""
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix=prefix))
     path.chmod(0o755)
     try:
         yield path
