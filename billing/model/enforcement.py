@@ -1,0 +1,72 @@
+"""Orders to running sessions as the sender sees them (rules C1–C4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from billing.model.decision import Service
+from billing.model.network import NasAddress, SessionIdentity, Vendor
+
+
+class Goal(StrEnum):
+    """What a running session is to become."""
+
+    DISCONNECT = "disconnect"
+    SUSPEND = "suspend"
+    RESTORE = "restore"
+    REFRESH = "refresh"
+
+
+class PacketKind(StrEnum):
+    """RFC 5176 requests; `NONE`: the NAS has nothing to change."""
+
+    COA = "CoA-Request"
+    DISCONNECT = "Disconnect-Request"
+    NONE = "none"
+
+
+class Outcome(StrEnum):
+    """What came of one packet. `UNSENT`: it could not be built or sent."""
+
+    ACK = "ack"
+    NAK = "nak"
+    TIMEOUT = "timeout"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOrder:
+    """One order that is due, for one running session.
+
+    `service` is what the session should have now; None: it must end, or nothing is known.
+    `escalated`: the NAS refused to do it by CoA. `used_*` are the session's totals so far.
+    """
+
+    customer_id: int
+    intent_id: int
+    org_id: int
+    nas_id: int
+    goal: Goal
+    attempt: int
+    escalated: bool
+    created_at: datetime
+    nas: NasAddress
+    vendor: Vendor
+    identity: SessionIdentity
+    service: Service | None
+    used_seconds: int
+    used_octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResult:
+    """What one attempt came to; `error_cause` is the name of RFC 5176 3.5 or its number."""
+
+    order: SessionOrder = field(repr=False)
+    packet: PacketKind
+    sent_at: datetime
+    outcome: Outcome
+    answered_at: datetime | None = None
+    error_cause: str | None = None

@@ -1,0 +1,164 @@
+"""State changes become orders to running sessions (rules S, B3, B9, B10, P8, P9, C1).
+
+`reconcile` compares what each running session has with what table S says it should have, and
+writes an order for every difference; it can be called any number of times. A session's pool is
+known by its Class hint (`tw1:<subscription>:s` is suspended); where the NAS does not echo Class,
+by the state that was enforced last.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from billing.errors import Unavailable
+from billing.model.account import Account
+from billing.model.enforcement import Goal
+from billing.rules.states import Effect, State, deciding, next_change
+from billing.services.context import Context
+from billing.store import customers
+from billing.store import enforcement as store
+from billing.store.accounts import load_accounts
+from billing.store.guard import Transaction
+from billing.store.tables import CoaIntent, LiveSession, Subscription
+
+log = logging.getLogger(__name__)
+
+SWEEP_CUSTOMERS = 100
+# A customer whose rows cannot be decided must not keep the sweep busy.
+FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
+_NORMAL_RULE = "S8"
+_OPPOSITES: dict[Effect, frozenset[Goal]] = {
+    Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
+    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH}),
+    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, Goal.REFRESH}),
+}
+
+
+@dataclass
+class _Running:
+    """One open session and the orders that it has not carried out yet."""
+
+    session: LiveSession
+    waiting: list[CoaIntent] = field(default_factory=list)
+
+    def has(self, goal: Goal) -> bool:
+        return any(intent.goal == goal for intent in self.waiting)
+
+
+def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime) -> int:
+    """Bring the customer's running sessions in line with its state; returns orders written.
+
+    The caller holds the customer's row lock and has changed what it wanted to (radius.md F15).
+    """
+    tx.flush()
+    rows = {row.subscription_id: row for row in store.subscriptions_of(tx, customer_id)}
+    running = _running(tx, customer_id)
+    purchases = store.last_purchases(tx, customer_id) if running else {}
+    orders = 0
+    # Credentials stay sealed: no state depends on them.
+    for account in load_accounts(tx, None, rows, now):
+        row = rows[account.subscription_id]
+        state = deciding(account, now)
+        bought_at = purchases.get(account.subscription_id)
+        for one in running.get(account.subscription_id, ()):
+            goal = _goal(one, row, state, bought_at)
+            _withdraw(one, state, now)
+            if goal is not None and not one.has(goal):
+                reason = state.reason.value
+                store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
+                orders += 1
+        _remember(row, account, state, now)
+    tx.flush()
+    if orders:
+        store.notify(tx)
+    return orders
+
+
+def sweep(context: Context, now: datetime) -> int:
+    """Re-evaluate subscriptions whose state time alone has changed (rules B3, B9).
+
+    Each customer in a transaction of its own; returns how many were looked at.
+    """
+    with context.transaction() as tx:
+        due = store.due_customers(tx, now, SWEEP_CUSTOMERS)
+    for customer_id in due:
+        try:
+            with context.transaction() as tx:
+                if customers.lock_customer(tx, customer_id) is not None:
+                    reconcile(tx, context, customer_id, now)
+        except Unavailable:
+            raise
+        except Exception:
+            # Whatever is wrong with one customer's rows must not end the service of others late.
+            log.exception("customer %d cannot be brought in line", customer_id)
+            with context.transaction() as tx:
+                store.postpone_customer(tx, customer_id, now, FAILED_CUSTOMER_DELAY)
+    return len(due)
+
+
+def next_sweep_at(context: Context) -> datetime | None:
+    """The earliest instant at which `sweep` has something to do."""
+    with context.transaction() as tx:
+        return store.next_due(tx)
+
+
+def _running(tx: Transaction, customer_id: int) -> dict[int, list[_Running]]:
+    sessions = {row.session_id: _Running(row) for row in store.running_sessions(tx, customer_id)}
+    for intent in store.open_intents(tx, customer_id, sessions):
+        sessions[intent.session_id].waiting.append(intent)
+    found: dict[int, list[_Running]] = {}
+    for one in sessions.values():
+        found.setdefault(one.session.subscription_id, []).append(one)
+    return found
+
+
+def _goal(
+    one: _Running, row: Subscription, state: State, bought_at: datetime | None
+) -> Goal | None:
+    """What this session must become; None where it is as it should be."""
+    if state.effect is Effect.REJECT:
+        return Goal.DISCONNECT
+    suspended = _in_suspended_pool(one.session, row)
+    if state.effect is Effect.SUSPENDED_POOL:
+        return None if suspended else Goal.SUSPEND
+    if suspended:
+        return Goal.RESTORE
+    return Goal.REFRESH if _bought_since(one.session, row, bought_at) else None
+
+
+def _in_suspended_pool(session: LiveSession, row: Subscription) -> bool:
+    normal = f"tw1:{row.subscription_id}:n"
+    if session.session_class == normal:
+        return False
+    if session.session_class == f"tw1:{row.subscription_id}:s":
+        return True
+    return row.service_checked_at is not None and row.service_rule != _NORMAL_RULE
+
+
+def _bought_since(session: LiveSession, row: Subscription, bought_at: datetime | None) -> bool:
+    """Something was bought that the session's limits do not contain yet (rule B4)."""
+    if bought_at is None or bought_at < session.started_at:
+        return False
+    return row.service_checked_at is None or bought_at >= row.service_checked_at
+
+
+def _withdraw(one: _Running, state: State, now: datetime) -> None:
+    """Cancel orders that the new state contradicts; a session no longer to be cut may be cut
+    again later."""
+    kept = []
+    for intent in one.waiting:
+        if Goal(intent.goal) in _OPPOSITES[state.effect]:
+            intent.state, intent.finished_at = "cancelled", now
+        else:
+            kept.append(intent)
+    one.waiting = kept
+    if state.effect is Effect.NORMAL:
+        one.session.cut_requested_at = None
+
+
+def _remember(row: Subscription, account: Account, state: State, now: datetime) -> None:
+    row.service_rule = state.rule
+    row.service_checked_at = now
+    row.service_next_change_at = next_change(account, now)

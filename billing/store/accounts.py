@@ -1,0 +1,246 @@
+"""The whole state of subscriptions, for decisions off the hot path: why, reconcile, sweep."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
+from billing.model.login_hours import parse_login_hours
+from billing.model.plan import Entitlement, PlanTerms
+from billing.store.catalog import get_terms, profile_of
+from billing.store.tables import (
+    BillingProfile,
+    Customer,
+    Invoice,
+    Operator,
+    Plan,
+    PlanVersion,
+    Subscription,
+)
+from billing.store.tables import Entitlement as EntitlementRow
+from billing.store.tables import Wallet as WalletRow
+
+_T = TypeVar("_T", int, str)
+# Rows of this transaction may have been changed by SQL functions behind the session's back.
+_FRESH = {"populate_existing": True}
+
+
+class SecretOpener(Protocol):
+    """What opens a sealed secret (services.secrets.SecretBox)."""
+
+    def open(self, sealed: bytes, associated: str) -> str: ...
+
+
+@dataclass
+class _Bills:
+    unpaid: list[UnpaidBill] = field(default_factory=list)
+    paid_until: date | None = None
+
+
+def load_accounts(
+    tx: Session, box: SecretOpener | None, subscription_ids: Iterable[int], now: datetime
+) -> list[Account]:
+    """The accounts of these subscriptions as they are at `now`, by id; unknown ids are left out.
+
+    Without `box` credentials stay closed. Raises ValueError for login-hours that cannot be read,
+    InvalidInput for a secret that cannot be opened.
+    """
+    ids = list(subscription_ids)
+    time_zone = tx.scalar(select(Operator.time_zone)) or "UTC"
+    statement = (
+        select(Subscription, Customer, BillingProfile, WalletRow)
+        .join(Customer, Customer.customer_id == Subscription.customer_id)
+        .join(
+            BillingProfile,
+            BillingProfile.profile_id
+            == func.coalesce(Subscription.profile_id, Customer.profile_id),
+        )
+        .join(
+            WalletRow,
+            (WalletRow.customer_id == Subscription.customer_id)
+            & (WalletRow.wallet_id == Subscription.wallet_id),
+        )
+        .where(Subscription.subscription_id.in_(ids))
+        .order_by(Subscription.subscription_id)
+        .execution_options(**_FRESH)
+    )
+    rows = [row._tuple() for row in tx.execute(statement)]
+    customer_ids = {subscription.customer_id for subscription, *_ in rows}
+    open_ones = _open_entitlements(tx, customer_ids, ids, now)
+    ended = _last_ended(tx, customer_ids, [i for i in ids if i not in open_ones], now)
+    bills = _bills(tx, customer_ids, ids)
+    terms: dict[int, PlanTerms | None] = {}
+    accounts = []
+    for subscription, customer, profile, wallet in rows:
+        version_id = subscription.plan_version_id
+        if version_id is not None and version_id not in terms:
+            terms[version_id] = get_terms(tx, version_id)
+        number = subscription.subscription_id
+        own, shared = bills[customer.customer_id, number], bills[customer.customer_id, None]
+        paid_until = max(filter(None, (own.paid_until, shared.paid_until)), default=None)
+        unpaid = sorted(own.unpaid + shared.unpaid, key=lambda bill: bill.due_on)
+        accounts.append(
+            Account(
+                customer_id=customer.customer_id,
+                subscription_id=number,
+                username=subscription.username,
+                profile=profile_of(profile),
+                plan=None if version_id is None else terms[version_id],
+                wallet=_wallet(wallet),
+                time_zone=time_zone,
+                created_at=subscription.created_at,
+                credential=_credential(subscription, box),
+                entitlements=tuple(open_ones.get(number, ())),
+                last_ended=ended.get(number),
+                closed_at=min(
+                    filter(None, (subscription.closed_at, customer.closed_at)), default=None
+                ),
+                staff_hold=_hold(subscription),
+                paused_at=subscription.paused_at,
+                discontinue_on=customer.discontinue_on,
+                promise_until=customer.promise_until,
+                paid_until=None if paid_until is None else _midnight(paid_until, time_zone),
+                unpaid_bills=tuple(unpaid),
+                framed_ip=None if subscription.framed_ip is None else str(subscription.framed_ip),
+                speed_up_kbps=subscription.speed_up_kbps,
+                speed_down_kbps=subscription.speed_down_kbps,
+                allowed_nas_ids=_set(subscription.allowed_nas_ids),
+                allowed_macs=_set(subscription.allowed_macs),
+                login_windows=None
+                if subscription.login_hours is None
+                else parse_login_hours(subscription.login_hours),
+                session_limit=subscription.session_limit,
+            )
+        )
+    return accounts
+
+
+def _open_entitlements(
+    tx: Session, customer_ids: set[int], subscription_ids: list[int], now: datetime
+) -> dict[int, list[Entitlement]]:
+    """Not used up and not expired, in the order of use (rule Q1): as load_access_v1 lists them."""
+    waits = or_(EntitlementRow.valid_from.is_(None), EntitlementRow.valid_from > now)
+    statement = (
+        select(EntitlementRow, Plan.name)
+        .join(PlanVersion, PlanVersion.plan_version_id == EntitlementRow.plan_version_id)
+        .join(Plan, Plan.plan_id == PlanVersion.plan_id)
+        .where(
+            EntitlementRow.customer_id.in_(customer_ids),
+            EntitlementRow.subscription_id.in_(subscription_ids),
+            EntitlementRow.ended_at.is_(None),
+            or_(EntitlementRow.valid_until.is_(None), EntitlementRow.valid_until > now),
+        )
+        .order_by(waits, EntitlementRow.valid_until, EntitlementRow.entitlement_id)
+        .execution_options(**_FRESH)
+    )
+    found: dict[int, list[Entitlement]] = defaultdict(list)
+    for row, plan_name in tx.execute(statement):
+        found[row.subscription_id].append(_entitlement(row, plan_name))
+    return dict(found)
+
+
+def _last_ended(
+    tx: Session, customer_ids: set[int], subscription_ids: list[int], now: datetime
+) -> dict[int, Entitlement]:
+    """The one that ended last of those subscriptions that have none open."""
+    ended_at = func.least(EntitlementRow.ended_at, EntitlementRow.valid_until)
+    statement = (
+        select(EntitlementRow, Plan.name)
+        .join(PlanVersion, PlanVersion.plan_version_id == EntitlementRow.plan_version_id)
+        .join(Plan, Plan.plan_id == PlanVersion.plan_id)
+        .where(
+            EntitlementRow.customer_id.in_(customer_ids),
+            EntitlementRow.subscription_id.in_(subscription_ids),
+            or_(EntitlementRow.ended_at.is_not(None), EntitlementRow.valid_until <= now),
+        )
+        .distinct(EntitlementRow.subscription_id)
+        .order_by(EntitlementRow.subscription_id, ended_at.desc())
+        .execution_options(**_FRESH)
+    )
+    return {
+        row.subscription_id: _entitlement(row, plan_name)
+        for row, plan_name in tx.execute(statement)
+    }
+
+
+def _bills(
+    tx: Session, customer_ids: set[int], subscription_ids: list[int]
+) -> dict[tuple[int, int | None], _Bills]:
+    """Bills by customer and subscription (None: a bill for the whole customer)."""
+    statement = (
+        select(Invoice)
+        .where(
+            Invoice.customer_id.in_(customer_ids),
+            or_(Invoice.subscription_id.is_(None), Invoice.subscription_id.in_(subscription_ids)),
+        )
+        .order_by(Invoice.due_on, Invoice.invoice_id)
+        .execution_options(**_FRESH)
+    )
+    found: dict[tuple[int, int | None], _Bills] = defaultdict(_Bills)
+    for row in tx.scalars(statement):
+        bills = found[row.customer_id, row.subscription_id]
+        open_micros = row.total_micros - row.paid_micros
+        if open_micros > 0:
+            bills.unpaid.append(
+                UnpaidBill(number=row.number, due_on=row.due_on, open_micros=open_micros)
+            )
+        elif row.cycle_until is not None:
+            bills.paid_until = max(bills.paid_until or row.cycle_until, row.cycle_until)
+    return found
+
+
+def _entitlement(row: EntitlementRow, plan_name: str) -> Entitlement:
+    return Entitlement(
+        entitlement_id=row.entitlement_id,
+        plan_version_id=row.plan_version_id,
+        plan_name=plan_name,
+        validity_minutes=row.validity_minutes,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        seconds_left=row.seconds_left,
+        octets_left=row.octets_left,
+        follows=row.follows,
+    )
+
+
+def _wallet(row: WalletRow) -> Wallet:
+    return Wallet(
+        currency=row.currency,
+        posted_micros=row.posted_micros,
+        unposted_micros=row.unposted_micros,
+        reserved_micros=row.reserved_micros,
+        credit_limit_micros=row.credit_limit_micros,
+    )
+
+
+def _hold(row: Subscription) -> StaffHold | None:
+    if row.hold_behaviour is None:
+        return None
+    return StaffHold(
+        note=row.hold_note or "",
+        until=row.hold_until,
+        behaviour=HoldBehaviour(row.hold_behaviour),
+    )
+
+
+def _credential(row: Subscription, box: SecretOpener | None) -> Credential:
+    if row.secret_sealed is None or box is None:
+        return Credential(nt_hash=row.nt_hash, pbkdf2=row.pbkdf2)
+    return Credential(cleartext=box.open(row.secret_sealed, f"subscription:{row.subscription_id}"))
+
+
+def _midnight(day: date, time_zone: str) -> datetime:
+    """The instant at which a local day begins (rule M3: fold 0 moves a missing time forward)."""
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+
+
+def _set(values: list[_T] | None) -> frozenset[_T] | None:
+    return None if values is None else frozenset(values)
