@@ -9,7 +9,7 @@ import hmac
 import os
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field
@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     acct_port: int = 1813
     coa_port: int = 3799
     http_port: int = 8080
+    panel_url: str = Field(
+        default="",
+        description="public https:// address of the panel; empty: plain HTTP, on loopback only",
+    )
 
     auth_lanes: int = Field(default=2, ge=1, le=16)
     acct_lanes: int = Field(default=2, ge=1, le=16)
@@ -45,7 +49,7 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(default=3000, ge=100)
     lock_timeout_ms: int = Field(default=2000, ge=50)
 
-    def __init__(self, **values: object) -> None:
+    def __init__(self, **values: Any) -> None:
         state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))
         super().__init__(_env_file=state_dir / "settings.env", **values)
 
@@ -87,7 +91,7 @@ class Settings(BaseSettings):
 
     def dsn(self, role: Role) -> str:
         """Connection string of one of Tollway's roles on Tollway's database (security.md 14)."""
-        parts = conninfo_to_dict(self.admin_dsn())
+        parts: dict[str, Any] = conninfo_to_dict(self.admin_dsn())
         parts.update(
             user=f"tollway_{role}",
             password=self.role_password(role),

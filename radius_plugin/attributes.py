@@ -17,7 +17,7 @@ from billing.model.events import (
     fold_username,
 )
 from billing.model.network import NasTraits
-from billing.rules.usage import event_time, total_octets
+from billing.services.metering import event_time, total_octets
 from radius_plugin import pairs as p
 
 RAW_LIMIT = 1_000

@@ -14,7 +14,8 @@ COUNTER_LIMIT = 2**62
 USERNAME_LIMIT = 253
 
 _MAC = re.compile(
-    r"^(?:[0-9a-f]{2}([:.\- ]?))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$"
+    r"^[0-9a-f]{2}([:.\- ]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$"
+    r"|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$"
 )
 
 
@@ -44,6 +45,20 @@ class AccessRequest:
     calling_station: str | None = None
     called_station: str | None = None
     nas_port_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """One finished Access-Request, for the history (rule A3). 0 stands for unknown ids."""
+
+    username: str
+    customer_id: int
+    subscription_id: int
+    nas_address: str
+    calling_station: str | None
+    outcome: str
+    reason: str
+    entitlement_id: int
 
 
 class Status(IntEnum):
@@ -104,6 +119,7 @@ class Unusable(StrEnum):
     NO_SESSION_ID = "no-session-id"
     BAD_SESSION_ID = "bad-session-id"
     NO_SOURCE = "no-source"
+    NOT_STORABLE = "not-storable"
 
 
 @dataclass(frozen=True, slots=True)

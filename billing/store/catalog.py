@@ -84,7 +84,7 @@ def insert_profile(tx: Session, org_id: int, profile: BillingProfile, now: datet
 
 def update_profile(tx: Session, profile_id: int, profile: BillingProfile) -> None:
     """Write every switch and raise the revision; raises Conflict when the name is taken."""
-    row = tx.get_one(tables.BillingProfile, profile_id, with_for_update=True)
+    row = tx.get_one(tables.BillingProfile, profile_id, with_for_update={"key_share": True})
     with unique(tx, f"a billing profile named {profile.name!r} exists", field="name"):
         for name, value in _columns(profile).items():
             setattr(row, name, value)
@@ -97,7 +97,7 @@ def recompile_profile(tx: Session, profile_id: int, credit_limit_micros: int) ->
         text(
             "SELECT customer_id FROM customer WHERE profile_id = :profile OR customer_id IN"
             " (SELECT customer_id FROM subscription WHERE profile_id = :profile)"
-            " ORDER BY customer_id FOR UPDATE"
+            " ORDER BY customer_id FOR NO KEY UPDATE"
         ),
         {"profile": profile_id},
     )
@@ -187,7 +187,7 @@ def insert_plan_version(
     tx: Session, plan_id: int, terms: PlanTerms, effective_from: datetime, now: datetime
 ) -> int:
     """The next version of a plan; returns its number. Locks the plan."""
-    tx.get_one(tables.Plan, plan_id, with_for_update=True)
+    tx.get_one(tables.Plan, plan_id, with_for_update={"key_share": True})
     last = tx.scalar(
         select(func.max(tables.PlanVersion.version)).where(tables.PlanVersion.plan_id == plan_id)
     )
@@ -247,16 +247,21 @@ def _profile_view(row: tables.BillingProfile, customers: int) -> ProfileView:
     )
 
 
-def _plan_view(plan: tables.Plan, row: tables.PlanVersion) -> PlanView:
+def terms_of(row: tables.PlanVersion, plan_name: str) -> PlanTerms:
+    """The terms of a stored plan version."""
     values = {name: getattr(row, name) for name in _TERM_FIELDS}
     values["starts"] = Starts(row.starts)
+    return PlanTerms(plan_version_id=row.plan_version_id, plan_name=plan_name, **values)
+
+
+def _plan_view(plan: tables.Plan, row: tables.PlanVersion) -> PlanView:
     return PlanView(
         plan_id=plan.plan_id,
         org_id=plan.org_id,
         name=plan.name,
         version=row.version,
         effective_from=row.effective_from,
-        terms=PlanTerms(plan_version_id=row.plan_version_id, plan_name=plan.name, **values),
+        terms=terms_of(row, plan.name),
         created_at=plan.created_at,
         archived_at=plan.archived_at,
     )

@@ -6,15 +6,18 @@ Rows are encoded when a request arrives (`*_row`), columns are joined when its b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from billing.model.events import AccessRequest, AccountingRecord, UnusableRecord
+from billing.errors import Unavailable
+from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, UnusableRecord
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingProfile
 from billing.store.arrays import NULL, array, columns, number, quoted
+from billing.store.catalog import profile_of, terms_of
 from billing.store.pool import named_query
 
 # Event times of a NAS that sends neither Event-Timestamp nor Acct-Delay-Time are uncertain by the
@@ -23,13 +26,15 @@ PRECISE_SLACK_SECONDS = "2"
 IMPRECISE_SLACK_SECONDS = "60"
 
 Row = tuple[str, ...]
+NAS_ADDRESS_COLUMN = 3  # of usage_row
 
 
 class HotConnection:
-    """One lane's connection: reconnects by itself, refuses to wait long.
+    """One lane's connection: connects when first used, and again after it was lost.
 
-    Every method raises psycopg.Error when the server does not answer in time; nothing was
-    committed then, or the caller can't know, and must not acknowledge (rule U1).
+    `fetch` raises Unavailable when the server does not do its part in time; the caller can't
+    know whether anything was committed, and must not acknowledge (rule U1). Values that the
+    database refuses raise psycopg.DataError or psycopg.IntegrityError (see `is_data_error`).
     """
 
     def __init__(self, dsn: str, *, statement_timeout_ms: int, lock_timeout_ms: int) -> None:
@@ -39,14 +44,30 @@ class HotConnection:
             " -c timezone=UTC -c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
             # The batch is always small and every look-up has its index: whatever the statistics
             # say at the moment, a plan of index look-ups is right for the hooks.
-            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+            " -c enable_seqscan=off -c jit=off"
         )
         self._connection: psycopg.Connection[Any] | None = None
 
     def fetch(self, query: str, parameters: Sequence[object]) -> list[Any]:
-        """Run one prepared statement; after a lost connection the next call connects anew."""
+        """Run one prepared statement. A connection that turns out lost is replaced once at once:
+        the statements are safe to repeat, since the meter counts nothing twice (rule U2)."""
+        reused = self._connection is not None
+        try:
+            try:
+                return self._execute(query, parameters)
+            except psycopg.OperationalError:
+                if not (reused and self._connection is None):
+                    raise
+            return self._execute(query, parameters)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            raise
+        except psycopg.Error as error:
+            # The text of the error may quote values of the batch: its class says enough.
+            raise Unavailable(f"the database: {type(error).__name__}") from error
+
+    def _execute(self, query: str, parameters: Sequence[object]) -> list[Any]:
         connection = self._connection
-        if connection is None or connection.closed:
+        if connection is None:
             connection = self._connection = psycopg.connect(
                 self._dsn,
                 autocommit=True,
@@ -67,6 +88,11 @@ class HotConnection:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def is_data_error(error: Exception) -> bool:
+    """Whether one row's values broke its batch (radius.md F15); the others are not to blame."""
+    return isinstance(error, (psycopg.DataError, psycopg.IntegrityError))
 
 
 class EntitlementRow(NamedTuple):
@@ -118,20 +144,6 @@ def bill_rows(text: str | None) -> list[BillRow]:
     return [BillRow(name, date.fromisoformat(due), int(left)) for name, due, left in parts]
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRecord:
-    """One finished Access-Request, for the history (rule A3). 0 stands for unknown ids."""
-
-    username: str
-    customer_id: int
-    subscription_id: int
-    nas_address: str
-    calling_station: str | None
-    outcome: str
-    reason: str
-    entitlement_id: int
-
-
 def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: datetime) -> list[Any]:
     """The account of each request, in their order (rows of load_access_v1)."""
     rows = lane.fetch(
@@ -153,7 +165,7 @@ def _ord(row: Any) -> int:
 
 def record_logins(lane: HotConnection, logins: Sequence[LoginRecord], now: datetime) -> None:
     """Write the history, the throttle's counts and first-login activations."""
-    rows = [
+    rows: list[Row] = [
         (
             quoted(login.username),
             str(login.customer_id),
@@ -175,14 +187,15 @@ def load_client(lane: HotConnection, address: str) -> Any | None:
     return rows[0] if rows else None
 
 
-def load_terms(lane: HotConnection, plan_version_id: int) -> Any:
-    """The immutable terms of a plan version."""
-    return lane.fetch(named_query("load_terms"), (plan_version_id,))[0]
+def load_terms(lane: HotConnection, plan_version_id: int) -> PlanTerms:
+    """The immutable terms of a plan version (rule M6)."""
+    row = lane.fetch(named_query("load_terms"), (plan_version_id,))[0]
+    return terms_of(row, row.plan_name)
 
 
-def load_profile(lane: HotConnection, profile_id: int) -> Any:
-    """A billing profile as it is now, with its revision."""
-    return lane.fetch(named_query("load_profile"), (profile_id,))[0]
+def load_profile(lane: HotConnection, profile_id: int) -> BillingProfile:
+    """A billing profile as it is now."""
+    return profile_of(lane.fetch(named_query("load_profile"), (profile_id,))[0])
 
 
 def load_operator(lane: HotConnection) -> Any:
@@ -227,7 +240,7 @@ def charge_usage(lane: HotConnection, rows: list[Row], now: datetime) -> None:
 
 def store_dead_letters(lane: HotConnection, records: Sequence[UnusableRecord]) -> None:
     """Keep records that can never be charged; returns when they are durable."""
-    rows = [
+    rows: list[Row] = [
         (
             instant(record.arrived_at),
             record.nas_address,

@@ -1,0 +1,181 @@
+"""Access decisions for the hooks: a batch of requests in, one decision each out (rules A1-A5).
+
+Not a transaction service like its neighbours: it reads one statement on a lane of its own, and
+holds what does not change (plan versions, revisions of profiles) in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from billing.model.account import (
+    Account,
+    Credential,
+    HoldBehaviour,
+    LoginContext,
+    StaffHold,
+    UnpaidBill,
+    Wallet,
+)
+from billing.model.decision import Decision, Reason, Reject
+from billing.model.events import AccessRequest, LoginRecord
+from billing.model.login_hours import parse_login_hours
+from billing.model.plan import Entitlement, PlanTerms
+from billing.model.profile import BillingProfile
+from billing.rules.access import decide
+from billing.rules.cycles import day_start
+from billing.services.secrets import SecretBox
+from billing.store import hotpath
+from billing.store.hotpath import HotConnection
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOutcome:
+    """A decision and what the hook needs to carry it out; ids are None for an unknown user."""
+
+    decision: Decision
+    credential: Credential | None = None
+    customer_id: int | None = None
+    subscription_id: int | None = None
+
+
+_UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
+_NO_CREDENTIAL = Credential()
+
+
+class AccessDesk:
+    """Decides batches of Access-Requests. Shared by all lanes; its caches only ever gain entries
+    that stay true, so that threads need no lock."""
+
+    def __init__(self, box: SecretBox) -> None:
+        self._box = box
+        self._terms: dict[int, PlanTerms] = {}
+        self._profiles: dict[int, tuple[int, BillingProfile]] = {}
+        self._time_zone: str | None = None
+
+    def decide_batch(
+        self, lane: HotConnection, requests: Sequence[AccessRequest], now: datetime
+    ) -> list[AccessOutcome]:
+        """One outcome a request, in order. Raises Unavailable when the database is out."""
+        rows = hotpath.load_access(lane, requests, now)
+        if self._time_zone is None:
+            self._time_zone = hotpath.load_operator(lane).time_zone
+        return [
+            self._outcome(lane, row, request, now)
+            for row, request in zip(rows, requests, strict=True)
+        ]
+
+    def record_batch(
+        self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
+    ) -> None:
+        """Keep finished logins: history, throttle, first-login activation (rule A1)."""
+        hotpath.record_logins(lane, logins, now)
+
+    def _outcome(
+        self, lane: HotConnection, row: Any, request: AccessRequest, now: datetime
+    ) -> AccessOutcome:
+        if row.customer_id is None:
+            return _UNKNOWN
+        account = self._account(lane, row)
+        context = LoginContext(
+            nas_id=row.nas_id or 0,
+            calling_station=request.calling_station,
+            open_sessions=row.open_sessions,
+            station_failures=row.station_failures,
+            all_failures=row.all_failures,
+            station_known=bool(row.station_known),
+        )
+        return AccessOutcome(
+            decide(account, context, now),
+            account.credential,
+            row.customer_id,
+            row.subscription_id,
+        )
+
+    def _account(self, lane: HotConnection, row: Any) -> Account:
+        time_zone = self._time_zone or "UTC"
+        paid_until: date | None = row.paid_until
+        return Account(
+            customer_id=row.customer_id,
+            subscription_id=row.subscription_id,
+            username="",
+            profile=self._profile(lane, row.profile_id, row.profile_revision),
+            plan=None if row.plan_version_id is None else self._plan(lane, row.plan_version_id),
+            wallet=Wallet(
+                currency=row.currency,
+                posted_micros=row.posted_micros,
+                unposted_micros=row.unposted_micros,
+                reserved_micros=row.reserved_micros,
+                credit_limit_micros=row.credit_limit_micros,
+            ),
+            time_zone=time_zone,
+            created_at=row.created_at,
+            credential=self._credential(row),
+            entitlements=self._entitlements(lane, row.entitlements),
+            last_ended=next(iter(self._entitlements(lane, row.last_ended)), None),
+            closed_at=row.closed_at,
+            staff_hold=None
+            if row.hold_behaviour is None
+            else StaffHold(
+                note=row.hold_note or "",
+                until=row.hold_until,
+                behaviour=HoldBehaviour(row.hold_behaviour),
+            ),
+            paused_at=row.paused_at,
+            discontinue_on=row.discontinue_on,
+            promise_until=row.promise_until,
+            paid_until=None if paid_until is None else day_start(paid_until, time_zone),
+            unpaid_bills=tuple(
+                UnpaidBill(number=bill.number, due_on=bill.due_on, open_micros=bill.open_micros)
+                for bill in hotpath.bill_rows(row.bills)
+            ),
+            framed_ip=row.framed_ip,
+            speed_up_kbps=row.speed_up_kbps,
+            speed_down_kbps=row.speed_down_kbps,
+            allowed_nas_ids=None if row.allowed_nas_ids is None else frozenset(row.allowed_nas_ids),
+            allowed_macs=None if row.allowed_macs is None else frozenset(row.allowed_macs),
+            login_windows=None if row.login_hours is None else parse_login_hours(row.login_hours),
+            session_limit=row.session_limit,
+        )
+
+    def _credential(self, row: Any) -> Credential:
+        if row.secret_sealed is not None:
+            plain = self._box.open(row.secret_sealed, f"subscription:{row.subscription_id}")
+            return Credential(cleartext=plain)
+        if row.nt_hash is None and row.pbkdf2 is None:
+            return _NO_CREDENTIAL
+        return Credential(nt_hash=row.nt_hash, pbkdf2=row.pbkdf2)
+
+    def _entitlements(self, lane: HotConnection, text: str | None) -> tuple[Entitlement, ...]:
+        return tuple(
+            Entitlement(
+                entitlement_id=row.entitlement_id,
+                plan_version_id=row.plan_version_id,
+                plan_name=self._plan(lane, row.plan_version_id).plan_name,
+                validity_minutes=row.validity_minutes,
+                valid_from=hotpath.from_us(row.from_us),
+                valid_until=hotpath.from_us(row.until_us),
+                seconds_left=row.seconds_left,
+                octets_left=row.octets_left,
+                follows=row.follows,
+            )
+            for row in hotpath.entitlement_rows(text)
+        )
+
+    def _plan(self, lane: HotConnection, plan_version_id: int) -> PlanTerms:
+        terms = self._terms.get(plan_version_id)
+        if terms is None:
+            terms = hotpath.load_terms(lane, plan_version_id)
+            self._terms[plan_version_id] = terms
+        return terms
+
+    def _profile(self, lane: HotConnection, profile_id: int, revision: int) -> BillingProfile:
+        known = self._profiles.get(profile_id)
+        if known is not None and known[0] == revision:
+            return known[1]
+        profile = hotpath.load_profile(lane, profile_id)
+        self._profiles[profile_id] = (revision, profile)
+        return profile

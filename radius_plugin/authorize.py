@@ -1,0 +1,126 @@
+"""Hooks of the auth server: `authorize` decides, `post_auth` enforces and remembers (rules A).
+
+The decision is made before the password is verified and enforced after, so that nobody without
+the password learns whether an account exists or why it is refused (rule A3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.errors import TollwayError, Unavailable
+from billing.model.decision import Reason, Reject
+from billing.model.events import LoginRecord
+from radius_plugin import codes, runtime
+from radius_plugin.attributes import access_request
+from radius_plugin.batcher import Overloaded, TimedOut
+from radius_plugin.client import client
+from radius_plugin.codes import Answer
+from radius_plugin.pairs import first_values
+from radius_plugin.reply import (
+    DecisionTag,
+    Verdict,
+    control_pairs,
+    message_pair,
+    reply_pairs,
+    tag_of,
+)
+
+__all__ = ["authorize", "client", "detach", "instantiate", "post_auth"]
+
+_REFUSED = (Overloaded, TimedOut, Unavailable)
+
+
+def instantiate(_p: Any) -> int:
+    """Once per module instance: −1 stops the server (radius.md F7)."""
+    try:
+        runtime.start()
+    except TollwayError as error:
+        runtime.log(runtime.L_ERR, error.message)
+        return -1
+    return 0
+
+
+def detach(_p: Any) -> int:
+    """Nothing to end: connections close with the process."""
+    return 0
+
+
+def authorize(p: dict[str, Any]) -> Answer:
+    """Decide; hand FreeRADIUS the credential, the reply and the decision (rules A1-A6)."""
+    request = access_request(p.get("request"))
+    parts = runtime.runtime()
+    if not request.username:
+        return _denied(Reason.BAD_REQUEST)
+    try:
+        outcome = parts.decisions.submit(request)
+    except _REFUSED as error:
+        runtime.log(runtime.L_ERR, f"authorize: {type(error).__name__}; refused (rule A8)")
+        return _denied(Reason.UNAVAILABLE)
+    except TollwayError as error:
+        runtime.log(runtime.L_ERR, f"authorize: {error.message}")
+        return _denied(Reason.UNAVAILABLE)
+    tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id)
+    known = parts.clients.remembered(request.nas_address)
+    try:
+        lists = {"config": control_pairs(outcome.credential, tag)}
+        if tag.verdict is not Verdict.REJECT:
+            vendor = known.traits.vendor.value if known else "generic"
+            lists["reply"] = reply_pairs(outcome.decision, vendor)
+    except ValueError as error:
+        runtime.log(runtime.L_ERR, f"subscription {outcome.subscription_id}: {error}")
+        return _denied(Reason.UNAVAILABLE)
+    return codes.UPDATED, lists
+
+
+def post_auth(p: dict[str, Any]) -> Answer:
+    """Enforce the decision on a verified login, keep every attempt, say why (rule A3)."""
+    request = access_request(p.get("request"))
+    values = first_values(p.get("request"))
+    tag = _tag(first_values(p.get("config")).get("Tollway-Decision"))
+    verified = "Tollway-Verified" in values
+    if "Tollway-Malformed" in values or not request.username:
+        tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)
+    elif not verified:
+        tag = _as_seen_from_outside(tag)
+    if tag.reason is Reason.UNAVAILABLE:
+        # Nothing can be kept while the database is out; waiting for it would hold up the others.
+        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    record = LoginRecord(
+        username=request.username,
+        customer_id=tag.customer_id or 0,
+        subscription_id=tag.subscription_id or 0,
+        nas_address=request.nas_address,
+        calling_station=request.calling_station,
+        outcome=tag.verdict.value,
+        reason=tag.reason.value,
+        entitlement_id=tag.entitlement_id or 0,
+    )
+    try:
+        runtime.runtime().logins.submit(record)
+    except _REFUSED as error:
+        runtime.log(runtime.L_ERR, f"post_auth: {type(error).__name__}")
+        if tag.entitlement_id is not None:
+            # A package that could not be started must not be used for nothing (rule B2).
+            return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    if tag.verdict is Verdict.REJECT:
+        return codes.REJECT, {"reply": (message_pair(tag.reason),)}
+    return codes.OK
+
+
+def _denied(reason: Reason) -> Answer:
+    pairs = (("Tollway-Decision", ":=", tag_of(Reject(reason=reason)).encode()),)
+    return codes.REJECT, {"reply": (message_pair(reason),), "config": pairs}
+
+
+def _tag(text: str | None) -> DecisionTag:
+    if text is None:
+        return DecisionTag(Verdict.REJECT, Reason.UNAVAILABLE)
+    return DecisionTag.decode(text)
+
+
+def _as_seen_from_outside(tag: DecisionTag) -> DecisionTag:
+    """The attempt failed at the password; only our own records tell an unknown user apart."""
+    kept = (Reason.UNKNOWN_USER, Reason.UNAVAILABLE, Reason.BAD_REQUEST, Reason.NO_CREDENTIAL)
+    reason = tag.reason if tag.reason in kept else Reason.BAD_PASSWORD
+    return DecisionTag(Verdict.REJECT, reason, tag.customer_id, tag.subscription_id)

@@ -1,0 +1,48 @@
+"""Hook `client`: which NAS is behind a source address (radius.md F11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.errors import TollwayError, Unavailable
+from billing.services.clients import Client
+from radius_plugin import codes, runtime
+from radius_plugin.pairs import source_address
+from radius_plugin.vendors.codec import escaped
+
+
+def client(p: dict[str, Any]) -> codes.Answer:
+    """The NAS's name and secret for FreeRADIUS; anything but OK leaves the NAS unknown.
+
+    While the database is out, a NAS that was known goes on with what was read last.
+    """
+    address = source_address(p.get("request"))
+    if address is None:
+        return codes.FAIL
+    parts = runtime.runtime()
+    try:
+        with parts.client_mutex:
+            found = parts.clients.look_up(parts.client_lane, address)
+    except Unavailable as error:
+        runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}; using what was known")
+        found = parts.clients.remembered(address)
+    except TollwayError as error:
+        runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}")
+        return codes.FAIL
+    if found is None:
+        runtime.log(
+            runtime.L_WARN, f"packet from unknown NAS {address}; add it with: tollway nas add"
+        )
+        return codes.NOTFOUND
+    return codes.OK, {"config": _client_pairs(address, found)}
+
+
+def _client_pairs(address: str, found: Client) -> codes.Pairs:
+    required = "yes" if found.require_message_authenticator else "no"
+    kind = "IPv6" if ":" in address else "IP"
+    return (
+        (f"FreeRADIUS-Client-{kind}-Address", ":=", address),
+        ("FreeRADIUS-Client-Secret", ":=", escaped(found.secret)),
+        ("FreeRADIUS-Client-Shortname", ":=", escaped(found.name)),
+        ("FreeRADIUS-Client-Require-MA", ":=", required),
+    )
