@@ -98,7 +98,8 @@ class Behaviour:
 class SimulatedNas:
     """A NAS at `address`, a loopback address of its own; use as a context manager.
 
-    `coa_port` 0 takes a free one. Requests are resent `resends` times, `timeout_seconds` apart.
+    `coa_port` 0 takes a free one; `nas_id` is what Tollway calls it, for its owner to remember.
+    Requests are resent `resends` times, `timeout_seconds` apart.
     """
 
     secret: bytes
@@ -106,6 +107,7 @@ class SimulatedNas:
     auth_port: int = 1812
     acct_port: int = 1813
     coa_port: int = 0
+    nas_id: int = 0
     server: str = "127.0.0.1"
     timeout_seconds: float = 2.0
     resends: int = 2

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
@@ -72,8 +73,8 @@ def load_accounts(
         .order_by(Subscription.subscription_id)
         .execution_options(**_FRESH)
     )
-    rows = [row._tuple() for row in tx.execute(statement)]
-    customer_ids = {subscription.customer_id for subscription, *_ in rows}
+    rows = tx.execute(statement).all()
+    customer_ids = {customer.customer_id for _, customer, _, _ in rows}
     open_ones = _open_entitlements(tx, customer_ids, ids, now)
     ended = _last_ended(tx, customer_ids, [i for i in ids if i not in open_ones], now)
     bills = _bills(tx, customer_ids, ids)
@@ -161,7 +162,7 @@ def _last_ended(
             EntitlementRow.subscription_id.in_(subscription_ids),
             or_(EntitlementRow.ended_at.is_not(None), EntitlementRow.valid_until <= now),
         )
-        .distinct(EntitlementRow.subscription_id)
+        .ext(distinct_on(EntitlementRow.subscription_id))
         .order_by(EntitlementRow.subscription_id, ended_at.desc())
         .execution_options(**_FRESH)
     )

@@ -1,0 +1,181 @@
+"""Real parts for the tests: PostgreSQL, FreeRADIUS, a NAS. One cluster a test process, one
+database a test module (a clone of a migrated template), everything on free ports of loopback."""
+
+from __future__ import annotations
+
+import shutil
+import sysconfig
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from billing.clock import utc_now
+from billing.model.views import OperatorView
+from billing.services.context import Context
+from billing.services.secrets import SecretBox
+from billing.settings import ROLES, Settings
+from billing.store import migrate
+from billing.store.catalog import insert_operator
+from billing.store.pool import Database
+from rig.account import service_account, temporary_state_dir
+from rig.configuration import ensure_master_key
+from rig.nas import SimulatedNas
+from rig.postgres import PrivateCluster
+from rig.radius import RadiusOptions, RadiusServer
+from tests.factories import Factory
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PRODUCT = ("billing", "radius_plugin", "sql")
+TEMPLATE = "tollway_template"
+# Durable as in service (fsync stays on); only the size is a test's.
+CLUSTER_SETTINGS = {
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+    "max_connections": "150",
+    "autovacuum_naptime": "10s",
+}
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def state_dir() -> Iterator[Path]:
+    """State of the installation under test: key file, logs, sockets."""
+    with temporary_state_dir("twt-") as path:
+        ensure_master_key(path, service_account())
+        yield path
+
+
+@pytest.fixture(scope="session")
+def cluster(state_dir: Path) -> Iterator[PrivateCluster]:
+    """A running PostgreSQL of this test process alone."""
+    private = PrivateCluster(state_dir, settings=CLUSTER_SETTINGS)
+    private.start()
+    try:
+        yield private
+    finally:
+        private.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(cluster: PrivateCluster, state_dir: Path) -> str:
+    """A migrated database with an operator and its organisation 1; cloned, never used itself."""
+    settings = _settings(state_dir, cluster, TEMPLATE)
+    passwords = {role: settings.role_password(role) for role in ROLES}
+    migrate.bootstrap(settings.admin_dsn(), TEMPLATE, passwords)
+    now = utc_now()
+    migrate.migrate(settings.dsn("owner"), now)
+    database = Database(settings.dsn("owner"))
+    with database.transaction() as tx:
+        insert_operator(tx, OperatorView(name="Test ISP", time_zone="UTC", currency="USD"), now)
+    database.close()
+    return TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def database_name(cluster: PrivateCluster, template_database: str) -> Iterator[str]:
+    """A fresh database of this test module."""
+    name = f"tollway_{next(_numbers)}"
+    with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+        clone = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER tollway_owner STRATEGY FILE_COPY")
+        admin.execute(clone.format(sql.Identifier(name), sql.Identifier(template_database)))
+    yield name
+    if cluster.process() is not None:
+        with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            admin.execute(drop.format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def settings(state_dir: Path, cluster: PrivateCluster, database_name: str) -> Settings:
+    """Settings that point at this module's database."""
+    return _settings(state_dir, cluster, database_name)
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    """Transactions of the role `worker`, which sees every organisation."""
+    opened = Database(settings.dsn("worker"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def box(settings: Settings) -> SecretBox:
+    return SecretBox(settings.subkey("secrets at rest"))
+
+
+@pytest.fixture(scope="module")
+def context(database: Database, box: SecretBox) -> Context:
+    """The operator's own process as the actor."""
+    return Context(db=database, box=box, actor="test")
+
+
+@pytest.fixture
+def now() -> datetime:
+    """This second: what real FreeRADIUS decides by, too."""
+    return utc_now().replace(microsecond=0)
+
+
+@pytest.fixture
+def make(context: Context) -> Factory:
+    """Makes profiles, plans, subscribers, packages and NAS, each with a name of its own."""
+    return Factory(context)
+
+
+@pytest.fixture(scope="session")
+def product_copy(state_dir: Path) -> Path:
+    """The checkout's packages where an unprivileged radiusd can read them."""
+    target = state_dir / "product"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in PRODUCT:
+        shutil.copytree(CHECKOUT / name, target / name, ignore=ignore)
+    account = service_account()
+    for path in (target, *target.rglob("*")):
+        account.share(path)
+    return target
+
+
+@pytest.fixture(scope="module")
+def radius(settings: Settings, product_copy: Path) -> Iterator[dict[str, RadiusServer]]:
+    """Real FreeRADIUS, one server for authentication and one for accounting: `["auth"].port`."""
+    environment = {
+        "TOLLWAY_STATE_DIR": str(settings.state_dir),
+        "TOLLWAY_DATABASE_URL": settings.database_url,
+        "TOLLWAY_DATABASE_NAME": settings.database_name,
+    }
+    options = RadiusOptions(
+        threads=8,
+        instances=8,
+        reject_delay_seconds=0,
+        client_lifetime_seconds=1,
+        python_paths=(product_copy, Path(sysconfig.get_path("purelib"))),
+    )
+    servers = {
+        kind: RadiusServer(kind, settings.state_dir, options=options, environment=environment)
+        for kind in ("auth", "acct")
+    }
+    try:
+        for server in servers.values():
+            server.start()
+        yield servers
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+@pytest.fixture
+def nas(make: Factory, radius: dict[str, RadiusServer], now: datetime) -> Iterator[SimulatedNas]:
+    """A NAS (generic) known to Tollway, with a socket that receives CoA and Disconnect."""
+    with make.simulated_nas(
+        now, auth_port=radius["auth"].port, acct_port=radius["acct"].port
+    ) as simulated:
+        yield simulated
+
+
+def _settings(state_dir: Path, cluster: PrivateCluster, name: str) -> Settings:
+    return Settings(state_dir=state_dir, database_url=cluster.dsn(), database_name=name)
