@@ -223,15 +223,16 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleReceipt:
-    """The result of a sale (rule I6). `repeated`: the same command had been carried out before."""
+    """The result of a sale (rule I6); `total` includes `tax`. `repeated`: the same command had
+    been carried out before (rule M5)."""
 
     customer_id: int
     subscription_id: int
     entitlement_id: int
-    entry_id: int
+    entry_id: int | None
     invoice_number: str | None
     plan_name: str
-    price_micros: int
+    total_micros: int
     tax_micros: int
     currency: str
     valid_from: datetime | None
@@ -242,11 +243,11 @@ class SaleReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReceipt:
-    """The result of a top-up or payment; `settled` are the bills it paid, oldest first (I4)."""
+    """The result of a top-up or payment; `settled` are the bills it paid in full, oldest first
+    (I4). `payment_id` is None when wallet money was used."""
 
     customer_id: int
-    payment_id: int
-    entry_id: int
+    payment_id: int | None
     amount_micros: int
     currency: str
     settled: tuple[str, ...]

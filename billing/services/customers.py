@@ -21,6 +21,7 @@ from billing.services.context import Context
 from billing.services.identity import (
     checked_address,
     checked_credential,
+    checked_login_hours,
     checked_mac,
     checked_name,
     checked_optional,
@@ -131,7 +132,7 @@ def add_subscription(
     ):
         if value is not None and not 1 <= value < 2**32:
             raise InvalidInput("must be at least 1", field=field)
-    with changing_customer(context, customer_id, now) as (tx, customer):
+    with changing_customer(context, customer_id) as (tx, customer):
         if customer.closed_at is not None:
             raise Refused(f"customer {customer_id} is closed", field="customer")
         taken = store.find_login(tx, name)
@@ -169,7 +170,7 @@ def add_subscription(
             speed_down_kbps=speed_down_kbps,
             allowed_nas_ids=sorted(set(nas_ids)) or None,
             allowed_macs=sorted({checked_mac(mac) for mac in macs}) or None,
-            login_hours=login_hours,
+            login_hours=None if login_hours is None else checked_login_hours(login_hours),
             session_limit=session_limit,
             created_at=now,
         )
@@ -188,7 +189,7 @@ def add_subscription(
 def set_password(context: Context, subscription_id: int, password: str, now: datetime) -> None:
     """Replace whatever credential there is. Raises InvalidInput, NotFound."""
     credential = checked_credential(password, None, None)
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         row.secret_sealed = context.box.seal(
             credential.cleartext or "", f"subscription:{subscription_id}"
         )
@@ -213,7 +214,7 @@ def suspend(
     reason = checked_name(note, "note")
     if until is not None and until <= now:
         raise InvalidInput("lies in the past", field="until")
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         profile = store.effective_profile(tx, row)
         if behaviour is HoldBehaviour.SUSPENDED_POOL and profile.suspended_pool is None:
             raise Refused(
@@ -227,7 +228,7 @@ def suspend(
 
 def pause(context: Context, subscription_id: int, now: datetime) -> None:
     """Paused by the customer or staff (rule S3); bought validity runs on."""
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         if row.paused_at is not None:
             raise Refused("the subscription is paused already")
         row.paused_at = now
@@ -236,7 +237,7 @@ def pause(context: Context, subscription_id: int, now: datetime) -> None:
 
 def resume(context: Context, subscription_id: int, now: datetime) -> None:
     """End a staff suspension and a pause; whatever else holds the service stays held (P9)."""
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         held = row.hold_behaviour is not None and (row.hold_until is None or row.hold_until > now)
         if not held and row.paused_at is None:
             raise Refused("the subscription is neither suspended by staff nor paused")
@@ -246,7 +247,7 @@ def resume(context: Context, subscription_id: int, now: datetime) -> None:
 
 def close(context: Context, subscription_id: int, now: datetime) -> None:
     """Closed for good (rule S1); the user name stays taken, records stay."""
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         if row.closed_at is not None:
             raise Refused("the subscription is closed already")
         row.closed_at = now
@@ -255,7 +256,7 @@ def close(context: Context, subscription_id: int, now: datetime) -> None:
 
 def reopen(context: Context, subscription_id: int, now: datetime) -> None:
     """Undo a closing (rule S1)."""
-    with changing(context, subscription_id, now) as (tx, row):
+    with changing(context, subscription_id) as (tx, row):
         if row.closed_at is None:
             raise Refused("the subscription is not closed")
         row.closed_at = None
@@ -273,7 +274,7 @@ def subscription_id_of(context: Context, username: str) -> int:
 
 @contextmanager
 def changing_customer(
-    context: Context, customer_id: int, now: datetime
+    context: Context, customer_id: int
 ) -> Iterator[tuple[Transaction, tables.Customer]]:
     """A transaction that holds the customer's row lock (radius.md F15). Raises NotFound."""
     with context.transaction() as tx:
@@ -285,9 +286,9 @@ def changing_customer(
 
 @contextmanager
 def changing(
-    context: Context, subscription_id: int, now: datetime
+    context: Context, subscription_id: int
 ) -> Iterator[tuple[Transaction, tables.Subscription]]:
-    """A transaction on one subscription, its customer locked; enforcement runs before the end."""
+    """A transaction on one subscription, its customer's row locked first. Raises NotFound."""
     with context.transaction() as tx:
         customer_id = store.customer_of(tx, subscription_id)
         if customer_id is None or store.lock_customer(tx, customer_id) is None:

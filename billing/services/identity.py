@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from billing.errors import InvalidInput
 from billing.model.account import Credential
 from billing.model.events import USERNAME_LIMIT, fold_station, fold_username
+from billing.model.login_hours import parse_login_hours
 
 PASSWORD_LIMIT_OCTETS = 128  # RFC 2865 5.2: User-Password
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -69,6 +70,15 @@ def checked_mac(mac: str) -> str:
     if not _MAC.fullmatch(folded):
         raise InvalidInput(f"{mac!r} is not a MAC address (write 02:00:5e:10:00:01)", field="mac")
     return folded
+
+
+def checked_login_hours(text: str) -> str:
+    """Login-hours like `mon-fri 08:00-20:00, sat 09:00-24:00` (rule A4)."""
+    try:
+        parse_login_hours(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), field="login_hours") from None
+    return text
 
 
 def checked_name(name: str, field: str = "name") -> str:

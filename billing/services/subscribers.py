@@ -20,6 +20,7 @@ from billing.services.explain import states
 from billing.services.identity import checked_optional
 from billing.store import catalog, invoices, sessions, tables, usage
 from billing.store import customers as store
+from billing.store.entitlements import entitlements_of
 from billing.store.guard import Transaction
 
 PAGE_LIMIT = 500
@@ -75,7 +76,7 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
             hold_until=row.hold_until,
             hold_behaviour=row.hold_behaviour,
             paused_at=row.paused_at,
-            entitlements=tuple(usage.entitlements_of(tx, row.customer_id, subscription_id, now)),
+            entitlements=tuple(entitlements_of(tx, row.customer_id, subscription_id, now)),
             sessions=tuple(
                 sessions.sessions_of(
                     tx, row.customer_id, subscription_id, now, open_only=True, limit=100

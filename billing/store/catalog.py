@@ -42,12 +42,8 @@ def insert_operator(tx: Session, operator: OperatorView, now: datetime) -> None:
     if tx.get(tables.Organisation, 1) is None:
         tx.add(tables.Organisation(org_id=1, name=operator.name, created_at=now))
         tx.flush()
-        tx.execute(
-            text(
-                "SELECT setval(pg_get_serial_sequence('organisation', 'org_id'),"
-                " (SELECT max(org_id) FROM organisation))"
-            )
-        )
+        # The number 1 was given by hand: the sequence must not give it again.
+        tx.execute(text("SELECT nextval(pg_get_serial_sequence('organisation', 'org_id'))"))
     tx.flush()
 
 

@@ -41,7 +41,9 @@ class ListedSubscription:
 
 def lock_customer(tx: Session, customer_id: int) -> tables.Customer | None:
     """Take the customer's row lock: first of all in every service that touches one (F15)."""
-    return tx.get(tables.Customer, customer_id, with_for_update=True, populate_existing=True)
+    return tx.get(
+        tables.Customer, customer_id, with_for_update={"key_share": True}, populate_existing=True
+    )
 
 
 def customer_of(tx: Session, subscription_id: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -77,6 +77,12 @@ def find_invoice(tx: Session, number: str) -> tables.Invoice | None:
     return tx.scalar(select(tables.Invoice).where(tables.Invoice.number == number))
 
 
+def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice:
+    """As it is now in this transaction; the customer is locked already."""
+    key = {"customer_id": customer_id, "invoice_id": invoice_id}
+    return tx.get_one(tables.Invoice, key, populate_existing=True)
+
+
 def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | None:
     """The day after the last billed cycle of a subscription, whether paid or not."""
     return tx.scalar(
@@ -89,6 +95,17 @@ def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | Non
         .order_by(tables.Invoice.cycle_until.desc())
         .limit(1)
     )
+
+
+def tax_micros(tx: Session, row: tables.Invoice) -> int:
+    """What of a bill's total is tax (and rounding): the total without its net lines."""
+    net = tx.scalar(
+        select(func.sum(tables.InvoiceLine.amount_micros)).where(
+            tables.InvoiceLine.customer_id == row.customer_id,
+            tables.InvoiceLine.invoice_id == row.invoice_id,
+        )
+    )
+    return row.total_micros - int(net or row.total_micros)
 
 
 def record_paid(

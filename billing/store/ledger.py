@@ -9,6 +9,7 @@ operator owes to its customer, rises by a credit:
     revenue:package      packages sold
     revenue:bill         bills settled
     tax                  taxes owed
+    rounding             what rounding to the minor unit added or took (rule M2)
     opening              balances taken over by an import
 """
 
@@ -30,6 +31,7 @@ WALLET = "wallet"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
 TAX = "tax"
+ROUNDING = "rounding"
 OPENING = "opening"
 
 

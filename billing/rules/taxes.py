@@ -1,0 +1,32 @@
+"""What a price comes to with its tax, in amounts that can be paid (rules M2, I1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.model.money import Money
+
+_PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """`total` is paid, in minor units; `net` + `tax` + `rounding` make it up exactly."""
+
+    total: Money
+    net: Money
+    tax: Money
+    rounding: Money
+
+
+def charge(price: Money, tax_rate_ppm: int, *, inclusive: bool) -> Charge:
+    """The charge for a price. Tax and total are rounded half-up to the minor unit; what that
+    adds or takes goes to the rounding account (rule M2)."""
+    if inclusive:
+        tax = price.prorated(tax_rate_ppm, _PPM + tax_rate_ppm)
+        net = price - tax
+    else:
+        tax = price.prorated(tax_rate_ppm, _PPM)
+        net = price
+    total = (net + tax).rounded()
+    return Charge(total, net, tax, total - net - tax)

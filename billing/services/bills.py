@@ -1,0 +1,239 @@
+"""Bills of monthly customers: issued with a number, settled oldest first (rules B6, B7, I2, I4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.errors import InvalidInput, NotFound, Refused
+from billing.model.commerce import MoneyChannel
+from billing.model.money import Money
+from billing.model.profile import BillingKind, BillingProfile
+from billing.model.views import InvoiceView, PaymentReceipt
+from billing.rules.cycles import cycle_of, due_on, local_day, partial_cycle
+from billing.rules.taxes import Charge, charge
+from billing.services import enforcement
+from billing.services.commands import run_once
+from billing.services.context import Context
+from billing.services.customers import changing, changing_customer
+from billing.services.settling import (
+    checked_amount,
+    checked_channel,
+    receive,
+    settle,
+    short_words,
+)
+from billing.store import audit, catalog, invoices, ledger, tables
+from billing.store import customers as store
+from billing.store.guard import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NextCycle:
+    """The next unbilled cycle of a subscription, or what is left of it (rules B6, B11)."""
+
+    first_day: date
+    next_first_day: date
+    amount: Money
+
+
+def issue_bill(
+    context: Context,
+    subscription_id: int,
+    *,
+    cycle_from: date,
+    cycle_until: date,
+    amount_micros: int,
+    now: datetime,
+    text: str = "",
+) -> InvoiceView:
+    """A bill for the local days from `cycle_from` to before `cycle_until`, with the profile's tax
+    and payment date (rule B7). Free wallet credit settles it at once.
+
+    Raises InvalidInput, NotFound, Refused (not a monthly customer, or the cycle was billed).
+    """
+    if cycle_from >= cycle_until:
+        raise InvalidInput("must lie after cycle_from", field="cycle_until")
+    with changing(context, subscription_id) as (tx, row):
+        profile = store.effective_profile(tx, row)
+        if profile.kind is not BillingKind.MONTHLY:
+            raise Refused("daily customers get no periodic bills (rule B1)")
+        billed = invoices.cycle_end(tx, row.customer_id, subscription_id)
+        if billed is not None and cycle_from < billed:
+            raise Refused(f"days before {billed} are billed already", field="cycle_from")
+        wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
+        price = checked_amount(amount_micros, wallet.currency)
+        bill = write_bill(
+            tx,
+            row,
+            profile,
+            charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive),
+            (cycle_from, cycle_until),
+            text or f"service {cycle_from} to {cycle_until}",
+            now,
+        )
+        customer = tx_customer(tx, row.customer_id)
+        settle(tx, customer, row.wallet_id, now)
+        enforcement.reconcile(tx, context, row.customer_id, now)
+        audit.append(
+            tx,
+            at=now,
+            org_id=row.org_id,
+            actor=context.actor,
+            action="bill.issue",
+            subject=f"invoice:{bill.invoice_id}",
+            detail={"number": bill.number, "total_micros": bill.total_micros, "due": bill.due_on},
+        )
+        return invoices.view(bill)
+
+
+def pay(
+    context: Context,
+    number: str,
+    *,
+    idempotency_key: str,
+    now: datetime,
+    amount_micros: int | None = None,
+    channel: MoneyChannel | None = None,
+) -> PaymentReceipt:
+    """Pay a bill, by default all that is open, with money that arrives by `channel`, or from the
+    wallet when it is None. A part is allocated as a part; what is too much stays in the wallet
+    (rule I4). Raises NotFound, Refused (paid already, or the wallet has too little), Conflict.
+    """
+    with context.transaction() as tx:
+        found = invoices.find_invoice(tx, number.strip())
+        if found is None:
+            raise NotFound(f"no bill has the number {number!r}", field="invoice")
+        customer_id, invoice_id = found.customer_id, found.invoice_id
+    with changing_customer(context, customer_id) as (tx, customer):
+        bill = invoices.get_invoice(tx, customer_id, invoice_id)
+
+        def act() -> PaymentReceipt:
+            open_micros = bill.total_micros - bill.paid_micros
+            if not open_micros:
+                raise Refused(f"{bill.number} is paid", field="invoice")
+            return _pay(context, tx, customer, bill, amount_micros or open_micros, channel, now)
+
+        return run_once(
+            tx,
+            PaymentReceipt,
+            customer_id=customer_id,
+            key=idempotency_key,
+            content={
+                "command": "pay",
+                "invoice": bill.number,
+                "amount": amount_micros,
+                "channel": channel,
+            },
+            now=now,
+            act=act,
+        )
+
+
+def next_cycle(
+    tx: Transaction,
+    row: tables.Subscription,
+    profile: BillingProfile,
+    price: Money,
+    now: datetime,
+    time_zone: str,
+) -> NextCycle:
+    """What a month bought now covers: the first cycle not billed yet, from today's on.
+
+    Who joined within it pays its remaining days (rule B11); paying late never moves it (B6).
+    """
+    today = local_day(now, time_zone)
+    billed = invoices.cycle_end(tx, row.customer_id, row.subscription_id)
+    first_day = cycle_of(today, profile).first_day
+    first_day = max(first_day, local_day(row.created_at, time_zone), billed or first_day)
+    part = partial_cycle(price, first_day, profile)
+    return NextCycle(part.first_day, part.next_first_day, part.amount)
+
+
+def write_bill(
+    tx: Transaction,
+    row: tables.Subscription,
+    profile: BillingProfile,
+    amount: Charge,
+    cycle: tuple[date, date],
+    text: str,
+    now: datetime,
+) -> tables.Invoice:
+    """The bill's rows, numbered; nothing is settled yet."""
+    operator = catalog.operator(tx)
+    if operator is None:
+        raise NotFound("the installation has no operator yet; run `tollway migrate`")
+    return invoices.insert_invoice(
+        tx,
+        tables.Invoice(
+            customer_id=row.customer_id,
+            org_id=row.org_id,
+            number=invoices.next_number(tx, row.org_id),
+            subscription_id=row.subscription_id,
+            issued_at=now,
+            due_on=due_on(profile, local_day(now, operator.time_zone), cycle[0]),
+            cycle_from=cycle[0],
+            cycle_until=cycle[1],
+            total_micros=amount.total.amount_micros,
+            paid_micros=0,
+            currency=amount.total.currency,
+        ),
+        [(text, amount.net.amount_micros, profile.tax_rate_ppm)],
+    )
+
+
+def tx_customer(tx: Transaction, customer_id: int) -> tables.Customer:
+    """The row of a customer that this transaction has locked."""
+    customer = store.lock_customer(tx, customer_id)
+    if customer is None:
+        raise NotFound(f"no customer has the number {customer_id}", field="customer")
+    return customer
+
+
+def _pay(
+    context: Context,
+    tx: Transaction,
+    customer: tables.Customer,
+    bill: tables.Invoice,
+    amount_micros: int,
+    channel: MoneyChannel | None,
+    now: datetime,
+) -> PaymentReceipt:
+    amount = checked_amount(amount_micros, bill.currency)
+    wallet_id = _wallet_of(tx, bill)
+    payment_id = None
+    if channel is not None:
+        checked_channel(channel)
+        payment_id = receive(
+            tx, customer, wallet_id, amount, channel, reference=bill.number, now=now
+        )
+    wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
+    if channel is None and wallet.available_micros < amount.amount_micros:
+        raise Refused(short_words(wallet, amount), field="wallet")
+    settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
+    enforcement.reconcile(tx, context, customer.customer_id, now)
+    audit.append(
+        tx,
+        at=now,
+        org_id=customer.org_id,
+        actor=context.actor,
+        action="bill.pay",
+        subject=f"invoice:{bill.invoice_id}",
+        detail={"number": bill.number, "amount_micros": amount_micros, "channel": channel},
+    )
+    return PaymentReceipt(
+        customer_id=customer.customer_id,
+        payment_id=payment_id,
+        amount_micros=amount.amount_micros,
+        currency=amount.currency,
+        settled=settled,
+        available_micros=ledger.wallet(tx, customer.customer_id, wallet_id).available_micros,
+    )
+
+
+def _wallet_of(tx: Transaction, bill: tables.Invoice) -> int:
+    if bill.subscription_id is not None:
+        row = store.get_subscription(tx, bill.subscription_id)
+        if row is not None:
+            return row.wallet_id
+    return store.wallets_of(tx, bill.customer_id)[0].wallet_id

@@ -1,0 +1,87 @@
+"""Routers and hotspot controllers: who may speak RADIUS with us (security.md 1, 2)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from billing.errors import InvalidInput
+from billing.model.network import COA_PORT, Vendor
+from billing.model.views import NasView
+from billing.services.context import Context
+from billing.services.identity import checked_address, checked_name
+from billing.store import audit, tables
+from billing.store import nas as store
+
+SECRET_BITS = 160
+SECRET_MINIMUM_OCTETS = 16
+SECRET_LIMIT_OCTETS = 128
+
+
+def new_secret() -> str:
+    """A random secret of letters and digits that any router's form accepts."""
+    return secrets.token_hex(SECRET_BITS // 8)
+
+
+def add_nas(
+    context: Context,
+    *,
+    name: str,
+    address: str,
+    now: datetime,
+    vendor: Vendor = Vendor.GENERIC,
+    secret: str | None = None,
+    coa_port: int = COA_PORT,
+    swap_octets: bool = False,
+    require_message_authenticator: bool = True,
+) -> tuple[NasView, str]:
+    """The NAS and its secret, random unless given: the one time that it is shown.
+
+    Raises InvalidInput, Conflict (the address or the name is taken).
+    """
+    chosen = new_secret() if secret is None else _checked_secret(secret)
+    if not 1 <= coa_port <= 65535:
+        raise InvalidInput("must be 1 to 65535", field="coa_port")
+    row = tables.Nas(
+        org_id=context.home_org_id,
+        revision=1,
+        name=checked_name(name),
+        address=checked_address(address, "address"),
+        vendor=vendor.value,
+        secret_sealed=b"",
+        coa_port=coa_port,
+        swap_octets=swap_octets,
+        require_message_authenticator=require_message_authenticator,
+        created_at=now,
+    )
+    with context.transaction() as tx:
+        nas_id = store.insert_nas(tx, row)
+        # The sealed value is bound to the row's number, so it comes after the row.
+        row.secret_sealed = context.box.seal(chosen, f"nas:{nas_id}")
+        audit.append(
+            tx,
+            at=now,
+            org_id=row.org_id,
+            actor=context.actor,
+            action="nas.add",
+            subject=f"nas:{nas_id}",
+            detail={"name": row.name, "address": row.address, "vendor": row.vendor},
+        )
+        return store.view(row), chosen
+
+
+def list_nas(context: Context, now: datetime) -> list[NasView]:
+    """By name; secrets are never shown again."""
+    with context.transaction() as tx:
+        return store.list_nas(tx, now)
+
+
+def _checked_secret(secret: str) -> str:
+    octets = len(secret.encode())
+    if not SECRET_MINIMUM_OCTETS <= octets <= SECRET_LIMIT_OCTETS or not secret.isprintable():
+        raise InvalidInput(
+            f"must be {SECRET_MINIMUM_OCTETS} to {SECRET_LIMIT_OCTETS} printable octets "
+            "(leave it out to get a random one)",
+            field="secret",
+        )
+    return secret

@@ -1,0 +1,318 @@
+"""Selling packages and receiving money (rules B2, B4, B5, B8, P1, P12, M5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import NotBuiltYet, NotFound, Refused
+from billing.model.commerce import MoneyChannel, SaleChannel
+from billing.model.money import Money
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingKind, BillingProfile
+from billing.model.views import PaymentReceipt, SaleReceipt
+from billing.rules.cycles import day_start
+from billing.rules.plans import sale_problem
+from billing.rules.taxes import Charge, charge
+from billing.services import enforcement
+from billing.services.bills import next_cycle, tx_customer, write_bill
+from billing.services.commands import run_once
+from billing.services.context import Context
+from billing.services.customers import changing, changing_customer
+from billing.services.packages import Window, daily_window, plan_followers
+from billing.services.settling import checked_amount, checked_channel, receive, settle, spend
+from billing.store import audit, catalog, entitlements, invoices, ledger, tables
+from billing.store import customers as store
+from billing.store.guard import Transaction
+
+_NOT_BUILT = (SaleChannel.RESELLER, SaleChannel.VOUCHER)
+
+
+def sell(
+    context: Context,
+    subscription_id: int,
+    plan_id: int,
+    *,
+    idempotency_key: str,
+    now: datetime,
+    channel: SaleChannel = SaleChannel.STAFF,
+    pay_by: MoneyChannel | None = None,
+    start_now: bool = False,
+) -> SaleReceipt:
+    """Sell a package: money and entitlement in one transaction.
+
+    `pay_by`: money that arrives for it, or None to spend wallet money. `start_now`: beside what is
+    still active instead of after it (rule B4). A monthly customer buys its next unbilled cycle
+    and gets the bill, paid (rules B5, B6). Raises NotFound, NotBuiltYet, Conflict (rule M5) and
+    Refused: the plan does not fit the billing profile (B5), a monthly customer buys online (B8),
+    the wallet has too little (P12), the subscription is closed (S1).
+    """
+    if channel in _NOT_BUILT:
+        raise NotBuiltYet(f"sales by {channel.value} are not built yet", field="channel")
+    with changing(context, subscription_id) as (tx, row):
+        return run_once(
+            tx,
+            SaleReceipt,
+            customer_id=row.customer_id,
+            key=idempotency_key,
+            content={
+                "command": "sell",
+                "subscription": subscription_id,
+                "plan": plan_id,
+                "channel": channel,
+                "pay_by": pay_by,
+                "start_now": start_now,
+            },
+            now=now,
+            act=lambda: _Sale(context, tx, row, now, pay_by).sell(
+                plan_id, channel, start_now=start_now
+            ),
+        )
+
+
+def topup(
+    context: Context,
+    customer_id: int,
+    amount_micros: int,
+    *,
+    channel: MoneyChannel,
+    idempotency_key: str,
+    now: datetime,
+    wallet_id: int | None = None,
+    reference: str | None = None,
+) -> PaymentReceipt:
+    """Credit a wallet, by default the customer's own (rule P1), and settle open bills from it,
+    oldest first; the rest stays as free credit (rule I4).
+
+    Raises InvalidInput, NotFound, NotBuiltYet, Conflict (rule M5).
+    """
+    checked_channel(channel)
+    with changing_customer(context, customer_id) as (tx, customer):
+        wallets = {wallet.wallet_id: wallet for wallet in store.wallets_of(tx, customer_id)}
+        chosen = wallets.get(wallet_id or min(wallets))
+        if chosen is None:
+            raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
+        amount = checked_amount(amount_micros, chosen.currency)
+
+        def act() -> PaymentReceipt:
+            payment_id = receive(
+                tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
+            )
+            settled = settle(tx, customer, chosen.wallet_id, now)
+            enforcement.reconcile(tx, context, customer_id, now)
+            audit.append(
+                tx,
+                at=now,
+                org_id=customer.org_id,
+                actor=context.actor,
+                action="wallet.topup",
+                subject=f"wallet:{chosen.wallet_id}",
+                detail={"amount_micros": amount_micros, "channel": channel, "settled": settled},
+            )
+            return PaymentReceipt(
+                customer_id=customer_id,
+                payment_id=payment_id,
+                amount_micros=amount_micros,
+                currency=amount.currency,
+                settled=settled,
+                available_micros=ledger.wallet(tx, customer_id, chosen.wallet_id).available_micros,
+            )
+
+        return run_once(
+            tx,
+            PaymentReceipt,
+            customer_id=customer_id,
+            key=idempotency_key,
+            content={
+                "command": "topup",
+                "wallet": chosen.wallet_id,
+                "amount": amount_micros,
+                "channel": channel,
+                "reference": reference,
+            },
+            now=now,
+            act=act,
+        )
+
+
+class _Sale:
+    """One sale in its transaction; the customer is locked."""
+
+    def __init__(
+        self,
+        context: Context,
+        tx: Transaction,
+        row: tables.Subscription,
+        now: datetime,
+        pay_by: MoneyChannel | None,
+    ) -> None:
+        self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
+        self.customer = tx_customer(tx, row.customer_id)
+
+    def sell(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
+        profile = store.effective_profile(self.tx, self.row)
+        terms = self._terms(plan_id, profile, channel)
+        open_before = entitlements.open_rows(
+            self.tx, self.row.customer_id, self.row.subscription_id, self.now
+        )
+        if profile.kind is BillingKind.MONTHLY:
+            if start_now:
+                raise Refused("a cycle begins when it begins (rule B6)", field="start_now")
+            receipt = self._sell_cycle(terms, profile)
+        else:
+            receipt = self._sell_package(terms, profile, open_before, start_now=start_now)
+        self._change_plan(terms, open_before)
+        self.tx.flush()
+        enforcement.reconcile(self.tx, self.context, self.row.customer_id, self.now)
+        audit.append(
+            self.tx,
+            at=self.now,
+            org_id=self.row.org_id,
+            actor=self.context.actor,
+            action="package.sell",
+            subject=f"subscription:{self.row.subscription_id}",
+            detail={
+                "plan_version": terms.plan_version_id,
+                "entitlement": receipt.entitlement_id,
+                "total_micros": receipt.total_micros,
+                "channel": channel,
+                "paid_by": self.pay_by or "wallet",
+            },
+        )
+        return receipt
+
+    def _terms(self, plan_id: int, profile: BillingProfile, channel: SaleChannel) -> PlanTerms:
+        plan = catalog.get_plan(self.tx, plan_id, self.now)
+        if plan is None or plan.archived_at is not None or plan.effective_from > self.now:
+            raise NotFound(f"no plan with the number {plan_id} is on sale", field="plan")
+        if self.row.closed_at is not None or self.customer.closed_at is not None:
+            raise Refused("the subscription is closed (rule S1)", field="subscription")
+        if profile.kind is BillingKind.MONTHLY and channel.online:
+            raise Refused(
+                "monthly customers pay their bills online but cannot buy a package there (rule B8)",
+                field="plan",
+            )
+        if problem := sale_problem(plan.terms, profile.kind):
+            raise Refused(problem, field="plan")
+        return plan.terms
+
+    def _sell_package(
+        self,
+        terms: PlanTerms,
+        profile: BillingProfile,
+        open_before: list[tables.Entitlement],
+        *,
+        start_now: bool,
+    ) -> SaleReceipt:
+        price = Money(terms.price_micros, terms.currency)
+        amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        entry_id = self._pay(amount, terms.plan_name)
+        window = daily_window(terms, open_before, start_now=start_now, now=self.now)
+        row = self._entitle(terms, window, price.amount_micros)
+        plan_followers([*open_before, row], self.now)
+        return self._receipt(terms, row, amount, entry_id, None)
+
+    def _sell_cycle(self, terms: PlanTerms, profile: BillingProfile) -> SaleReceipt:
+        operator = catalog.operator(self.tx)
+        if operator is None:
+            raise NotFound("the installation has no operator yet; run `tollway migrate`")
+        unpaid = invoices.unpaid(self.tx, self.row.customer_id, self.row.subscription_id)
+        if unpaid:
+            numbers = ", ".join(bill.number for bill in unpaid)
+            raise Refused(f"{numbers} must be paid before another month is sold", field="plan")
+        price = Money(terms.price_micros, terms.currency)
+        cycle = next_cycle(self.tx, self.row, profile, price, self.now, operator.time_zone)
+        amount = charge(cycle.amount, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        days = (cycle.first_day, cycle.next_first_day)
+        bill = write_bill(self.tx, self.row, profile, amount, days, terms.plan_name, self.now)
+        if amount.total.amount_micros == 0:
+            bill.paid_at = self.now
+        entry_id = self._pay(amount, f"{terms.plan_name}, {bill.number}", bill)
+        begins = max(self.now, day_start(cycle.first_day, operator.time_zone))
+        ends = day_start(cycle.next_first_day, operator.time_zone)
+        window = Window(follows=False, valid_from=begins, valid_until=ends)
+        row = self._entitle(terms, window, cycle.amount.amount_micros)
+        return self._receipt(terms, row, amount, entry_id, bill.number)
+
+    def _pay(self, amount: Charge, memo: str, bill: tables.Invoice | None = None) -> int | None:
+        """Take the money; returns the entry's id, None for what is free (rule P12)."""
+        if amount.total.amount_micros == 0:
+            return None
+        if self.pay_by is not None:
+            checked_channel(self.pay_by)
+            receive(
+                self.tx,
+                self.customer,
+                self.row.wallet_id,
+                amount.total,
+                self.pay_by,
+                reference=None if bill is None else bill.number,
+                now=self.now,
+            )
+        entry_id = spend(
+            self.tx,
+            self.customer,
+            self.row.wallet_id,
+            amount,
+            kind="sale" if bill is None else "bill",
+            memo=memo,
+            revenue=ledger.REVENUE_PACKAGE if bill is None else ledger.REVENUE_BILL,
+            now=self.now,
+        )
+        if bill is not None:
+            invoices.record_paid(self.tx, bill, bill.total_micros, entry_id, self.now)
+        return entry_id
+
+    def _entitle(self, terms: PlanTerms, window: Window, price_micros: int) -> tables.Entitlement:
+        row = tables.Entitlement(
+            customer_id=self.row.customer_id,
+            org_id=self.row.org_id,
+            subscription_id=self.row.subscription_id,
+            plan_version_id=terms.plan_version_id,
+            follows=window.follows,
+            validity_minutes=terms.validity_minutes,
+            valid_from=window.valid_from,
+            valid_until=window.valid_until,
+            seconds_total=terms.seconds,
+            seconds_left=terms.seconds,
+            octets_total=terms.octets,
+            octets_left=terms.octets,
+            price_micros=price_micros,
+            purchased_at=self.now,
+        )
+        entitlements.insert(self.tx, row)
+        return row
+
+    def _change_plan(self, terms: PlanTerms, open_before: list[tables.Entitlement]) -> None:
+        """The subscription is on the plan sold, unless an earlier package still runs, or its
+        present plan is the pay-as-you-go one that takes over when packages are used up (Q1)."""
+        current_id = self.row.plan_version_id
+        if current_id is not None:
+            current = catalog.get_terms(self.tx, current_id)
+            keeps = current is not None and current.pay_as_you_go and not terms.pay_as_you_go
+            if open_before or keeps:
+                return
+        self.row.plan_version_id = terms.plan_version_id
+
+    def _receipt(
+        self,
+        terms: PlanTerms,
+        row: tables.Entitlement,
+        amount: Charge,
+        entry_id: int | None,
+        invoice_number: str | None,
+    ) -> SaleReceipt:
+        wallet = ledger.wallet(self.tx, self.row.customer_id, self.row.wallet_id)
+        return SaleReceipt(
+            customer_id=row.customer_id,
+            subscription_id=row.subscription_id,
+            entitlement_id=row.entitlement_id,
+            entry_id=entry_id,
+            invoice_number=invoice_number,
+            plan_name=terms.plan_name,
+            total_micros=amount.total.amount_micros,
+            tax_micros=amount.tax.amount_micros,
+            currency=amount.total.currency,
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+            available_micros=wallet.available_micros,
+        )

@@ -1,0 +1,195 @@
+"""How wallet money is received, spent and allocated to bills, inside a service's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import InvalidInput, NotBuiltYet, Refused
+from billing.model.commerce import MoneyChannel
+from billing.model.money import Money
+from billing.model.views import WalletView
+from billing.rules.taxes import Charge
+from billing.store import customers, invoices, ledger, tables
+from billing.store.guard import Transaction
+from billing.store.ledger import Line
+
+_NOT_BUILT = (MoneyChannel.VOUCHER, MoneyChannel.RESELLER)
+
+
+def checked_amount(amount_micros: int, currency: str) -> Money:
+    """A payable amount: positive, in whole minor units, within bounds (rules M1, M2)."""
+    try:
+        amount = Money(amount_micros, currency)
+    except ValueError as error:
+        raise InvalidInput(str(error), field="amount") from None
+    if amount.amount_micros <= 0:
+        raise InvalidInput("must be more than zero", field="amount")
+    if amount.rounded() != amount:
+        raise InvalidInput(
+            f"finer than the smallest unit of {currency}, which nobody can pay", field="amount"
+        )
+    return amount
+
+
+def checked_channel(channel: MoneyChannel) -> None:
+    """Raises NotBuiltYet for channels that need a part which this version does not have."""
+    if channel in _NOT_BUILT:
+        raise NotBuiltYet(f"money by {channel.value} is not built yet", field="channel")
+
+
+def receive(
+    tx: Transaction,
+    customer: tables.Customer,
+    wallet_id: int,
+    amount: Money,
+    channel: MoneyChannel,
+    *,
+    reference: str | None,
+    now: datetime,
+) -> int:
+    """Money in: journal entry and payment (rule P1); returns the payment's id."""
+    entry_id = ledger.post(
+        tx,
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        kind="payment",
+        memo=f"payment by {channel.value}",
+        lines=[
+            Line(ledger.WALLET, amount.amount_micros, wallet_id),
+            Line(f"money:{channel.value}", -amount.amount_micros),
+        ],
+        currency=amount.currency,
+        now=now,
+    )
+    return ledger.insert_payment(
+        tx,
+        tables.Payment(
+            customer_id=customer.customer_id,
+            org_id=customer.org_id,
+            wallet_id=wallet_id,
+            entry_id=entry_id,
+            channel=channel.value,
+            reference=reference,
+            amount_micros=amount.amount_micros,
+            currency=amount.currency,
+            received_at=now,
+        ),
+    )
+
+
+def spend(
+    tx: Transaction,
+    customer: tables.Customer,
+    wallet_id: int,
+    charge: Charge,
+    *,
+    kind: str,
+    memo: str,
+    revenue: str,
+    now: datetime,
+) -> int:
+    """Debit the wallet for a charge; returns the entry's id.
+
+    Raises Refused when the wallet would fall below −credit limit (rule P12).
+    """
+    wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
+    if charge.total.amount_micros > wallet.spendable_micros:
+        raise Refused(short_words(wallet, charge.total), field="wallet")
+    return ledger.post(
+        tx,
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        kind=kind,
+        memo=memo,
+        lines=[
+            Line(ledger.WALLET, -charge.total.amount_micros, wallet_id),
+            Line(revenue, charge.net.amount_micros),
+            Line(ledger.TAX, charge.tax.amount_micros),
+            Line(ledger.ROUNDING, charge.rounding.amount_micros),
+        ],
+        currency=charge.total.currency,
+        now=now,
+    )
+
+
+def short_words(wallet: WalletView, needed: Money) -> str:
+    """What is missing, for the person at the desk (rule P12)."""
+    missing = Money(needed.amount_micros - wallet.spendable_micros, needed.currency)
+    available = Money(wallet.available_micros, wallet.currency)
+    return f"the wallet has {available}; {missing} more is needed to pay {needed} (rule P12)"
+
+
+def settle(
+    tx: Transaction,
+    customer: tables.Customer,
+    wallet_id: int,
+    now: datetime,
+    *,
+    first: tables.Invoice | None = None,
+    limit_micros: int | None = None,
+) -> tuple[str, ...]:
+    """Pay open bills of a wallet's subscriptions from its free credit, oldest first (rule I4).
+
+    `first` goes before all others; `limit_micros` bounds what is spent. Only money that is there
+    is used, never the credit limit. Returns the numbers of the bills now paid in full.
+    """
+    wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
+    free_micros = max(0, wallet.available_micros)
+    if limit_micros is not None:
+        free_micros = min(free_micros, limit_micros)
+    bills = _bills_of_wallet(tx, customer.customer_id, wallet_id)
+    if first is not None:
+        bills = [first, *(bill for bill in bills if bill.invoice_id != first.invoice_id)]
+    paid: list[str] = []
+    for bill in bills:
+        amount_micros = min(free_micros, bill.total_micros - bill.paid_micros)
+        if amount_micros <= 0:
+            continue
+        _pay_bill(tx, customer, wallet_id, bill, amount_micros, now)
+        free_micros -= amount_micros
+        if bill.paid_at is not None:
+            paid.append(bill.number)
+    return tuple(paid)
+
+
+def _pay_bill(
+    tx: Transaction,
+    customer: tables.Customer,
+    wallet_id: int,
+    bill: tables.Invoice,
+    amount_micros: int,
+    now: datetime,
+) -> None:
+    # A part carries its share of the tax; shares are cut from the cumulative sum, so that the
+    # last part makes the tax exact.
+    tax = Money(invoices.tax_micros(tx, bill), bill.currency)
+    paid_after = bill.paid_micros + amount_micros
+    tax_part = tax.prorated(paid_after, bill.total_micros) - tax.prorated(
+        bill.paid_micros, bill.total_micros
+    )
+    entry_id = ledger.post(
+        tx,
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        kind="bill",
+        memo=f"paid {bill.number}",
+        lines=[
+            Line(ledger.WALLET, -amount_micros, wallet_id),
+            Line(ledger.REVENUE_BILL, amount_micros - tax_part.amount_micros),
+            Line(ledger.TAX, tax_part.amount_micros),
+        ],
+        currency=bill.currency,
+        now=now,
+    )
+    invoices.record_paid(tx, bill, amount_micros, entry_id, now)
+
+
+def _bills_of_wallet(tx: Transaction, customer_id: int, wallet_id: int) -> list[tables.Invoice]:
+    own_first = customers.wallets_of(tx, customer_id)[0].wallet_id
+    ids = [
+        row.subscription_id
+        for row in customers.subscriptions_of(tx, customer_id)
+        if row.wallet_id == wallet_id
+    ]
+    bills = invoices.open_invoices(tx, customer_id, ids)
+    return [bill for bill in bills if bill.subscription_id or wallet_id == own_first]

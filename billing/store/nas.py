@@ -1,0 +1,52 @@
+"""Routers and hotspot controllers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.model.network import Vendor
+from billing.model.views import NasView
+from billing.store import tables
+from billing.store.guard import unique
+
+
+def insert_nas(tx: Session, row: tables.Nas) -> int:
+    """Returns the id. Raises Conflict when the address or the name is taken."""
+    taken = f"a NAS with the address {row.address} or the name {row.name!r} exists"
+    with unique(tx, taken, field="address"):
+        tx.add(row)
+    return row.nas_id
+
+
+def get_nas(tx: Session, nas_id: int) -> tables.Nas | None:
+    """The row, for the services in this transaction only; never handed out."""
+    return tx.scalar(select(tables.Nas).where(tables.Nas.nas_id == nas_id))
+
+
+def list_nas(tx: Session, now: datetime) -> list[NasView]:
+    """By name, without those closed by `now`."""
+    rows = tx.scalars(
+        select(tables.Nas)
+        .where(tables.Nas.closed_at.is_(None) | (tables.Nas.closed_at > now))
+        .order_by(tables.Nas.name)
+    )
+    return [view(row) for row in rows]
+
+
+def view(row: tables.Nas) -> NasView:
+    """The NAS as services hand it out, without its secret."""
+    return NasView(
+        nas_id=row.nas_id,
+        org_id=row.org_id,
+        name=row.name,
+        address=str(row.address),
+        vendor=Vendor(row.vendor),
+        coa_port=row.coa_port,
+        swap_octets=row.swap_octets,
+        require_message_authenticator=row.require_message_authenticator,
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+    )
