@@ -9,7 +9,7 @@ from billing.model.account import Account, Cause
 from billing.model.plan import Entitlement
 from billing.model.profile import BillingKind
 from billing.rules import states
-from billing.rules.chain import ended_last, supply, timeline
+from billing.rules.chain import ended_last, timeline, usable
 from billing.rules.cycles import END_OF_TIME, day_passed_at
 from billing.rules.wallets import wallet_bounded
 from billing.rules.words import bill_words, day_words, instant_words, left_words, money_words
@@ -116,7 +116,9 @@ def _unfunded(account: Account, now: datetime) -> str:
     limit = money_words(wallet.credit_limit_micros, wallet.currency)
     if not wallet_bounded(account):
         return f"postpaid without a credit limit: available {available}, not bounded"
-    left = "an entitlement is left" if _usable(account, now) else "no entitlement left"
+    left = "an entitlement is left"
+    if not usable(account.entitlements, account.last_ended, now):
+        left = "no entitlement left"
     return f"pay-as-you-go, available {available}, credit limit {limit}, {left}"
 
 
@@ -184,7 +186,3 @@ def _credit_needed(account: Account) -> str:
     if short <= 0:
         return "a credit, or buying a package"
     return f"a credit of more than {money_words(short, wallet.currency)}, or buying a package"
-
-
-def _usable(account: Account, now: datetime) -> bool:
-    return supply(account.entitlements, account.last_ended, now).usable

@@ -43,7 +43,6 @@ def timeline(entitlements: Sequence[Entitlement], last_ended: Entitlement | None
     """The windows that follow from time alone, in the order of use, used-up ones left out."""
     windows: list[Window] = []
     previous_end = _known_end(last_ended)
-    login_awaited = False
     for entitlement in entitlements:
         start: datetime | None = None
         end = END_OF_TIME
@@ -53,10 +52,9 @@ def timeline(entitlements: Sequence[Entitlement], last_ended: Entitlement | None
             continue
         if entitlement.valid_from is not None:
             start, end = entitlement.valid_from, entitlement.valid_until or END_OF_TIME
-        elif entitlement.starts_at_first_login or previous_end is None or login_awaited:
-            login_awaited = True
-        else:
+        elif previous_end is not None and entitlement.follows:
             start, end = previous_end, _validity_end(previous_end, entitlement)
+        # One that waits for a login has no end, and so nothing behind it has a known start.
         previous_end = max(previous_end, end) if windows and previous_end else end
         windows.append(Window(entitlement, start, end))
     return windows
@@ -80,6 +78,18 @@ def supply(
     elif not entitlements:
         return _NOTHING
     return _walk(timeline(entitlements, last_ended), now)
+
+
+def usable(
+    entitlements: Sequence[Entitlement], last_ended: Entitlement | None, now: datetime
+) -> bool:
+    """Whether `supply` gives anything, answered without a walk where one package runs."""
+    for one in entitlements:
+        if one.valid_from is None or one.valid_from > now or one.used_up:
+            continue
+        if one.valid_until is None or now < one.valid_until:
+            return True
+    return supply(entitlements, last_ended, now).usable
 
 
 def ended_reason(

@@ -14,8 +14,8 @@ from enum import StrEnum
 from billing.model.account import Account, HoldBehaviour
 from billing.model.decision import Reason
 from billing.model.profile import BillingKind
-from billing.rules.chain import ended_reason, supply, timeline
-from billing.rules.cycles import cut_from, day_passed_at
+from billing.rules.chain import ended_reason, timeline, usable
+from billing.rules.cycles import END_OF_TIME, cut_from, day_passed_at
 from billing.rules.wallets import wallet_exhausted
 
 
@@ -67,7 +67,8 @@ def deciding(account: Account, now: datetime) -> State:
 def next_change(account: Account, now: datetime) -> datetime | None:
     """The next instant at which time alone changes the state, if nobody uses or pays anything."""
     current = deciding(account, now)
-    for instant in sorted({moment for moment in _moments(account) if moment > now}):
+    ahead = {moment for moment in _moments(account) if now < moment < END_OF_TIME}
+    for instant in sorted(ahead):
         if deciding(account, instant) != current:
             return instant
     return None
@@ -147,7 +148,7 @@ def unentitled(account: Account, now: datetime) -> bool:
 
 
 def _supplied(account: Account, now: datetime) -> bool:
-    return supply(account.entitlements, account.last_ended, now).usable
+    return usable(account.entitlements, account.last_ended, now)
 
 
 def _hold_state(account: Account) -> State:
