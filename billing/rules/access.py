@@ -17,7 +17,7 @@ from billing.rules.chain import Supply, supply
 from billing.rules.cycles import END_OF_TIME
 from billing.rules.hours import allowed_until
 from billing.rules.states import Effect, State, deciding
-from billing.rules.wallets import affordable, wallet_bounded
+from billing.rules.wallets import affordable
 
 STATION_FAILURES_LIMIT = 10
 ALL_FAILURES_LIMIT = 100
@@ -124,15 +124,13 @@ def _allowance(
 ) -> tuple[datetime, int, int | None]:
     """What bought packages and the wallet allow: end, seconds to add to it, octets (rule A5).
 
-    Packages are used first, the wallet continues (rule Q1). What the wallet pays without a limit
-    is not limited; what it is not asked to pay for (no price of that dimension) isn't either.
+    Packages are used first, the wallet continues (rule Q1). What has no price is not limited
+    while the wallet has anything left: use of the other dimension ends that.
     """
     if not plan.pay_as_you_go:
         if account.profile.kind is BillingKind.MONTHLY and account.plan is not None:
             return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use
         return bought.ends_at, 0, bought.octets
-    if not wallet_bounded(account):
-        return END_OF_TIME, 0, None
     spendable = account.wallet.spendable_micros
     end, octets = (bought.ends_at, bought.octets) if bought.usable else (now, 0)
     if spendable == 0:

@@ -11,7 +11,6 @@ from billing.model.profile import BillingKind
 from billing.rules import states
 from billing.rules.chain import ended_last, timeline, usable
 from billing.rules.cycles import END_OF_TIME, day_passed_at
-from billing.rules.wallets import wallet_bounded
 from billing.rules.words import bill_words, day_words, instant_words, left_words, money_words
 
 
@@ -114,8 +113,6 @@ def _unfunded(account: Account, now: datetime) -> str:
         return "not pay-as-you-go: the wallet is not asked"
     available = money_words(wallet.available_micros, wallet.currency)
     limit = money_words(wallet.credit_limit_micros, wallet.currency)
-    if not wallet_bounded(account):
-        return f"postpaid without a credit limit: available {available}, not bounded"
     left = "an entitlement is left"
     if not usable(account.entitlements, account.last_ended, now):
         left = "no entitlement left"

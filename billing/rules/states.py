@@ -130,7 +130,7 @@ def unfunded(account: Account, now: datetime) -> bool:
     plan = account.plan
     return (
         plan is not None and plan.pay_as_you_go
-        and wallet_exhausted(account)
+        and wallet_exhausted(account.wallet)
         and not _supplied(account, now)
     )  # fmt: skip
 

@@ -209,9 +209,9 @@ def test_with_an_exhausted_wallet_only_the_package_counts() -> None:
 
 
 @pytest.mark.rule("P8")
-def test_a_postpaid_wallet_is_bounded_by_its_credit_limit_alone() -> None:
+def test_a_postpaid_wallet_is_bounded_by_its_credit_limit() -> None:
     usage = monthly_plan(payg_second_step=60, payg_second_step_micros=20_000)
-    assert limits(monthly(plan=usage)) == (None, None)
+    assert decide(monthly(plan=usage), login(), NOW).reason is Reason.WALLET_EXHAUSTED
     assert limits(monthly(plan=usage, wallet=wallet(0, 20_000))) == (60, None)
 
 

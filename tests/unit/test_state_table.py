@@ -163,7 +163,8 @@ def test_an_exhausted_monthly_wallet_leads_to_the_pool() -> None:
     prepaid = monthly(profile=monthly_profile(payment=Payment.PREPAID), plan=usage)
     state = deciding(prepaid, NOW)
     assert state == State("S6", Reason.WALLET_EXHAUSTED, Effect.SUSPENDED_POOL, "walled")
-    assert deciding(monthly(plan=usage), NOW) == NORMAL  # postpaid: the bill asks for it
+    lent = Wallet(currency="USD", credit_limit_micros=1)
+    assert deciding(monthly(plan=usage, wallet=lent), NOW) == NORMAL
 
 
 @pytest.mark.rule("S6")
