@@ -1,0 +1,52 @@
+"""Staff of the panel: roles, and who is logged in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class StaffRole(StrEnum):
+    """What a person may do. A role never widens what organisations the person sees."""
+
+    OWNER = "owner"
+    """Everything in the operator's organisation and below it."""
+    SUPPORT = "support"
+    """Reads the operator's subscribers, plans and profiles."""
+    RESELLER = "reseller"
+    """Reads its own organisation and those below it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffMember:
+    """One person. `org_ids`: the own organisation and all below it (rule R2).
+
+    `session_token` changes when every browser of the person must log in again.
+    """
+
+    staff_id: int
+    org_id: int
+    org_ids: tuple[int, ...]
+    email: str
+    roles: frozenset[StaffRole]
+    active: bool
+    session_token: str = field(repr=False)
+    two_factor_method: str | None = None
+    totp_secret_sealed: str | None = field(default=None, repr=False)
+    totp_last_counter: int | None = None
+
+    @property
+    def may_edit(self) -> bool:
+        return StaffRole.OWNER in self.roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """When a browser must log in again (security.md 5)."""
+
+    idle: timedelta = timedelta(minutes=30)
+    absolute: timedelta = timedelta(hours=12)
+
+    def expired(self, created_at: datetime, seen_at: datetime, now: datetime) -> bool:
+        return now - seen_at > self.idle or now - created_at > self.absolute

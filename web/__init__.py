@@ -1,0 +1,35 @@
+"""The panel. `create_app` is its composition root: `gunicorn 'web:create_app()'`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Flask
+
+from billing.clock import utc_now
+from billing.services.secrets import SecretBox
+from billing.settings import Settings
+from billing.store.pool import Database
+from web import admin, entry, formats, headers, login
+from web.parts import Parts
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now
+) -> Flask:
+    """The WSGI application. Raises InvalidInput when it would serve plain HTTP to a network."""
+    settings = settings or Settings()
+    app = Flask(__name__)
+    parts = Parts(
+        db=Database(settings.dsn("panel")),
+        box=SecretBox(settings.subkey("secrets at rest")),
+        clock=clock,
+    )
+    app.extensions["tollway"] = parts
+    headers.init_app(app, settings)
+    formats.init_app(app)
+    login.init_app(app, settings)
+    app.register_blueprint(entry.blueprint)
+    app.register_blueprint(admin.blueprint)
+    return app

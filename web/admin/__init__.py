@@ -1,0 +1,10 @@
+"""Pages of the operator's (and a reseller's) staff. Who sees which rows is decided by the
+database, from the organisations of the person that is logged in (security.md 7)."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("admin", __name__)
+
+from web.admin import plans, profiles, subscribers  # noqa: E402 (they add their routes)
+
+__all__ = ["blueprint", "plans", "profiles", "subscribers"]

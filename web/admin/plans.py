@@ -1,0 +1,152 @@
+"""Plans: what is sold, in versions (rule M6)."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import RadioField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from billing.errors import Conflict, InvalidInput, Refused
+from billing.model.plan import PlanTerms, Starts
+from billing.model.views import PlanView
+from billing.services import catalog
+from web import parts, quantities
+from web.admin import blueprint
+from web.forms import MoneyField, QuantityField, ValidityField, needed, show_errors
+from web.guards import EDITORS, EVERYONE, staff_only
+
+_TIME = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_DATA = (
+    ("TB", 10**12), ("GB", 10**9), ("GiB", 2**30), ("MB", 10**6), ("MiB", 2**20),
+    ("kB", 10**3), ("KiB", 2**10), ("B", 1),
+)  # fmt: skip
+_SPEED = (("Mbit/s", 1000), ("kbit/s", 1))
+_ERRORS_AT = {"validity_minutes": "validity", "validity_months": "validity"}
+
+
+class PlanForm(FlaskForm):
+    """Names are those of model.plan.PlanTerms, validity apart."""
+
+    plan_name = StringField("Name", [needed])
+    price_micros = MoneyField("Price", [needed], description="0.00 for a free plan.")
+    validity = ValidityField(
+        "Validity",
+        description="1 month, 30 days, 12 h, 90 min; empty: no end. Monthly customers can have "
+        "only 1 month or 30 days (B5).",
+    )
+    starts = RadioField(
+        "Validity begins",
+        choices=[
+            SelectChoice(Starts.PURCHASE.value, "When it is bought"),
+            SelectChoice(Starts.FIRST_LOGIN.value, "At the first login (daily only)"),
+        ],
+        default=Starts.PURCHASE.value,
+        description="To the second (B2).",
+    )
+    octets = QuantityField(
+        "Data", quantities.OCTETS, _DATA, "10 GB", description="10 GB, 500 MB; empty: not limited."
+    )
+    seconds = QuantityField(
+        "Time online", quantities.SECONDS, _TIME, "5 h", description="5 h; empty: not limited."
+    )
+    speed_down_kbps = QuantityField("Speed down", quantities.KBPS, _SPEED, "20 Mbit/s")
+    speed_up_kbps = QuantityField("Speed up", quantities.KBPS, _SPEED, "5 Mbit/s")
+    pool = StringField("Address pool", description="Name of the pool on your NAS.")
+    pay_only_pool = StringField(
+        "Pay-only pool",
+        description="Where set, a daily customer without a package connects into this pool to buy "
+        "one, instead of being refused (S7).",
+    )
+    payg_octet_step_micros = MoneyField("Price per data step")
+    payg_octet_step = QuantityField("Data step", quantities.OCTETS, _DATA, "1 MB")
+    payg_second_step_micros = MoneyField("Price per time step")
+    payg_second_step = QuantityField("Time step", quantities.SECONDS, _TIME, "1 min")
+    interim_seconds = QuantityField(
+        "Usage report every", quantities.SECONDS, _TIME, "5 min",
+        validators=[needed], default=300,
+        description="How often the NAS reports usage of a session.",
+    )  # fmt: skip
+    idle_timeout_seconds = QuantityField(
+        "Log out when idle for", quantities.SECONDS, _TIME, "15 min", description="Empty: never."
+    )
+
+    def terms(self) -> PlanTerms:
+        """What was filled in; the service checks the whole."""
+        minutes, months = self.validity.data
+        return PlanTerms(
+            plan_version_id=0,
+            plan_name=str(self.plan_name.data),
+            price_micros=int(self.price_micros.data),
+            currency=parts.operator().currency,
+            validity_minutes=minutes,
+            validity_months=months,
+            starts=Starts(self.starts.data),
+            seconds=self.seconds.data,
+            octets=self.octets.data,
+            speed_up_kbps=self.speed_up_kbps.data,
+            speed_down_kbps=self.speed_down_kbps.data,
+            pool=(self.pool.data or "").strip() or None,
+            pay_only_pool=(self.pay_only_pool.data or "").strip() or None,
+            interim_seconds=int(self.interim_seconds.data),
+            idle_timeout_seconds=self.idle_timeout_seconds.data,
+            payg_octet_step=self.payg_octet_step.data,
+            payg_octet_step_micros=self.payg_octet_step_micros.data,
+            payg_second_step=self.payg_second_step.data,
+            payg_second_step_micros=self.payg_second_step_micros.data,
+        )
+
+
+@blueprint.get("/plans")
+@staff_only(EVERYONE)
+def plans() -> ResponseReturnValue:
+    views = catalog.list_plans(parts.context(), parts.now())
+    return render_template("admin/plans.html", views=views)
+
+
+@blueprint.route("/plans/new", methods=["GET", "POST"])
+@staff_only(EDITORS)
+def plan_new() -> ResponseReturnValue:
+    form = PlanForm()
+    if form.validate_on_submit():
+        try:
+            view = catalog.add_plan(parts.context(), form.terms(), parts.now())
+        except (InvalidInput, Conflict, Refused) as error:
+            show_errors(form, error, _ERRORS_AT)
+        else:
+            flash(f"Plan {view.name} was added.", "success")
+            return redirect(url_for("admin.plans"))
+    return _form_page(form, None, [])
+
+
+@blueprint.route("/plans/<int:plan_id>", methods=["GET", "POST"])
+@staff_only(EDITORS)
+def plan_version(plan_id: int) -> ResponseReturnValue:
+    """The terms in force, and a form for the next version, which applies from now on."""
+    context, now = parts.context(), parts.now()
+    versions = catalog.plan_versions(context, plan_id, now)
+    current = catalog.get_plan(context, plan_id, now)
+    form = PlanForm(obj=current.terms, data=_validity(current.terms))
+    form.plan_name.data = current.name
+    if form.validate_on_submit():
+        try:
+            view = catalog.add_plan_version(context, plan_id, form.terms(), now)
+        except (InvalidInput, Conflict, Refused) as error:
+            show_errors(form, error, _ERRORS_AT)
+        else:
+            flash(f"Plan {view.name} has version {view.version} now.", "success")
+            return redirect(url_for("admin.plans"))
+    return _form_page(form, current, versions)
+
+
+def _validity(terms: PlanTerms) -> dict[str, tuple[int | None, int | None]]:
+    return {"validity": (terms.validity_minutes, terms.validity_months)}
+
+
+def _form_page(
+    form: PlanForm, view: PlanView | None, versions: list[PlanView]
+) -> ResponseReturnValue:
+    status = 422 if form.is_submitted() else 200
+    page = render_template("admin/plan_form.html", form=form, view=view, versions=versions)
+    return page, status

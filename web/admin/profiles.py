@@ -1,0 +1,188 @@
+"""Billing profiles: every switch of billing-rules B, explained where it is set."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from billing.errors import Conflict, InvalidInput, Refused
+from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.views import ProfileView
+from billing.services import catalog
+from web import parts
+from web.admin import blueprint
+from web.forms import DatesField, MoneyField, PercentField, WholeField, needed, show_errors
+from web.guards import EDITORS, EVERYONE, staff_only
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class ProfileForm(FlaskForm):
+    """Names are those of model.profile.BillingProfile; help texts cite the rule."""
+
+    name = StringField("Name", [needed])
+    kind = RadioField(
+        "Kind",
+        choices=[
+            SelectChoice(
+                BillingKind.DAILY.value, "Daily: packages of any length, bought and used up"
+            ),
+            SelectChoice(BillingKind.MONTHLY.value, "Monthly: calendar cycles, a bill for each"),
+        ],
+        default=BillingKind.DAILY.value,
+        description="Daily customers cannot connect once a package ends (B3). Monthly ones who "
+        "do not pay connect into the suspended pool (B10).",
+    )
+    payment = RadioField(
+        "Payment",
+        choices=[
+            SelectChoice(Payment.PREPAID.value, "Prepaid: from the wallet, before use"),
+            SelectChoice(Payment.POSTPAID.value, "Postpaid: by invoice, up to a credit limit"),
+        ],
+        default=Payment.PREPAID.value,
+    )
+    automatic_bill = BooleanField(
+        "Issue bills automatically",
+        description="On day 1 of each month the bill for the cycle is issued by itself (B7).",
+    )
+    automatic_suspend = BooleanField(
+        "Suspend automatically when overdue",
+        description="When the paid cycle has ended and the payment date has passed unpaid (B9). "
+        "Daily packages end on expiry whatever this says (B3).",
+    )
+    cycle_ends_with_month = BooleanField(
+        "Cycles end with the month",
+        description="The first bill covers the rest of the month; then 1st to 1st. The cycle day "
+        "must be 1 (B12).",
+    )
+    cycle_day = WholeField(
+        "Cycle day",
+        [needed],
+        default=1,
+        description="1 to 31. Cycles run from this day to the same day of the next month; 29 to "
+        "31 mean the last day of a shorter month (B6).",
+    )
+    bill_in = SelectField(
+        "Bill in",
+        choices=[
+            SelectChoice(BillIn.ADVANCE.value, "Advance: for the cycle that begins"),
+            SelectChoice(BillIn.ARREARS.value, "Arrears: for the cycle that ended"),
+        ],
+        default=BillIn.ADVANCE.value,
+    )
+    due_days = WholeField(
+        "Days to pay",
+        [needed],
+        default=10,
+        description="The payment date is so many days after the day chosen beside. The whole of "
+        "that day is still payable (B9).",
+    )
+    due_basis = SelectField(
+        "Counted from",
+        choices=[
+            SelectChoice(DueBasis.ISSUE.value, "The day the bill is issued"),
+            SelectChoice(DueBasis.CYCLE_START.value, "The day the cycle begins"),
+        ],
+        default=DueBasis.ISSUE.value,
+    )
+    suspend_at_hour = SelectField(
+        "Cut at",
+        choices=[SelectChoice(hour, f"{hour:02d}:00") for hour in range(24)],
+        coerce=int,
+        default=0,
+        description="Local hour of the day after the payment date (B9).",
+    )
+    suspended_pool = StringField(
+        "Suspended pool",
+        description="Name of the address pool on your NAS for customers who must pay first; they "
+        "reach only your payment pages (B10).",
+    )
+    no_cut_weekdays = SelectMultipleField(
+        "Never cut on",
+        choices=[SelectChoice(number, word) for number, word in enumerate(_WEEKDAYS)],
+        coerce=int,
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        description="The cut waits for the next other day.",
+    )
+    no_cut_dates = DatesField(
+        "Holidays without cuts", description="Days like 2026-12-25, with blanks between."
+    )
+    credit_limit_micros = MoneyField(
+        "Credit limit",
+        description="How far below zero a postpaid wallet may go (P8, P12).",
+    )
+    tax_rate_ppm = PercentField("Tax rate", description="Percent, like 19 or 7.5.")
+    tax_inclusive = BooleanField(
+        "Prices include the tax", default=True, description="Off: tax is added to prices."
+    )
+
+    def profile(self) -> BillingProfile:
+        """What was filled in; the service checks the whole (rules B1–B12)."""
+        return BillingProfile(
+            name=str(self.name.data),
+            kind=BillingKind(self.kind.data),
+            payment=Payment(self.payment.data),
+            automatic_bill=bool(self.automatic_bill.data),
+            automatic_suspend=bool(self.automatic_suspend.data),
+            cycle_ends_with_month=bool(self.cycle_ends_with_month.data),
+            cycle_day=int(self.cycle_day.data),
+            due_basis=DueBasis(self.due_basis.data),
+            due_days=int(self.due_days.data),
+            bill_in=BillIn(self.bill_in.data),
+            suspend_at_hour=int(self.suspend_at_hour.data),
+            no_cut_weekdays=frozenset(self.no_cut_weekdays.data or ()),
+            no_cut_dates=self.no_cut_dates.data or frozenset(),
+            suspended_pool=(self.suspended_pool.data or "").strip() or None,
+            credit_limit_micros=self.credit_limit_micros.data or 0,
+            tax_rate_ppm=int(self.tax_rate_ppm.data or 0),
+            tax_inclusive=bool(self.tax_inclusive.data),
+        )
+
+
+@blueprint.get("/profiles")
+@staff_only(EVERYONE)
+def profiles() -> ResponseReturnValue:
+    views = catalog.list_profiles(parts.context())
+    return render_template("admin/profiles.html", views=views)
+
+
+@blueprint.route("/profiles/new", methods=["GET", "POST"])
+@staff_only(EDITORS)
+def profile_new() -> ResponseReturnValue:
+    form = ProfileForm()
+    if form.validate_on_submit():
+        try:
+            view = catalog.add_profile(parts.context(), form.profile(), parts.now())
+        except (InvalidInput, Conflict, Refused) as error:
+            show_errors(form, error, {})
+        else:
+            flash(f"Profile {view.profile.name} was added.", "success")
+            return redirect(url_for("admin.profiles"))
+    return _form_page(form, None)
+
+
+@blueprint.route("/profiles/<int:profile_id>", methods=["GET", "POST"])
+@staff_only(EDITORS)
+def profile_edit(profile_id: int) -> ResponseReturnValue:
+    context = parts.context()
+    view = catalog.get_profile(context, profile_id)
+    form = ProfileForm(obj=view.profile)
+    if form.validate_on_submit():
+        try:
+            catalog.update_profile(context, profile_id, form.profile(), parts.now())
+        except (InvalidInput, Conflict, Refused) as error:
+            show_errors(form, error, {})
+        else:
+            flash(f"Profile {form.name.data} was saved.", "success")
+            return redirect(url_for("admin.profiles"))
+    return _form_page(form, view)
+
+
+def _form_page(form: ProfileForm, view: ProfileView | None) -> ResponseReturnValue:
+    status = 422 if form.is_submitted() else 200
+    return render_template("admin/profile_form.html", form=form, view=view), status

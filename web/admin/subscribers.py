@@ -1,0 +1,74 @@
+"""Subscribers: search, and the page of one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from billing.model.views import DayUsage
+from billing.services import explain
+from billing.services import subscribers as service
+from web import parts
+from web.admin import blueprint
+from web.guards import EVERYONE, staff_only
+
+PAGE_ROWS = 25
+CHART_DAYS = 31
+PAST_SESSIONS = 20
+
+
+@blueprint.get("/")
+@staff_only(EVERYONE)
+def subscribers() -> ResponseReturnValue:
+    """The list; a request of the search box or of `more` gets only what it replaces."""
+    text = request.args.get("q", "").strip()
+    page = service.search(
+        parts.context(),
+        text,
+        parts.now(),
+        after=request.args.get("after") or None,
+        limit=PAGE_ROWS,
+        closed="closed" in request.args,
+    )
+    partial = request.headers.get("HX-Request-Type") == "partial"
+    template = "admin/_subscriber_rows.html" if partial else "admin/subscribers.html"
+    return render_template(
+        template, page=page, text=text, closed="closed" in request.args,
+        first="after" not in request.args,
+    )  # fmt: skip
+
+
+@blueprint.get("/subscribers/<int:subscription_id>")
+@staff_only(EVERYONE)
+def subscriber(subscription_id: int) -> ResponseReturnValue:
+    """Everything about one subscription."""
+    context, now = parts.context(), parts.now()
+    view = service.show(context, subscription_id, now)
+    usage = service.usage_of(context, subscription_id, now, days=CHART_DAYS)
+    sessions = service.sessions_of(context, subscription_id, now, limit=PAST_SESSIONS)
+    return render_template(
+        "admin/subscriber.html",
+        view=view,
+        usage=usage,
+        past=[session for session in sessions if session.closed_at is not None],
+        why=explain.why(context, subscription_id, now),
+        chart=_chart(usage.days),
+    )
+
+
+def _chart(days: tuple[DayUsage, ...]) -> dict[str, list[int]]:
+    """Octets by local day, oldest first, as the plot wants them: days as seconds since 1970."""
+    received: dict[date, int] = {}
+    sent: dict[date, int] = {}
+    for part in days:
+        received[part.day] = received.get(part.day, 0) + part.output_octets
+        sent[part.day] = sent.get(part.day, 0) + part.input_octets
+    ordered = sorted(received)
+    epoch = date(1970, 1, 1)
+    return {
+        "days": [(day - epoch).days * 86_400 for day in ordered],
+        "received": [received[day] for day in ordered],
+        "sent": [sent[day] for day in ordered],
+    }

@@ -1,0 +1,51 @@
+"""Pages before login: the enrolment link, and the health check."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import login_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField
+from wtforms.validators import EqualTo, InputRequired
+
+from billing.errors import InvalidInput
+from billing.services import catalog, staff
+from web import parts
+from web.guards import public
+from web.login import StaffUser
+
+blueprint = Blueprint("entry", __name__)
+
+
+class EnrolForm(FlaskForm):
+    """The service checks the password's strength."""
+
+    password = PasswordField("Password", [InputRequired("choose a password")])
+    again = PasswordField("The same again", [EqualTo("password", "the two are not the same")])
+
+
+@blueprint.route("/enrol/<token>", methods=["GET", "POST"])
+@public
+def enrol(token: str) -> ResponseReturnValue:
+    """Public: the one-time token is the credential (security.md 3)."""
+    context = parts.login_context()
+    email = staff.enrolment_email(context, token, parts.now())
+    form = EnrolForm()
+    if form.validate_on_submit():
+        try:
+            member = staff.accept_enrolment(context, token, str(form.password.data), parts.now())
+        except InvalidInput as error:
+            form.password.errors = [error.message]
+        else:
+            login_user(StaffUser(member), authn_via=["password"])
+            return redirect(url_for("admin.subscribers"))
+    return render_template("entry/enrol.html", form=form, email=email)
+
+
+@blueprint.get("/healthz")
+@public
+def healthz() -> ResponseReturnValue:
+    """Public: says only whether the panel can serve, for load balancers."""
+    catalog.operator(parts.login_context())
+    return {"status": "ok"}

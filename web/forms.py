@@ -1,0 +1,159 @@
+"""What the panel's forms share: fields in people's units, errors of services at their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field, StringField, ValidationError
+
+from billing.errors import InvalidFields, TollwayError
+from billing.model.money import Money
+from web import parts, quantities
+from web.formats import amount_text
+
+
+class MoneyField(StringField):
+    """An amount like 30.00 in the operator's currency; `data` is micros (rule M1), or None."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if text:
+            try:
+                self.data = Money.parse(text, parts.operator().currency).amount_micros
+            except ValueError as error:
+                raise ValueError(str(error)) from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else amount_text(self.data, parts.operator().currency)
+
+
+class WholeField(StringField):
+    """A whole number, or None when left empty."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if text:
+            if not text.removeprefix("-").isdecimal() or len(text) > 19:
+                raise ValueError(f"not a whole number: {text}")
+            self.data = int(text)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else str(self.data)
+
+
+class PercentField(StringField):
+    """A rate like 19 or 7.5; `data` is parts per million."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip().removesuffix("%").strip() if valuelist else ""
+        whole, _, decimals = text.partition(".")
+        if not (whole or "0").isdecimal() or not (decimals or "0").isdecimal() or len(whole) > 6:
+            raise ValueError(f"not a percentage: {text} (write it like 7.5)")
+        if len(decimals) > 4:
+            raise ValueError("more than four decimals")
+        self.data = int(whole or "0") * 10_000 + int(decimals.ljust(4, "0"))
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        whole, decimals = divmod(int(self.data or 0), 10_000)
+        return f"{whole}.{decimals:04d}".rstrip("0").rstrip(".")
+
+
+class DatesField(StringField):
+    """Days like 2026-12-25, separated by blanks or commas; `data` is a frozenset of dates."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        days: set[date] = set()
+        for word in (valuelist[0] if valuelist else "").replace(",", " ").split():
+            try:
+                days.add(date.fromisoformat(word))
+            except ValueError:
+                raise ValueError(f"not a day: {word} (write it like 2026-12-25)") from None
+        self.data = frozenset(days)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return " ".join(day.isoformat() for day in sorted(self.data or ()))
+
+
+class QuantityField(StringField):
+    """A quantity like `10 GB`; `data` is the count in the smallest unit, or None when empty."""
+
+    def __init__(
+        self,
+        label: str,
+        units: Mapping[str, int],
+        names: tuple[tuple[str, int], ...],
+        example: str,
+        **more: Any,
+    ) -> None:
+        more.setdefault("render_kw", {"placeholder": example})
+        super().__init__(label, **more)
+        self._units, self._names, self._example = units, names, example
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if text:
+            self.data = quantities.parse(text, self._units, self._example)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else quantities.write(self.data, self._names)
+
+
+class ValidityField(StringField):
+    """`30 days` or `1 month`; `data` is (minutes, months), one of them at most."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip().casefold() if valuelist else ""
+        self.data = (None, None)
+        number = text.removesuffix("s").removesuffix("month").strip()
+        if "month" in text and number.isdecimal():
+            self.data = (None, int(number))
+        elif text:
+            seconds = quantities.parse(text, quantities.SECONDS, "30 days, 12 h or 1 month")
+            if seconds % 60:
+                raise ValueError("must be whole minutes")
+            self.data = (seconds // 60, None)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        minutes, months = self.data or (None, None)
+        if months is not None:
+            return f"{months} month" if months == 1 else f"{months} months"
+        names = (("days", 1440), ("h", 60), ("min", 1))
+        return "" if minutes is None else quantities.write(minutes, names)
+
+
+def needed(form: FlaskForm, field: Field) -> None:
+    """Validator: the field must hold something."""
+    if field.data is None or field.data == "":
+        raise ValidationError("must be filled in")
+
+
+def show_errors(form: FlaskForm, error: TollwayError, names: Mapping[str, str]) -> None:
+    """Put a service's refusal at the fields it names (`names`: its field → the form's); what
+    names no field of the form stands above it."""
+    problems = (
+        error.problems if isinstance(error, InvalidFields) else [(error.field or "", error.message)]
+    )
+    for name, reason in problems:
+        field: Any = getattr(form, names.get(name, name), None) if name else None
+        if isinstance(field, Field):
+            field.errors = [*field.errors, reason]
+        else:
+            form.form_errors.append(reason)

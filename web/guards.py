@@ -1,0 +1,42 @@
+"""Every route says who may call it; tests/architecture/test_routes_guarded.py fails otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import abort
+from flask.typing import ResponseReturnValue
+from flask_security import auth_required
+
+from billing.model.staff import StaffRole
+from web import parts
+
+View = Callable[..., ResponseReturnValue]
+
+EVERYONE = frozenset(StaffRole)
+EDITORS = frozenset({StaffRole.OWNER})
+
+
+def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:
+    """For logged-in staff with one of the roles; others get the login page, or 403."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            if not roles & parts.member().roles:
+                abort(403)
+            return view(*args, **kwargs)
+
+        guarded: View = auth_required("session")(checked)
+        guarded.allowed = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """For anybody. The reason stands in the view's docstring."""
+    view.allowed = "public"  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,114 @@
+"""Cookies, security headers and error pages (security.md 5 and 6)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_talisman import Talisman
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from billing.errors import InvalidInput, NotFound, Refused, TollwayError, Unavailable
+from billing.settings import Settings
+
+_STATUS = {NotFound: 404, Refused: 409, Unavailable: 503}
+_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Cookies are `__Host-` and Secure when `panel_url` is https. Browsers refuse such cookies
+    over plain HTTP, so on loopback (nothing else is served plainly) they have another name."""
+    public = urlsplit(settings.panel_url)
+    https = public.scheme == "https"
+    if not https and not _loopback(settings.bind_address):
+        raise InvalidInput(
+            f"the panel would serve plain HTTP on {settings.bind_address}; put it behind HTTPS "
+            "and set TOLLWAY_PANEL_URL=https://…, or bind it to 127.0.0.1",
+            field="panel_url",
+        )
+    app.config.update(
+        SECRET_KEY=settings.subkey("panel cookies").hex(),
+        SESSION_COOKIE_NAME=cookie_name("session", https),
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        MAX_CONTENT_LENGTH=1_000_000,
+        WTF_CSRF_TIME_LIMIT=None,  # ends with the session
+        TRUSTED_HOSTS=[public.hostname] if public.hostname else ["127.0.0.1", "localhost", "[::1]"],
+        TOLLWAY_HTTPS=https,
+    )
+    if https:  # one proxy in front ends TLS
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    Talisman(
+        app,
+        force_https=https,
+        strict_transport_security=https,
+        session_cookie_secure=https,
+        session_cookie_samesite="Lax",
+        frame_options="DENY",
+        referrer_policy="same-origin",
+        content_security_policy=_POLICY,
+        content_security_policy_nonce_in=["script-src"],
+    )
+    CSRFProtect(app)
+    app.after_request(_keep_private)
+    app.register_error_handler(TollwayError, _tollway_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def cookie_name(name: str, https: bool) -> str:
+    return f"__Host-tollway-{name}" if https else f"tollway-{name}"
+
+
+def _loopback(address: str) -> bool:
+    return address == "localhost" or ip_address(address).is_loopback
+
+
+def _keep_private(response: Response) -> Response:
+    """Only files that are the same for everybody may stay in a cache."""
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _tollway_error(error: TollwayError) -> ResponseReturnValue:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return _page(status, error.message)
+
+
+def _csrf_error(_error: CSRFError) -> ResponseReturnValue:
+    return _page(400, "This form is out of date or did not come from the panel. Open it again.")
+
+
+_WORDS = {
+    403: "Your role does not allow this. Ask an owner.",
+    404: "There is no such page.",
+    405: "This address does not take that kind of request.",
+}
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    return _page(error.code, _WORDS.get(error.code, error.description or error.name))
+
+
+def _page(status: int, message: str) -> ResponseReturnValue:
+    return render_template("error.html", status=status, message=message), status

@@ -1,0 +1,69 @@
+"""What a request works with: the parts that `create_app` made, and the caller's context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app, g
+from flask_security import current_user
+
+from billing.model.staff import StaffMember
+from billing.model.views import OperatorView
+from billing.services import catalog
+from billing.services.context import Context, Database
+from billing.services.secrets import SecretBox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Made once for each process."""
+
+    db: Database
+    box: SecretBox
+    clock: Callable[[], datetime]
+
+
+def parts() -> Parts:
+    found: Parts = current_app.extensions["tollway"]
+    return found
+
+
+def now() -> datetime:
+    """The instant of this request: the same for all that it does."""
+    if "now" not in g:
+        g.now = parts().clock()
+    instant: datetime = g.now
+    return instant
+
+
+def member() -> StaffMember:
+    """Who is logged in. Only behind `staff_only`."""
+    person: StaffMember = current_user.member
+    return person
+
+
+def context() -> Context:
+    """The caller's context. Organisations come from the session's person only (security.md 7)."""
+    person = member()
+    return Context(
+        db=parts().db,
+        box=parts().box,
+        actor=person.email,
+        home_org_id=person.org_id,
+        org_ids=person.org_ids,
+    )
+
+
+def login_context() -> Context:
+    """Nobody is logged in: sees no organisation."""
+    return Context(db=parts().db, box=parts().box, actor="panel", org_ids=())
+
+
+def operator() -> OperatorView:
+    """Name, zone and currency of the installation, read once a request."""
+    if "operator" not in g:
+        g.operator = catalog.operator(login_context())
+    found: OperatorView = g.operator
+    return found
