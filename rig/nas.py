@@ -113,6 +113,8 @@ class SimulatedNas:
     resends: int = 2
     coa: Behaviour = field(default_factory=Behaviour)
     disconnect: Behaviour = field(default_factory=Behaviour)
+    answer_secret: bytes | None = None
+    """Set to answer CoA and Disconnect as somebody without the secret would."""
     sessions: dict[str, NasSession] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
 
@@ -322,6 +324,7 @@ class SimulatedNas:
         if not genuine or behaviour.answer == "silent":
             return
         reply = request.CreateReply()
+        reply.secret = self.answer_secret or self.secret
         if behaviour.answer == "nak":
             reply.code += 1  # each NAK follows its ACK
             if behaviour.error_cause is not None:

@@ -122,9 +122,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def make(context: Context) -> Factory:
+def make(context: Context, settings: Settings) -> Factory:
     """Makes profiles, plans, subscribers, packages and NAS, each with a name of its own."""
-    return Factory(context)
+    return Factory(context, settings.dsn("radius"))
 
 
 @pytest.fixture(scope="session")

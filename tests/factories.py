@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from billing.model.events import AccountingRecord, Status
 from billing.model.network import Vendor
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile, Payment
@@ -17,6 +18,7 @@ from billing.services import catalog, customers, enforcement
 from billing.services.context import Context
 from billing.store import tables
 from billing.store.customers import lock_customer
+from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from rig.nas import SimulatedNas
 
 DAILY = BillingProfile(name="", kind=BillingKind.DAILY, payment=Payment.PREPAID)
@@ -61,6 +63,7 @@ class Factory:
     """Makes rows through the services; names never collide within a database."""
 
     context: Context
+    radius_dsn: str
     profiles: dict[BillingProfile, int] = field(default_factory=dict)
     plans: dict[PlanTerms, int] = field(default_factory=dict)
 
@@ -212,31 +215,27 @@ class Factory:
         """A running session as its Start leaves it; returns its id."""
         if session_class == "":
             session_class = f"tw1:{subscriber.subscription_id}:{'s' if suspended else 'n'}"
+        acct_session_id = secrets.token_hex(8)
+        start = AccountingRecord(
+            status=Status.START,
+            username=subscriber.username,
+            sent_username=subscriber.username.upper(),
+            nas_address=nas.address,
+            acct_session_id=acct_session_id,
+            arrived_at=now,
+            event_at=now,
+            precise_time=True,
+            framed_ip="10.20.0.7",
+            session_class=session_class,
+        )
+        lane = HotConnection(self.radius_dsn, statement_timeout_ms=5000, lock_timeout_ms=5000)
+        try:
+            charge_usage(lane, [usage_row(start)], now)
+        finally:
+            lane.close()
         with self.context.transaction() as tx:
-            row = tables.LiveSession(
-                customer_id=subscriber.customer_id,
-                org_id=1,
-                subscription_id=subscriber.subscription_id,
-                nas_id=nas.nas_id,
-                acct_session_id=secrets.token_hex(8),
-                epoch=0,
-                username=subscriber.username.upper(),
-                started_at=now,
-                last_event_at=now,
-                last_arrival_at=now,
-                session_seconds=0,
-                input_octets=0,
-                output_octets=0,
-                input_wraps=0,
-                output_wraps=0,
-                has_gigawords=True,
-                charged_micros=0,
-                payg_seconds=0,
-                payg_octets=0,
-                payg_micros=0,
-                framed_ip="10.20.0.7",
-                session_class=session_class,
-            )
-            tx.add(row)
-            tx.flush()
-            return row.session_id
+            return tx.scalars(
+                select(tables.LiveSession.session_id).where(
+                    tables.LiveSession.acct_session_id == acct_session_id
+                )
+            ).one()

@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 class SessionOrder:
     """One order that is due, for one running session.
 
-    `service` is what the session should have now; None: it must end, or nothing is known.
+    `service` is what a session with new limits (`REFRESH`) should have now; None: nothing.
     `escalated`: the NAS refused to do it by CoA. `used_*` are the session's totals so far.
     """
 
