@@ -27,7 +27,8 @@ try:  # only inside radiusd
 except ImportError:
     radiusd = None
 
-L_WARN, L_ERR = 4, 3
+# FreeRADIUS's log levels (its log.h).
+L_ERR, L_WARN = 4, 5
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def log(level: int, message: str) -> None:
 
 def _compose(settings: Settings) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
-    box = SecretBox(settings.master_key())
+    box = SecretBox(settings.subkey("secrets at rest"))
     desk = AccessDesk(box)
 
     def lane() -> HotConnection:
