@@ -154,8 +154,7 @@ def _known_good(credential: Credential) -> Pair | None:
             raise ValueError("NT-Password is not 16 octets")
         return ("NT-Password", ":=", f"0x{credential.nt_hash.hex()}")
     if credential.pbkdf2 is not None:
-        # rlm_pap takes a header that it doesn't know for a part of a cleartext password.
-        if not credential.pbkdf2.startswith(_PBKDF2_HEADER) or not credential.pbkdf2.isascii():
-            raise ValueError("the salted hash does not begin with {x-pbkdf2}")
-        return ("Password-With-Header", ":=", escaped(credential.pbkdf2))
+        if credential.pbkdf2.count(":") != 3 or not credential.pbkdf2.isascii():
+            raise ValueError("the salted hash is not digest:iterations:salt:hash")
+        return ("Password-With-Header", ":=", escaped(_PBKDF2_HEADER + credential.pbkdf2))
     return None
