@@ -248,6 +248,19 @@ class SimulatedNas:
             request[name] = value
         return self._exchange(request, self.acct_port, resends) is not None
 
+    def announce(self, status: Literal["Accounting-On", "Accounting-Off"]) -> bool:
+        """Tell that this NAS starts or ends all of its service (rule U7); whether it was heard."""
+        request = packet.AcctPacket(
+            code=packet.AccountingRequest,
+            id=self._identifier(),
+            secret=self.secret,
+            dict=self._dictionary,
+        )
+        request["Acct-Status-Type"] = status
+        request["NAS-IP-Address"] = self.address
+        request["Event-Timestamp"] = int(time.time())
+        return self._exchange(request, self.acct_port) is not None
+
     def wait_for_orders(self, number: int, timeout_seconds: float = 10.0) -> list[Order]:
         """The first `number` orders; raises TimeoutError when fewer arrive in time."""
         with self._arrived:
