@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 SWEEP_CUSTOMERS = 100
 # A customer whose rows cannot be decided must not keep the sweep busy.
 FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
+# A NAS tells the start of a session in whole seconds.
+_START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
@@ -42,6 +44,7 @@ class _Running:
 
     session: LiveSession
     waiting: list[CoaIntent] = field(default_factory=list)
+    refreshed_at: datetime | None = None
 
     def has(self, goal: Goal) -> bool:
         return any(intent.goal == goal for intent in self.waiting)
@@ -106,8 +109,12 @@ def next_sweep_at(context: Context) -> datetime | None:
 
 def _running(tx: Transaction, customer_id: int) -> dict[int, list[_Running]]:
     sessions = {row.session_id: _Running(row) for row in store.running_sessions(tx, customer_id)}
-    for intent in store.open_intents(tx, customer_id, sessions):
-        sessions[intent.session_id].waiting.append(intent)
+    for intent in store.intents_of(tx, customer_id, sessions):
+        one = sessions[intent.session_id]
+        if intent.state in store.OPEN_STATES:
+            one.waiting.append(intent)
+        if intent.goal == Goal.REFRESH and intent.state != "cancelled":
+            one.refreshed_at = intent.created_at
     found: dict[int, list[_Running]] = {}
     for one in sessions.values():
         found.setdefault(one.session.subscription_id, []).append(one)
@@ -125,7 +132,7 @@ def _goal(
         return None if suspended else Goal.SUSPEND
     if suspended:
         return Goal.RESTORE
-    return Goal.REFRESH if _bought_since(one.session, row, bought_at) else None
+    return Goal.REFRESH if _outdated(one, bought_at) else None
 
 
 def _in_suspended_pool(session: LiveSession, row: Subscription) -> bool:
@@ -137,11 +144,11 @@ def _in_suspended_pool(session: LiveSession, row: Subscription) -> bool:
     return row.service_checked_at is not None and row.service_rule != _NORMAL_RULE
 
 
-def _bought_since(session: LiveSession, row: Subscription, bought_at: datetime | None) -> bool:
-    """Something was bought that the session's limits do not contain yet (rule B4)."""
-    if bought_at is None or bought_at < session.started_at:
+def _outdated(one: _Running, bought_at: datetime | None) -> bool:
+    """Something was bought while the session ran that its limits do not contain yet (B4)."""
+    if bought_at is None or bought_at < one.session.started_at + _START_PRECISION:
         return False
-    return row.service_checked_at is None or bought_at >= row.service_checked_at
+    return one.refreshed_at is None or one.refreshed_at < bought_at
 
 
 def _withdraw(one: _Running, state: State, now: datetime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from billing.store.pool import named_query
@@ -82,10 +82,9 @@ def running_sessions(tx: Session, customer_id: int) -> Sequence[LiveSession]:
     return tx.scalars(statement).all()
 
 
-def open_intents(
-    tx: Session, customer_id: int, session_ids: Collection[int]
-) -> Sequence[CoaIntent]:
-    """What these sessions have not carried out yet, oldest first."""
+def intents_of(tx: Session, customer_id: int, session_ids: Collection[int]) -> Sequence[CoaIntent]:
+    """What these sessions have not carried out yet, and every refresh they ever got; oldest
+    first."""
     if not session_ids:
         return []
     statement = (
@@ -93,7 +92,7 @@ def open_intents(
         .where(
             CoaIntent.customer_id == customer_id,
             CoaIntent.session_id.in_(session_ids),
-            CoaIntent.state.in_(OPEN_STATES),
+            or_(CoaIntent.state.in_(OPEN_STATES), CoaIntent.goal == "refresh"),
         )
         .order_by(CoaIntent.intent_id)
         .execution_options(populate_existing=True)

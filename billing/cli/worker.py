@@ -1,0 +1,47 @@
+"""`tollway worker`: the composition root of the worker process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+
+import click
+
+from billing.cli.app import App, Command
+from billing.jobs import worker as process
+from billing.services.context import Context
+from billing.store.pool import Database
+from radius_plugin.coa import CoaSender
+
+_CONNECTIONS = 6
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def worker(app: App) -> None:
+    """Run jobs, end expired services, send CoA and Disconnect, until SIGTERM."""
+    _log_to_stderr()
+    dsn = app.settings.dsn("worker")
+    database = Database(dsn, pool_size=_CONNECTIONS)
+    context = Context(db=database, box=app.secret_box, actor="worker")
+
+    def send_orders(stop: threading.Event) -> None:
+        CoaSender(context).run(stop)
+
+    try:
+        process.run(context, dsn, {"CoA sender": send_orders})
+    finally:
+        database.close()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s")
+    formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Its messages at this level name every job twice.
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)

@@ -1,0 +1,72 @@
+"""Periodic and queued jobs, kept in PostgreSQL by procrastinate.
+
+A job's arguments are ids, never names, amounts or secrets: the queue belongs to no organisation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import procrastinate
+import psycopg
+import psycopg_pool
+from procrastinate.exceptions import ConnectorException
+
+from billing.clock import utc_now
+from billing.services import upkeep
+from billing.services.context import Context
+
+log = logging.getLogger(__name__)
+
+jobs = procrastinate.Blueprint()
+
+_SHUTDOWN_SECONDS = 10.0
+_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
+_LOST = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout, OSError)
+
+
+@jobs.periodic(cron="7 * * * *")
+@jobs.task(name="ensure_partitions", queueing_lock="ensure_partitions", pass_context=True)
+def ensure_partitions(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Hourly; the partitions reach two weeks ahead, so days of downtime do no harm."""
+    made = upkeep.ensure_partitions(_acting(context), utc_now())
+    if made:
+        log.info("made %d partitions", made)
+
+
+async def serve(context: Context, dsn: str) -> None:
+    """Run jobs until cancelled; a lost database is connected to again, with back-off."""
+    failures = 0
+    while True:
+        try:
+            connector = procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4)
+            app = procrastinate.App(connector=connector)
+            app.add_tasks_from(jobs, namespace="tollway")
+            async with app.open_async():
+                failures = 0
+                await app.run_worker_async(
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=_SHUTDOWN_SECONDS,
+                    additional_context={"tollway": context},
+                )
+        except _LOST as error:
+            log.warning("jobs wait for the database: %s", _first_line(error))
+        else:
+            log.warning("the job worker ended by itself; it is started again")
+        await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
+        failures += 1
+
+
+def _acting(context: procrastinate.JobContext) -> Context:
+    acting = context.additional_context["tollway"]
+    if not isinstance(acting, Context):
+        raise TypeError("the worker was started without a context")
+    return acting
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    text = str(cause).strip()
+    return text.splitlines()[0] if text else type(cause).__name__

@@ -1,0 +1,83 @@
+"""The worker process: the job queue, the sweep, and the companions its main hands over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from billing.clock import utc_now
+from billing.errors import Unavailable
+from billing.jobs import queue, sweeper
+from billing.services import upkeep
+from billing.services.context import Context
+
+log = logging.getLogger(__name__)
+
+Companion = Callable[[threading.Event], None]
+"""Runs in a thread of its own until the event is set; started again if it fails."""
+
+_RESTART_SECONDS = 1.0
+_STOP_SECONDS = 15.0
+
+
+def run(context: Context, dsn: str, companions: Mapping[str, Companion]) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is being done and return.
+
+    `companions` are what the composition root adds, by name: the sender of CoA and Disconnect.
+    """
+    asyncio.run(_run(context, dsn, companions))
+
+
+async def _run(context: Context, dsn: str, companions: Mapping[str, Companion]) -> None:
+    stop = threading.Event()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    every = {"sweep": partial(sweeper.run, context), **companions}
+    threads = [
+        threading.Thread(target=_supervise, args=(name, body, stop), name=name, daemon=True)
+        for name, body in every.items()
+    ]
+    for thread in threads:
+        thread.start()
+    jobs = asyncio.create_task(_jobs(context, dsn))
+    log.info("the worker runs: jobs, %s", ", ".join(every))
+    try:
+        await ended.wait()
+    finally:
+        stop.set()
+        jobs.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await jobs
+        for thread in threads:
+            await asyncio.to_thread(thread.join, _STOP_SECONDS)
+    log.info("the worker has ended")
+
+
+async def _jobs(context: Context, dsn: str) -> None:
+    # At once, as a machine that was off for weeks may have none for today.
+    try:
+        await asyncio.to_thread(upkeep.ensure_partitions, context, utc_now())
+    except Unavailable as error:
+        log.warning("partitions are made later: %s", error)
+    while True:
+        try:
+            await queue.serve(context, dsn)
+        except Exception:
+            log.exception("the jobs failed; they are started again")
+            await asyncio.sleep(_RESTART_SECONDS)
+
+
+def _supervise(name: str, body: Companion, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            body(stop)
+        except Exception:
+            log.exception("%s failed; it is started again", name)
+            stop.wait(_RESTART_SECONDS)
