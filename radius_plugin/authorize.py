@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from billing.clock import utc_now
 from billing.errors import TollwayError, Unavailable
 from billing.model.decision import Reason, Reject
 from billing.model.events import LoginRecord
@@ -42,7 +43,8 @@ def instantiate(_p: Any) -> int:
 
 
 def detach(_p: Any) -> int:
-    """Nothing to end: connections close with the process."""
+    """Once per module instance at the end: what waits to be written is written."""
+    runtime.stop()
     return 0
 
 
@@ -57,9 +59,8 @@ def authorize(p: dict[str, Any]) -> Answer:
     except _REFUSED as error:
         runtime.log(runtime.L_ERR, f"authorize: {type(error).__name__}; refused (rule A8)")
         return _denied(Reason.UNAVAILABLE)
-    except TollwayError as error:
-        runtime.log(runtime.L_ERR, f"authorize: {error.message}")
-        return _denied(Reason.UNAVAILABLE)
+    if outcome.problem is not None:
+        runtime.log(runtime.L_ERR, f"authorize: {outcome.problem}")
     tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id)
     known = parts.clients.remembered(request.nas_address)
     try:
@@ -83,9 +84,6 @@ def post_auth(p: dict[str, Any]) -> Answer:
         tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)
     elif not verified:
         tag = _as_seen_from_outside(tag)
-    if tag.reason is Reason.UNAVAILABLE:
-        # Nothing can be kept while the database is out; waiting for it would hold up the others.
-        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
     record = LoginRecord(
         username=request.username,
         customer_id=tag.customer_id or 0,
@@ -95,17 +93,27 @@ def post_auth(p: dict[str, Any]) -> Answer:
         outcome=tag.verdict.value,
         reason=tag.reason.value,
         entitlement_id=tag.entitlement_id or 0,
+        at=utc_now(),
     )
-    try:
-        runtime.runtime().logins.submit(record)
-    except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"post_auth: {type(error).__name__}")
-        if tag.entitlement_id is not None:
-            # A package that could not be started must not be used for nothing (rule B2).
-            return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    if not _kept(record):
+        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
     if tag.verdict is Verdict.REJECT:
         return codes.REJECT, {"reply": (message_pair(tag.reason),)}
     return codes.OK
+
+
+def _kept(record: LoginRecord) -> bool:
+    """Write the attempt; false when a package could not be started: used unstarted, it would last
+    for ever (rule B2). Only then is the write waited for."""
+    parts = runtime.runtime()
+    if record.entitlement_id == 0 and parts.history.offer(record):
+        return True
+    try:
+        parts.logins.submit(record)
+    except _REFUSED as error:
+        runtime.log(runtime.L_ERR, f"post_auth: {type(error).__name__}: {record.username}")
+        return record.entitlement_id == 0
+    return True
 
 
 def _denied(reason: Reason) -> Answer:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from billing.clock import utc_now
@@ -21,6 +22,7 @@ from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
 from radius_plugin.batcher import Batcher
+from radius_plugin.history import History
 
 try:  # only inside radiusd
     import radiusd  # type: ignore[import-not-found]
@@ -41,6 +43,7 @@ class Runtime:
     client_mutex: threading.Lock
     decisions: Batcher[AccessRequest, AccessOutcome, HotConnection]
     logins: Batcher[LoginRecord, None, HotConnection]
+    history: History
     usage: Batcher[Metered, None, HotConnection]
 
 
@@ -55,6 +58,13 @@ def start() -> None:
     with _starting:
         if _runtime is None:
             _runtime = _compose(Settings())
+
+
+def stop() -> None:
+    """Write what waits to be written; idempotent."""
+    with _starting:
+        if _runtime is not None:
+            _runtime.history.close()
 
 
 def runtime() -> Runtime:
@@ -96,7 +106,7 @@ def _compose(settings: Settings) -> Runtime:
             **more,
         )
 
-    def record(lane: HotConnection, logins: list[LoginRecord]) -> list[None]:
+    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> list[None]:
         desk.record_batch(lane, logins, utc_now())
         return [None] * len(logins)
 
@@ -109,7 +119,10 @@ def _compose(settings: Settings) -> Runtime:
             lambda lane, requests: desk.decide_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,
         ),
-        logins=batcher(record, lanes=settings.auth_lanes),
+        logins=batcher(record, lanes=1),
+        history=History(
+            partial(record, lane()), partial(log, L_ERR), pending_max=settings.queue_max
+        ),
         usage=batcher(
             lambda lane, records: meter_batch(lane, records, utc_now()),
             lanes=settings.acct_lanes,

@@ -59,6 +59,7 @@ class LoginRecord:
     outcome: str
     reason: str
     entitlement_id: int
+    at: datetime
 
 
 class Status(IntEnum):

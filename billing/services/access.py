@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from billing.errors import InvalidInput
 from billing.model.account import (
     Account,
     Credential,
@@ -40,6 +41,8 @@ class AccessOutcome:
     credential: Credential | None = None
     customer_id: int | None = None
     subscription_id: int | None = None
+    problem: str | None = None
+    """What is wrong with the stored account, for the log; the login is refused then."""
 
 
 _UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
@@ -79,7 +82,17 @@ class AccessDesk:
     ) -> AccessOutcome:
         if row.customer_id is None:
             return _UNKNOWN
-        account = self._account(lane, row)
+        try:
+            account = self._account(lane, row)
+        except (InvalidInput, ValueError) as error:
+            # One account that can't be read must not refuse the others of its batch.
+            return AccessOutcome(
+                Reject(reason=Reason.UNAVAILABLE),
+                None,
+                row.customer_id,
+                row.subscription_id,
+                problem=f"subscription {row.subscription_id}: {error}",
+            )
         context = LoginContext(
             nas_id=row.nas_id or 0,
             calling_station=request.calling_station,

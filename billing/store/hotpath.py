@@ -175,6 +175,7 @@ def record_logins(lane: HotConnection, logins: Sequence[LoginRecord], now: datet
             login.outcome,
             login.reason,
             str(login.entitlement_id),
+            instant(login.at),
         )
         for login in logins
     ]

@@ -1,10 +1,10 @@
 -- What a batch of verified (or refused) logins writes (rule A1): the history of attempts (A3),
 -- the throttle's counts (A4) and the start of first-login packages (B2).
--- outcome: accept | suspended | reject. Returns how many packages were started.
+-- outcome: accept | suspended | reject; p_at is when each was answered. Returns how many packages were started.
 CREATE FUNCTION record_logins_v1(
     p_now timestamptz, p_username text[], p_customer_id bigint[], p_subscription_id bigint[],
     p_nas_address inet[], p_station text[], p_outcome text[],
-    p_reason text[], p_entitlement_id bigint[]
+    p_reason text[], p_entitlement_id bigint[], p_at timestamptz[]
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     c_throttle_window constant interval := '5 minutes';
@@ -13,11 +13,11 @@ DECLARE
 BEGIN
     INSERT INTO login_attempt (at, customer_id, username, org_id, subscription_id, nas_id,
                                calling_station, outcome, reason)
-    SELECT p_now, a.customer_id, a.username, l.org_id, a.subscription_id, COALESCE(n.nas_id, 0),
+    SELECT a.at, a.customer_id, a.username, l.org_id, a.subscription_id, COALESCE(n.nas_id, 0),
            a.station, a.outcome, a.reason
     FROM unnest(p_username, p_customer_id, p_subscription_id, p_nas_address, p_station,
-                p_outcome, p_reason)
-        AS a(username, customer_id, subscription_id, nas_address, station, outcome, reason)
+                p_outcome, p_reason, p_at)
+        AS a(username, customer_id, subscription_id, nas_address, station, outcome, reason, at)
     LEFT JOIN nas n ON n.address = a.nas_address
     LEFT JOIN login l ON l.username = a.username;
 
