@@ -59,11 +59,18 @@ def quantile(ascending: list[float], share: float) -> float:
     return ascending[min(int(len(ascending) * share), len(ascending) - 1)] if ascending else 0.0
 
 
+class Sessions(NamedTuple):
+    """One session of each subscriber: its number and when it began (Unix seconds)."""
+
+    generation: int
+    began_at: int
+
+
 def run(
     target: Target,
     kind: Kind,
     sending: Sending,
-    generation: int,
+    sessions: Sessions,
     parts: list[Part],
     postmaster_pid: int,
 ) -> Result:
@@ -72,7 +79,7 @@ def run(
         "host": "127.0.0.1",
         "port": target.auth_port if kind == "auth" else target.acct_port,
         "kind": kind,
-        "generation": generation,
+        **sessions._asdict(),
         "parts": [part._asdict() for part in parts],
         "in_flight": sending.in_flight,
         "rate_per_second": sending.rate_per_second,

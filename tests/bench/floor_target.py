@@ -20,7 +20,7 @@ class FloorTarget:
     """Two radiusd, as the product has, without database."""
 
     name = "floor"
-    keeps_usage = False
+    database = None
 
     def __init__(self, account: Account, state_dir: Path, threads: int) -> None:
         self._state_dir = account.make_dir(state_dir / "floor", 0o755)
@@ -52,6 +52,6 @@ class FloorTarget:
         running = (server.process() for server in self._servers)
         return [process.pid for process in running if process is not None]
 
-    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage]:
+    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage | None]:
         """Nothing is kept."""
         return dict.fromkeys(users, workload.NOTHING)

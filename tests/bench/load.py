@@ -30,6 +30,8 @@ _TRIES = 5
 _RECEIVE_OCTETS = 4096
 # A closed loop begins with so few: a server reads one socket, whose buffer holds some 200 requests.
 _FIRST_BURST = 32
+# So many requests given up and none answered: there is no server to measure.
+_HOPELESS = 32
 
 
 @dataclass
@@ -166,6 +168,8 @@ class Generator:
                 waiting[place] = -1
                 self.tally.lost += 1
                 self.tally.finished += 1
+                if self.tally.lost == self.tally.finished == _HOPELESS:
+                    raise SystemExit(f"no answer from {self.address} to {_HOPELESS} requests")
                 continue
             self.tally.resends += 1
             self.sockets[place >> 8].send(self.requests[index])
@@ -180,7 +184,14 @@ def encode(plan: dict[str, Any]) -> list[bytes]:
         for user in range(part["first"], part["first"] + part["count"])
     ]
     return [
-        packets.request(plan["kind"], index % _IDENTIFIERS, user, plan["generation"], step)
+        packets.request(
+            plan["kind"],
+            index % _IDENTIFIERS,
+            user,
+            plan["generation"],
+            step,
+            plan["began_at"],
+        )
         for index, (user, step) in enumerate(places)
     ]
 

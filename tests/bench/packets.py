@@ -76,16 +76,23 @@ def access_request(identifier: int, user: int, generation: int) -> bytes:
     return header + b"\x50\x12" + signature + attributes
 
 
-def accounting_request(kind: Kind, identifier: int, user: int, generation: int, step: int) -> bytes:
-    """An Accounting-Request whose counters are those of *step*."""
+def accounting_request(
+    kind: Kind, identifier: int, user: int, generation: int, step: int, began_at: int
+) -> bytes:
+    """An Accounting-Request whose counters are those of *step*.
+
+    *began_at*: start of the session, Unix seconds. The clock of the sessions is one of its own;
+    the delay tells so, as a NAS that was cut off from its server does.
+    """
     usage = workload.usage_at(user, step)
+    event_at = began_at + usage.seconds
     parts = [
         _number(40, _STATUS_TYPE[kind]),
         _port(user, generation),
         _number(45, 1),  # Acct-Authentic = RADIUS
         _number(8, int(workload.framed_address(user))),
-        _number(55, int(time.time())),
-        _number(41, 0),
+        _number(55, event_at),
+        _number(41, max(0, int(time.time()) - event_at)),
     ]
     if kind != "start":
         parts.append(_number(46, usage.seconds))
@@ -100,11 +107,13 @@ def accounting_request(kind: Kind, identifier: int, user: int, generation: int, 
     return start + authenticator + attributes
 
 
-def request(kind: Kind, identifier: int, user: int, generation: int, step: int) -> bytes:
+def request(
+    kind: Kind, identifier: int, user: int, generation: int, step: int, began_at: int
+) -> bytes:
     """The request of one phase."""
     if kind == "auth":
         return access_request(identifier, user, generation)
-    return accounting_request(kind, identifier, user, generation, step)
+    return accounting_request(kind, identifier, user, generation, step, began_at)
 
 
 def answer_is_genuine(answer: bytes, asked: bytes) -> bool:

@@ -21,7 +21,6 @@ from .workload import Usage
 _CONFIGURATION = Path(__file__).parent / "peer"
 _STOCK = Path("/etc/freeradius/3.0")
 _STOCK_PARTS = ("mods-config/sql", "policy.d/accounting")
-_DATABASE = "peer"
 _READY = "Ready to process requests"
 
 
@@ -29,7 +28,7 @@ class PeerTarget:
     """One radiusd, as many threads as database connections."""
 
     name = "peer"
-    keeps_usage = True
+    database = "peer"
 
     def __init__(self, cluster: PrivateCluster, state_dir: Path, threads: int) -> None:
         self._cluster = cluster
@@ -44,9 +43,9 @@ class PeerTarget:
         """Stock schema, one plan as a group, *users* members with their limits."""
         self._copy_configuration()
         with psycopg.connect(self._cluster.dsn(), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {_DATABASE}")
+            admin.execute(f"CREATE DATABASE {self.database}")
         schema = self._state_dir / "stock/mods-config/sql/main/postgresql/schema.sql"
-        with psycopg.connect(self._cluster.dsn(_DATABASE), autocommit=True) as db:
+        with psycopg.connect(self._cluster.dsn(self.database), autocommit=True) as db:
             db.execute(schema.read_bytes())
             db.execute((_CONFIGURATION / "indexes.sql").read_bytes())
             self._fill(db, users)
@@ -110,7 +109,7 @@ class PeerTarget:
             "PEER_SECRET": workload.SECRET.decode(),
             "PEER_AUTH_PORT": str(self.auth_port),
             "PEER_ACCT_PORT": str(self.acct_port),
-            "PEER_DSN": f"host={self._cluster.run_dir} dbname={_DATABASE} user=postgres",
+            "PEER_DSN": f"host={self._cluster.run_dir} dbname={self.database} user=postgres",
         }
         argv = ["freeradius", "-f", "-l", "stdout", "-d", str(self._state_dir), "-n", "radiusd"]
         self._process = processes.start(
@@ -132,9 +131,9 @@ class PeerTarget:
         """The one radiusd."""
         return [self._process.pid] if self._process else []
 
-    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage]:
+    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage | None]:
         """Sums of radacct per subscriber."""
-        with psycopg.connect(self._cluster.dsn(_DATABASE)) as db:
+        with psycopg.connect(self._cluster.dsn(self.database)) as db:
             rows = db.execute(
                 "SELECT username, sum(acctsessiontime)::bigint, sum(acctinputoctets)::bigint,"
                 " sum(acctoutputoctets)::bigint FROM radacct GROUP BY username"

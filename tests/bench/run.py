@@ -21,12 +21,13 @@ from rig.account import temporary_state_dir
 from rig.postgres import PrivateCluster
 
 from . import cell, table, workload
-from .cell import Part, Sending
+from .cell import Part, Sending, Sessions
 from .floor_target import FloorTarget
 from .packets import Kind
 from .peer_target import PeerTarget
 from .table import Key, Results
 from .target import Target
+from .tollway_target import TollwayTarget
 from .workload import Usage
 
 _INTERIM_STEPS = (1, 2)
@@ -58,14 +59,16 @@ class Bench:
     postmaster_pid: int
     console: Console
     results: Results = field(default_factory=lambda: defaultdict(list))
-    generation: int = 0
+    sessions: Sessions = field(default_factory=lambda: Sessions(0, 0))
     sent: dict[int, Usage] = field(default_factory=dict)
 
     def run(self) -> None:
         """All rounds. The order of the targets turns around in every round (A B, B A)."""
         for target in self.targets:
             warm_up = [Part(0, min(_WARM_UP, self.options.users), 0)]
-            self._measure(target, "auth", Sending(in_flight=32), warm_up)
+            result = self._measure(target, "auth", Sending(in_flight=32), warm_up)
+            if result.lost or result.wrong:
+                raise SystemExit(f"bench: {target.name} does not accept its subscribers")
         sendings = [Sending(in_flight=number) for number in self.options.in_flight]
         for number in range(self.options.rounds):
             order = self.targets[:: 1 if number % 2 == 0 else -1]
@@ -77,7 +80,7 @@ class Bench:
 
     def _sessions(self, order: list[Target], sending: Sending, users: int) -> None:
         """One session of each of *users*, from login to Stop, phase by phase on every target."""
-        self.generation += 1
+        self.sessions = Sessions(self.sessions.generation + 1, int(time.time()))
         phases: list[tuple[Kind, list[Part]]] = [
             ("auth", [Part(0, users, 0)]),
             ("start", [Part(0, users, 0)]),
@@ -96,9 +99,8 @@ class Bench:
     def _measure(
         self, target: Target, kind: Kind, sending: Sending, parts: list[Part]
     ) -> cell.Result:
-        with psycopg.connect(self.cluster.dsn(), autocommit=True) as admin:
-            admin.execute("CHECKPOINT")
-        result = cell.run(target, kind, sending, self.generation, parts, self.postmaster_pid)
+        self._settle(target)
+        result = cell.run(target, kind, sending, self.sessions, parts, self.postmaster_pid)
         self.console.print(
             f"  {kind:8}{sending!s:14}{target.name:8}{result.per_second:8,.0f}/s"
             f"  p50 {result.p50_ms:6.1f} ms  p99 {result.p99_ms:6.1f} ms"
@@ -109,6 +111,18 @@ class Bench:
         )
         return result
 
+    def _settle(self, target: Target) -> None:
+        """The same start for everyone: what was written is on disk, statistics are of now.
+
+        All sessions begin and end together here, which no network does: statistics gathered when
+        none was open would make the planner read every open session for each record.
+        """
+        with psycopg.connect(
+            self.cluster.dsn(target.database or "postgres"), autocommit=True
+        ) as admin:
+            admin.execute("ANALYZE")
+            admin.execute("CHECKPOINT")
+
     def inexact(self) -> dict[str, int]:
         """Per target the number of subscribers whose recorded usage is not what was sent."""
         return {
@@ -117,7 +131,7 @@ class Bench:
                 for user, recorded in target.recorded_usage(self.sent).items()
             )
             for target in self.targets
-            if target.keeps_usage
+            if target.database
         }
 
 
@@ -167,7 +181,10 @@ def bench(options: Options, *, floor: bool, only: list[str], report: Path | None
         cluster = PrivateCluster(state_dir)
         postmaster = cluster.start()
         stack.callback(cluster.stop)
-        candidates: list[Target] = [PeerTarget(cluster, state_dir, options.threads)]
+        candidates: list[Target] = [
+            TollwayTarget(cluster, state_dir, options.threads),
+            PeerTarget(cluster, state_dir, options.threads),
+        ]
         if floor:
             candidates.append(FloorTarget(cluster.account, state_dir, options.threads))
         targets = [target for target in candidates if not only or target.name in only]

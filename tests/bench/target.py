@@ -14,7 +14,8 @@ class Target(Protocol):
     name: str
     auth_port: int
     acct_port: int
-    keeps_usage: bool
+    database: str | None
+    """Its database in the shared cluster; None when it has none, and so keeps no usage."""
 
     def seed(self, users: int) -> None:
         """Create the database and *users* subscribers; before `start`."""
@@ -28,5 +29,6 @@ class Target(Protocol):
     def pids(self) -> list[int]:
         """The RADIUS server's processes."""
 
-    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage]:
-        """What the server has on record per subscriber, over all sessions."""
+    def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage | None]:
+        """What the server has on record per subscriber, over all sessions; None where its own
+        books disagree."""

@@ -49,7 +49,7 @@ def test_access_request_is_read_by_another_implementation(dictionary: Dictionary
 
 
 def test_accounting_request_carries_the_counters_of_its_step(dictionary: Dictionary) -> None:
-    raw = packets.accounting_request("interim", 9, user=3, generation=1, step=2000)
+    raw = packets.accounting_request("interim", 9, user=3, generation=1, step=2000, began_at=10**9)
     packet = AcctPacket(secret=workload.SECRET, dict=dictionary, packet=raw)
     assert packet.VerifyAcctRequest()
     usage = workload.usage_at(3, 2000)
