@@ -1,4 +1,4 @@
-"""Customers and their subscriptions: made, changed, held, closed (rules S1–S3, P1, A1, A2).
+"""Customers and their subscriptions: made, found, changed (rules P1, A1, A2).
 
 Every service here locks the customer first (radius.md F15) and, at its end, has enforcement bring
 running sessions in line with the new state.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
-from billing.model.account import HoldBehaviour
-from billing.model.profile import BillingKind
+from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
 from billing.services import enforcement
@@ -32,6 +32,42 @@ from billing.store import customers as store
 from billing.store.guard import Transaction
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCustomer:
+    """A customer to be added; `profile_id` is its billing profile."""
+
+    name: str
+    profile_id: int
+    email: str | None = None
+    phone: str | None = None
+    locale: str = "en"
+    discontinue_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubscription:
+    """A RADIUS identity to be added.
+
+    `plan_id`: the plan it is on from the start; a daily subscriber still has to buy (rule B3).
+    `profile_id`: a billing profile of its own. At most one of the three credentials.
+    """
+
+    username: str
+    password: str | None = field(default=None, repr=False)
+    nt_hash: str | None = field(default=None, repr=False)
+    pbkdf2: str | None = field(default=None, repr=False)
+    plan_id: int | None = None
+    profile_id: int | None = None
+    own_wallet: bool = False
+    framed_ip: str | None = None
+    macs: Sequence[str] = ()
+    nas_ids: Sequence[int] = ()
+    login_hours: str | None = None
+    session_limit: int | None = None
+    speed_up_kbps: int | None = None
+    speed_down_kbps: int | None = None
+
+
 def add_customer(
     context: Context,
     *,
@@ -47,31 +83,29 @@ def add_customer(
 
     Raises InvalidInput, NotFound (the profile).
     """
-    row = tables.Customer(
-        org_id=context.home_org_id,
+    wanted = NewCustomer(
+        name=name,
         profile_id=profile_id,
-        name=checked_name(name),
-        email=checked_optional(email, "email"),
-        phone=checked_optional(phone, "phone"),
+        email=email,
+        phone=phone,
         locale=locale,
-        created_at=now,
         discontinue_on=discontinue_on,
     )
     with context.transaction() as tx:
-        profile = catalog.get_profile(tx, profile_id)
-        operator = catalog.operator(tx)
-        if profile is None or profile.archived_at is not None:
-            raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
-        if operator is None:
-            raise NotFound("the installation has no operator yet; run `tollway migrate`")
-        customer_id = store.insert_customer(
-            tx,
-            row,
-            currency=operator.currency,
-            credit_limit_micros=credit_limit(profile.profile),
-        )
-        _audit(context, tx, row, "customer.add", now, {"name": row.name, "profile": profile_id})
+        customer_id = _insert_customer(context, tx, wanted, now).customer_id
         return _customer(tx, customer_id)
+
+
+def add_subscriber(
+    context: Context, customer: NewCustomer, subscription: NewSubscription, now: datetime
+) -> int:
+    """A new customer with its first subscription, both or none; returns the subscription's id.
+
+    Raises what `add_customer` and `add_subscription` raise.
+    """
+    with context.transaction() as tx:
+        row = _insert_customer(context, tx, customer, now)
+        return _insert_subscription(context, tx, row, subscription, now)
 
 
 def get_customer(context: Context, customer_id: int) -> CustomerView:
@@ -117,73 +151,29 @@ def add_subscription(
     speed_up_kbps: int | None = None,
     speed_down_kbps: int | None = None,
 ) -> int:
-    """A RADIUS identity of the customer; returns its subscription id.
+    """A RADIUS identity of the customer (fields as in NewSubscription); returns its id.
 
-    `plan_id`: the plan it is on from the start; a daily subscriber still has to buy (rule B3).
-    `profile_id`: a billing profile of its own. Raises InvalidInput, NotFound, Refused (the plan
-    does not fit the billing profile, rule B5), Conflict (the user name is taken).
+    Raises InvalidInput, NotFound, Refused (the plan does not fit the billing profile, rule B5),
+    Conflict (the user name is taken).
     """
-    name = checked_username(username)
-    credential = checked_credential(password, nt_hash, pbkdf2)
-    for field, value in (
-        ("session_limit", session_limit),
-        ("speed_up_kbps", speed_up_kbps),
-        ("speed_down_kbps", speed_down_kbps),
-    ):
-        if value is not None and not 1 <= value < 2**32:
-            raise InvalidInput("must be at least 1", field=field)
+    wanted = NewSubscription(
+        username=username,
+        password=password,
+        nt_hash=nt_hash,
+        pbkdf2=pbkdf2,
+        plan_id=plan_id,
+        profile_id=profile_id,
+        own_wallet=own_wallet,
+        framed_ip=framed_ip,
+        macs=macs,
+        nas_ids=nas_ids,
+        login_hours=login_hours,
+        session_limit=session_limit,
+        speed_up_kbps=speed_up_kbps,
+        speed_down_kbps=speed_down_kbps,
+    )
     with changing_customer(context, customer_id) as (tx, customer):
-        if customer.closed_at is not None:
-            raise Refused(f"customer {customer_id} is closed", field="customer")
-        taken = store.find_login(tx, name)
-        if taken is not None:
-            raise Conflict(f"the user name {name!r} is taken", field="username")
-        profile = catalog.get_profile(tx, profile_id or customer.profile_id)
-        if profile is None:
-            raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
-        plan = None if plan_id is None else catalog.get_plan(tx, plan_id, now)
-        if plan_id is not None and plan is None:
-            raise NotFound(f"no plan has the number {plan_id}", field="plan")
-        if plan is not None and (problem := sale_problem(plan.terms, profile.profile.kind)):
-            raise Refused(problem, field="plan")
-        wallet_id = store.wallets_of(tx, customer_id)[0].wallet_id
-        if own_wallet:
-            operator = catalog.operator(tx)
-            wallet_id = store.insert_wallet(
-                tx,
-                customer,
-                currency=operator.currency if operator else "",
-                credit_limit_micros=credit_limit(profile.profile),
-            )
-        row = tables.Subscription(
-            customer_id=customer_id,
-            org_id=customer.org_id,
-            username=name,
-            profile_id=profile_id,
-            wallet_id=wallet_id,
-            plan_version_id=None if plan is None else plan.terms.plan_version_id,
-            requires_entitlement=profile.profile.kind is BillingKind.DAILY,
-            nt_hash=credential.nt_hash,
-            pbkdf2=credential.pbkdf2,
-            framed_ip=None if framed_ip is None else checked_address(framed_ip),
-            speed_up_kbps=speed_up_kbps,
-            speed_down_kbps=speed_down_kbps,
-            allowed_nas_ids=sorted(set(nas_ids)) or None,
-            allowed_macs=sorted({checked_mac(mac) for mac in macs}) or None,
-            login_hours=None if login_hours is None else checked_login_hours(login_hours),
-            session_limit=session_limit,
-            created_at=now,
-        )
-        subscription_id = store.insert_subscription(tx, row)
-        if credential.cleartext is not None:
-            # The sealed value is bound to the row's number, so it comes after the row.
-            row.secret_sealed = context.box.seal(
-                credential.cleartext, f"subscription:{subscription_id}"
-            )
-        enforcement.reconcile(tx, context, customer_id, now)
-        detail: dict[str, object] = {"username": name, "plan": plan.name if plan else None}
-        _audit(context, tx, customer, "subscription.add", now, detail, subscription_id)
-    return subscription_id
+        return _insert_subscription(context, tx, customer, wanted, now)
 
 
 def set_password(context: Context, subscription_id: int, password: str, now: datetime) -> None:
@@ -194,73 +184,7 @@ def set_password(context: Context, subscription_id: int, password: str, now: dat
             credential.cleartext or "", f"subscription:{subscription_id}"
         )
         row.nt_hash = row.pbkdf2 = None
-        _finish(context, tx, row, "subscription.password", now, {})
-
-
-def suspend(
-    context: Context,
-    subscription_id: int,
-    *,
-    note: str,
-    now: datetime,
-    until: datetime | None = None,
-    behaviour: HoldBehaviour = HoldBehaviour.REJECT,
-) -> None:
-    """Suspended by staff until `until`, or until staff lifts it (rule S2).
-
-    Raises InvalidInput, NotFound, Refused when the suspended pool is asked for and the billing
-    profile has none.
-    """
-    reason = checked_name(note, "note")
-    if until is not None and until <= now:
-        raise InvalidInput("lies in the past", field="until")
-    with changing(context, subscription_id) as (tx, row):
-        profile = store.effective_profile(tx, row)
-        if behaviour is HoldBehaviour.SUSPENDED_POOL and profile.suspended_pool is None:
-            raise Refused(
-                f"the billing profile {profile.name!r} has no suspended pool; set one or reject",
-                field="behaviour",
-            )
-        row.hold_note, row.hold_until, row.hold_behaviour = reason, until, behaviour.value
-        detail: dict[str, object] = {"note": reason, "until": until, "behaviour": behaviour.value}
-        _finish(context, tx, row, "subscription.suspend", now, detail)
-
-
-def pause(context: Context, subscription_id: int, now: datetime) -> None:
-    """Paused by the customer or staff (rule S3); bought validity runs on."""
-    with changing(context, subscription_id) as (tx, row):
-        if row.paused_at is not None:
-            raise Refused("the subscription is paused already")
-        row.paused_at = now
-        _finish(context, tx, row, "subscription.pause", now, {})
-
-
-def resume(context: Context, subscription_id: int, now: datetime) -> None:
-    """End a staff suspension and a pause; whatever else holds the service stays held (P9)."""
-    with changing(context, subscription_id) as (tx, row):
-        held = row.hold_behaviour is not None and (row.hold_until is None or row.hold_until > now)
-        if not held and row.paused_at is None:
-            raise Refused("the subscription is neither suspended by staff nor paused")
-        row.hold_note = row.hold_until = row.hold_behaviour = row.paused_at = None
-        _finish(context, tx, row, "subscription.resume", now, {})
-
-
-def close(context: Context, subscription_id: int, now: datetime) -> None:
-    """Closed for good (rule S1); the user name stays taken, records stay."""
-    with changing(context, subscription_id) as (tx, row):
-        if row.closed_at is not None:
-            raise Refused("the subscription is closed already")
-        row.closed_at = now
-        _finish(context, tx, row, "subscription.close", now, {})
-
-
-def reopen(context: Context, subscription_id: int, now: datetime) -> None:
-    """Undo a closing (rule S1)."""
-    with changing(context, subscription_id) as (tx, row):
-        if row.closed_at is None:
-            raise Refused("the subscription is not closed")
-        row.closed_at = None
-        _finish(context, tx, row, "subscription.reopen", now, {})
+        finish(context, tx, row, "subscription.password", now, {})
 
 
 def subscription_id_of(context: Context, username: str) -> int:
@@ -301,6 +225,108 @@ def changing(
         yield tx, row
 
 
+def _insert_customer(
+    context: Context, tx: Transaction, wanted: NewCustomer, now: datetime
+) -> tables.Customer:
+    profile = catalog.get_profile(tx, wanted.profile_id)
+    operator = catalog.operator(tx)
+    if profile is None or profile.archived_at is not None:
+        raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    if operator is None:
+        raise NotFound("the installation has no operator yet; run `tollway migrate`")
+    row = tables.Customer(
+        org_id=context.home_org_id,
+        profile_id=wanted.profile_id,
+        name=checked_name(wanted.name),
+        email=checked_optional(wanted.email, "email"),
+        phone=checked_optional(wanted.phone, "phone"),
+        locale=wanted.locale,
+        created_at=now,
+        discontinue_on=wanted.discontinue_on,
+    )
+    limit = credit_limit(profile.profile)
+    store.insert_customer(tx, row, currency=operator.currency, credit_limit_micros=limit)
+    detail: dict[str, object] = {"name": row.name, "profile": row.profile_id}
+    _audit(context, tx, row, "customer.add", now, detail)
+    return row
+
+
+def _insert_subscription(
+    context: Context,
+    tx: Transaction,
+    customer: tables.Customer,
+    wanted: NewSubscription,
+    now: datetime,
+) -> int:
+    name = checked_username(wanted.username)
+    credential = checked_credential(wanted.password, wanted.nt_hash, wanted.pbkdf2)
+    _check_limits(wanted)
+    if customer.closed_at is not None:
+        raise Refused(f"customer {customer.customer_id} is closed", field="customer")
+    if store.find_login(tx, name) is not None:
+        raise Conflict(f"the user name {name!r} is taken", field="username")
+    profile = catalog.get_profile(tx, wanted.profile_id or customer.profile_id)
+    if profile is None:
+        raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    row = tables.Subscription(
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        username=name,
+        profile_id=wanted.profile_id,
+        wallet_id=_wallet_for(tx, customer, profile.profile, own=wanted.own_wallet),
+        plan_version_id=_plan_for(tx, wanted.plan_id, profile.profile.kind, now),
+        requires_entitlement=profile.profile.kind is BillingKind.DAILY,
+        nt_hash=credential.nt_hash,
+        pbkdf2=credential.pbkdf2,
+        framed_ip=None if wanted.framed_ip is None else checked_address(wanted.framed_ip),
+        speed_up_kbps=wanted.speed_up_kbps,
+        speed_down_kbps=wanted.speed_down_kbps,
+        allowed_nas_ids=sorted(set(wanted.nas_ids)) or None,
+        allowed_macs=sorted({checked_mac(mac) for mac in wanted.macs}) or None,
+        login_hours=None if wanted.login_hours is None else checked_login_hours(wanted.login_hours),
+        session_limit=wanted.session_limit,
+        created_at=now,
+    )
+    subscription_id = store.insert_subscription(tx, row)
+    if credential.cleartext is not None:
+        # The sealed value is bound to the row's number, so it comes after the row.
+        row.secret_sealed = context.box.seal(
+            credential.cleartext, f"subscription:{subscription_id}"
+        )
+    enforcement.reconcile(tx, context, customer.customer_id, now)
+    detail: dict[str, object] = {"username": name, "plan": wanted.plan_id}
+    _audit(context, tx, customer, "subscription.add", now, detail, subscription_id)
+    return subscription_id
+
+
+def _check_limits(wanted: NewSubscription) -> None:
+    for name in ("session_limit", "speed_up_kbps", "speed_down_kbps"):
+        value = getattr(wanted, name)
+        if value is not None and not 1 <= value < 2**32:
+            raise InvalidInput("must be at least 1", field=name)
+
+
+def _wallet_for(
+    tx: Transaction, customer: tables.Customer, profile: BillingProfile, *, own: bool
+) -> int:
+    first = store.wallets_of(tx, customer.customer_id)[0]
+    if not own:
+        return first.wallet_id
+    limit = credit_limit(profile)
+    return store.insert_wallet(tx, customer, currency=first.currency, credit_limit_micros=limit)
+
+
+def _plan_for(tx: Transaction, plan_id: int | None, kind: BillingKind, now: datetime) -> int | None:
+    if plan_id is None:
+        return None
+    plan = catalog.get_plan(tx, plan_id, now)
+    if plan is None:
+        raise NotFound(f"no plan has the number {plan_id}", field="plan")
+    if problem := sale_problem(plan.terms, kind):
+        raise Refused(problem, field="plan")
+    return plan.terms.plan_version_id
+
+
 def _customer(tx: Transaction, customer_id: int) -> CustomerView:
     found = store.customer_view(tx, customer_id)
     if found is None:
@@ -308,7 +334,7 @@ def _customer(tx: Transaction, customer_id: int) -> CustomerView:
     return found
 
 
-def _finish(
+def finish(
     context: Context,
     tx: Transaction,
     row: tables.Subscription,

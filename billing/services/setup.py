@@ -58,6 +58,12 @@ def ensure_operator(
     return wanted, True
 
 
+def schema_ready(context: Context) -> bool:
+    """Whether the database has been migrated at all."""
+    with context.transaction() as tx:
+        return catalog.schema_ready(tx)
+
+
 def checked_time_zone(time_zone: str) -> str:
     """An IANA zone name (rule M3)."""
     try:

@@ -261,3 +261,8 @@ def _plan_view(plan: tables.Plan, row: tables.PlanVersion) -> PlanView:
         created_at=plan.created_at,
         archived_at=plan.archived_at,
     )
+
+
+def schema_ready(tx: Session) -> bool:
+    """Whether the migrations have run at all; needs no privilege on any table."""
+    return tx.scalar(text("SELECT to_regclass('public.operator') IS NOT NULL")) is True

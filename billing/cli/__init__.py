@@ -1,0 +1,106 @@
+"""The command line `tollway`: a composition root that calls the services."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from billing.cli import (
+    bills,
+    catalog,
+    checks,
+    customers,
+    imports,
+    installation,
+    nas,
+    sales,
+    staff,
+    subscribers,
+    usage,
+    worker,
+)
+from billing.cli.app import App, Group
+from billing.errors import BadLines, InvalidFields, TollwayError
+
+USAGE_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Tollway: RADIUS/AAA and real-time billing."""
+
+
+for _command in (
+    installation.migrate,
+    nas.nas,
+    catalog.profile,
+    catalog.plan,
+    customers.customer,
+    subscribers.subscriber,
+    sales.sell,
+    sales.topup,
+    bills.bill,
+    usage.usage,
+    usage.sessions,
+    usage.why,
+    imports.import_,
+    staff.staff,
+    checks.doctor,
+    worker.worker,
+):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit; errors go to stderr, their class decides the exit code."""
+    app = App()
+    try:
+        code = cli.main(arguments, prog_name="tollway", standalone_mode=False, obj=app)
+    except TollwayError as error:
+        _complain(app, error.field, error.message, _details(error))
+        code = error.exit_code
+    except click.UsageError as error:
+        _complain(app, _field_of(error), error.format_message(), {})
+        code = USAGE_EXIT_CODE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was changed", err=True)
+        code = INTERRUPTED_EXIT_CODE
+    except BrokenPipeError:
+        # Whoever read our output has gone: keep the interpreter from complaining as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    finally:
+        app.close()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(app: App, field: str | None, message: str, details: dict[str, object]) -> None:
+    if app.json:
+        body = {"error": message, "field": field, **details}
+        click.echo(json.dumps(body, ensure_ascii=False, default=str), err=True)
+    else:
+        click.echo(f"error: {field}: {message}" if field else f"error: {message}", err=True)
+
+
+def _details(error: TollwayError) -> dict[str, object]:
+    details: dict[str, object] = {"kind": type(error).__name__}
+    if isinstance(error, BadLines):
+        details["lines"] = [
+            {"line": number, "field": field, "reason": reason}
+            for number, field, reason in error.lines
+        ]
+    if isinstance(error, InvalidFields):
+        details["problems"] = [
+            {"field": field, "reason": reason} for field, reason in error.problems
+        ]
+    return details
+
+
+def _field_of(error: click.UsageError) -> str | None:
+    parameter = getattr(error, "param", None)
+    return parameter.name if isinstance(parameter, click.Parameter) else None

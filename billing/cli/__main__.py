@@ -1,0 +1,5 @@
+"""`python -m billing.cli` is `tollway`."""
+
+from billing.cli import main
+
+main()

@@ -1,0 +1,264 @@
+"""`tollway profile` and `tollway plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import click
+
+from billing.cli.app import App, Command, Group, at_option
+from billing.cli.units import (
+    DAY,
+    INSTANT,
+    KBPS,
+    OCTETS,
+    SECONDS,
+    VALIDITY,
+    show_instant,
+    show_money,
+    show_octets,
+    show_seconds,
+)
+from billing.errors import InvalidInput
+from billing.model.money import Money
+from billing.model.plan import PlanTerms, Starts
+from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.views import PlanView
+from billing.rules.plans import validity_words
+from billing.services import catalog as services
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@click.group(cls=Group)
+def profile() -> None:
+    """Billing profiles: daily or monthly, and what happens to who does not pay."""
+
+
+@profile.command("add", cls=Command)
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["daily", "monthly"]), required=True)
+@click.option("--payment", type=click.Choice(["prepaid", "postpaid"]), default="prepaid")
+@click.option("--automatic-bill", is_flag=True, help="Bill each cycle on day 1 of its month.")
+@click.option("--automatic-suspend", is_flag=True, help="Suspend who is overdue (rule B9).")
+@click.option("--cycle-ends-with-month", is_flag=True, help="Cycles are calendar months.")
+@click.option("--cycle-day", type=int, default=1, show_default=True, help="1 to 31.")
+@click.option("--due-basis", type=click.Choice(["issue", "cycle_start"]), default="issue")
+@click.option("--due-days", type=int, default=10, show_default=True)
+@click.option("--bill-in", type=click.Choice(["advance", "arrears"]), default="advance")
+@click.option("--suspend-at", type=int, default=0, show_default=True, help="Local hour, 0 to 23.")
+@click.option("--no-cut", multiple=True, type=click.Choice(_WEEKDAYS), help="No cut that weekday.")
+@click.option("--no-cut-date", multiple=True, type=DAY, help="No cut that day.")
+@click.option("--suspended-pool", help="Address pool of suspended subscribers.")
+@click.option("--credit-limit", default="0", help="Postpaid: how far below zero, like 50.00.")
+@click.option("--tax-percent", default="0", help="Like 21 or 5.5.")
+@click.option("--tax-exclusive", is_flag=True, help="Prices are without the tax.")
+@at_option
+@click.pass_obj
+def add_profile(
+    app: App,
+    name: str,
+    kind: str,
+    payment: str,
+    automatic_bill: bool,
+    automatic_suspend: bool,
+    cycle_ends_with_month: bool,
+    cycle_day: int,
+    due_basis: str,
+    due_days: int,
+    bill_in: str,
+    suspend_at: int,
+    no_cut: tuple[str, ...],
+    no_cut_date: tuple[date, ...],
+    suspended_pool: str | None,
+    credit_limit: str,
+    tax_percent: str,
+    tax_exclusive: bool,
+    at: datetime,
+) -> None:
+    """Add a billing profile."""
+    view = services.add_profile(
+        app.context,
+        BillingProfile(
+            name=name,
+            kind=BillingKind(kind),
+            payment=Payment(payment),
+            automatic_bill=automatic_bill,
+            automatic_suspend=automatic_suspend,
+            cycle_ends_with_month=cycle_ends_with_month,
+            cycle_day=cycle_day,
+            due_basis=DueBasis(due_basis),
+            due_days=due_days,
+            bill_in=BillIn(bill_in),
+            suspend_at_hour=suspend_at,
+            no_cut_weekdays=frozenset(_WEEKDAYS.index(day) for day in no_cut),
+            no_cut_dates=frozenset(no_cut_date),
+            suspended_pool=suspended_pool,
+            credit_limit_micros=amount(app, credit_limit, "credit_limit"),
+            # A percent is 10,000 ppm: reading it as an amount of money keeps six decimals.
+            tax_rate_ppm=amount(app, tax_percent, "tax_percent") // 100,
+            tax_inclusive=not tax_exclusive,
+        ),
+        at,
+    )
+    app.show(view, f"billing profile {view.profile_id} {view.profile.name} ({view.profile.kind})")
+
+
+@profile.command("list", cls=Command)
+@click.pass_obj
+def list_profiles(app: App) -> None:
+    """All billing profiles."""
+    found = services.list_profiles(app.context)
+    app.show_table(
+        found,
+        ("id", "name", "kind", "payment", "cycle day", "suspends", "pool", "customers"),
+        (
+            (
+                view.profile_id,
+                view.profile.name,
+                view.profile.kind.value,
+                view.profile.payment.value,
+                view.profile.cycle_day if view.profile.kind is BillingKind.MONTHLY else None,
+                "yes" if view.profile.automatic_suspend else "no",
+                view.profile.suspended_pool,
+                view.customers,
+            )
+            for view in found
+        ),
+    )
+
+
+@click.group(cls=Group)
+def plan() -> None:
+    """Plans: what is sold, in versions."""
+
+
+def terms_options(function: _Function) -> _Function:
+    """The options that make up a plan's terms."""
+    for option in reversed(
+        (
+            click.option("--price", required=True, help="Like 30.00."),
+            click.option("--validity", type=VALIDITY, help="30d, 12h, 1440m or 1month."),
+            click.option("--starts", type=click.Choice([s.value for s in Starts]),
+                         default="purchase", show_default=True),
+            click.option("--time", "seconds", type=SECONDS, help="Online time: 10h, 3600s."),
+            click.option("--data", "octets", type=OCTETS, help="Data: 10GB or 10GiB."),
+            click.option("--up", type=KBPS, help="Upload speed: 512k, 10M."),
+            click.option("--down", type=KBPS, help="Download speed: 512k, 10M."),
+            click.option("--pool", help="Address pool."),
+            click.option("--pay-only-pool", help="Pool where an expired daily user may buy."),
+            click.option("--interim", type=SECONDS, default="300s", show_default=True),
+            click.option("--idle-timeout", type=SECONDS),
+            click.option("--payg-data-step", type=OCTETS, help="Pay-as-you-go: step, like 1MB."),
+            click.option("--payg-data-price", help="Price of one step."),
+            click.option("--payg-time-step", type=SECONDS, help="Pay-as-you-go: step, like 60s."),
+            click.option("--payg-time-price", help="Price of one step."),
+            click.option("--effective-from", type=INSTANT, help="When these terms begin."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@plan.command("add", cls=Command)
+@click.argument("name")
+@terms_options
+@at_option
+@click.pass_obj
+def add_plan(
+    app: App, /, name: str, at: datetime, effective_from: datetime | None, **options: Any
+) -> None:
+    """Add a plan."""
+    terms = _terms(app, name, options)
+    _show_plan(app, services.add_plan(app.context, terms, at, effective_from=effective_from))
+
+
+@plan.command("version", cls=Command)
+@click.argument("name")
+@terms_options
+@at_option
+@click.pass_obj
+def add_version(
+    app: App, /, name: str, at: datetime, effective_from: datetime | None, **options: Any
+) -> None:
+    """New terms for a plan; what was bought keeps the old ones (rule M6)."""
+    plan_id = services.find_plan(app.context, name, at).plan_id
+    terms = _terms(app, name, options)
+    view = services.add_plan_version(app.context, plan_id, terms, at, effective_from=effective_from)
+    _show_plan(app, view)
+
+
+@plan.command("list", cls=Command)
+@at_option
+@click.pass_obj
+def list_plans(app: App, at: datetime) -> None:
+    """All plans with the terms in force."""
+    found = services.list_plans(app.context, at)
+    app.show_table(
+        found,
+        ("id", "name", "version", "price", "validity", "time", "data", "down", "up"),
+        (
+            (
+                view.plan_id,
+                view.name,
+                view.version,
+                show_money(view.terms.price_micros, view.terms.currency),
+                validity_words(view.terms),
+                show_seconds(view.terms.seconds),
+                show_octets(view.terms.octets),
+                _speed(view.terms.speed_down_kbps),
+                _speed(view.terms.speed_up_kbps),
+            )
+            for view in found
+        ),
+    )
+
+
+def amount(app: App, text: str, field: str) -> int:
+    """Micros of the operator's currency."""
+    try:
+        return Money.parse(text, services.operator(app.context).currency).amount_micros
+    except ValueError as error:
+        raise InvalidInput(str(error), field=field) from None
+
+
+def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
+    minutes, months = options["validity"] or (None, None)
+    data_price, time_price = options["payg_data_price"], options["payg_time_price"]
+    return PlanTerms(
+        plan_version_id=0,
+        plan_name=name,
+        price_micros=amount(app, options["price"], "price"),
+        currency=services.operator(app.context).currency,
+        validity_minutes=minutes,
+        validity_months=months,
+        starts=Starts(options["starts"]),
+        seconds=options["seconds"],
+        octets=options["octets"],
+        speed_up_kbps=options["up"],
+        speed_down_kbps=options["down"],
+        pool=options["pool"],
+        pay_only_pool=options["pay_only_pool"],
+        interim_seconds=options["interim"],
+        idle_timeout_seconds=options["idle_timeout"],
+        payg_octet_step=options["payg_data_step"],
+        payg_octet_step_micros=data_price and amount(app, data_price, "payg_data_price"),
+        payg_second_step=options["payg_time_step"],
+        payg_second_step_micros=time_price and amount(app, time_price, "payg_time_price"),
+    )
+
+
+def _show_plan(app: App, view: PlanView) -> None:
+    price = show_money(view.terms.price_micros, view.terms.currency)
+    app.show(
+        view,
+        f"plan {view.plan_id} {view.name}, version {view.version} from "
+        f"{show_instant(view.effective_from)}: {price}, {validity_words(view.terms)}",
+    )
+
+
+def _speed(kbps: int | None) -> str | None:
+    return None if kbps is None else f"{kbps} kbit/s"

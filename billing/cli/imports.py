@@ -1,0 +1,57 @@
+"""`tollway import`."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from billing.cli.app import App, Command, Group, at_option
+from billing.services import imports as services
+
+_NICENESS = 10
+_STAGES = {"check": "reading and checking", "store": "storing"}
+
+
+@click.group("import", cls=Group)
+def import_() -> None:
+    """Take data over from elsewhere."""
+
+
+@import_.command("subscribers", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only check the file.")
+@at_option
+@click.pass_obj
+def subscribers(app: App, file: Path, dry_run: bool, at: datetime) -> None:
+    """Subscribers from a CSV file: all of them, or none and the list of bad lines.
+
+    The first line names the columns: username, password, profile; and, where wanted, name, plan,
+    email, phone, framed_ip, mac, valid_until (2026-03-10T14:30:00Z), time_left (10h), data_left
+    (5GB), balance (12.50).
+    """
+    # Logins come first: this process gives way to radiusd.
+    os.nice(_NICENESS)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    ) as bar:
+        tasks = {stage: bar.add_task(words, visible=False) for stage, words in _STAGES.items()}
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(tasks[stage], completed=done, total=total or None, visible=True)
+
+        report = services.import_subscribers(app.context, file, at, show, dry_run=dry_run)
+    did = "would import" if report.dry_run else "imported"
+    app.show(
+        report,
+        f"{did} {report.subscribers} subscriber(s), {report.entitlements} with something left, "
+        f"{report.balances} with a balance",
+    )

@@ -1,0 +1,84 @@
+"""`tollway nas`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from billing.cli.app import App, Command, Group, at_option
+from billing.model.network import COA_PORT, Vendor
+from billing.services import nas as services
+
+
+@click.group(cls=Group)
+def nas() -> None:
+    """Routers and hotspot controllers."""
+
+
+@nas.command("add", cls=Command)
+@click.argument("name")
+@click.argument("address")
+@click.option("--vendor", type=click.Choice([v.value for v in Vendor]), default="generic")
+@click.option("--secret", help="Shared secret; a random one unless given.")
+@click.option("--coa-port", type=int, default=COA_PORT, show_default=True)
+@click.option("--swap-octets", is_flag=True, help="It reports input as the subscriber sees it.")
+@click.option(
+    "--no-message-authenticator",
+    is_flag=True,
+    help="It cannot send Message-Authenticator (old firmware; less safe).",
+)
+@at_option
+@click.pass_obj
+def add(
+    app: App,
+    name: str,
+    address: str,
+    vendor: str,
+    secret: str | None,
+    coa_port: int,
+    swap_octets: bool,
+    no_message_authenticator: bool,
+    at: datetime,
+) -> None:
+    """Register a NAS. Its secret is printed this once."""
+    view, shown = services.add_nas(
+        app.context,
+        name=name,
+        address=address,
+        now=at,
+        vendor=Vendor(vendor),
+        secret=secret,
+        coa_port=coa_port,
+        swap_octets=swap_octets,
+        require_message_authenticator=not no_message_authenticator,
+    )
+    app.show(
+        {"nas": view, "secret": shown},
+        f"NAS {view.nas_id} {view.name} at {view.address} ({view.vendor.value})",
+        f"secret: {shown}",
+        "Write it into the NAS now; it is not shown again.",
+    )
+
+
+@nas.command("list", cls=Command)
+@at_option
+@click.pass_obj
+def list_(app: App, at: datetime) -> None:
+    """All NAS."""
+    found = services.list_nas(app.context, at)
+    app.show_table(
+        found,
+        ("id", "name", "address", "vendor", "CoA port", "Message-Authenticator"),
+        (
+            (
+                view.nas_id,
+                view.name,
+                view.address,
+                view.vendor.value,
+                view.coa_port,
+                "required" if view.require_message_authenticator else "optional",
+            )
+            for view in found
+        ),
+    )

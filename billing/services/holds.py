@@ -1,0 +1,78 @@
+"""What staff or customers hold a subscription back by: suspension, pause, closing (rules S1–S3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import InvalidInput, Refused
+from billing.model.account import HoldBehaviour
+from billing.services.context import Context
+from billing.services.customers import changing, finish
+from billing.services.identity import checked_name
+from billing.store import customers as store
+
+
+def suspend(
+    context: Context,
+    subscription_id: int,
+    *,
+    note: str,
+    now: datetime,
+    until: datetime | None = None,
+    behaviour: HoldBehaviour = HoldBehaviour.REJECT,
+) -> None:
+    """Suspended by staff until `until`, or until staff lifts it (rule S2).
+
+    Raises InvalidInput, NotFound, Refused when the suspended pool is asked for and the billing
+    profile has none.
+    """
+    reason = checked_name(note, "note")
+    if until is not None and until <= now:
+        raise InvalidInput("lies in the past", field="until")
+    with changing(context, subscription_id) as (tx, row):
+        profile = store.effective_profile(tx, row)
+        if behaviour is HoldBehaviour.SUSPENDED_POOL and profile.suspended_pool is None:
+            raise Refused(
+                f"the billing profile {profile.name!r} has no suspended pool; set one or reject",
+                field="behaviour",
+            )
+        row.hold_note, row.hold_until, row.hold_behaviour = reason, until, behaviour.value
+        detail: dict[str, object] = {"note": reason, "until": until, "behaviour": behaviour.value}
+        finish(context, tx, row, "subscription.suspend", now, detail)
+
+
+def pause(context: Context, subscription_id: int, now: datetime) -> None:
+    """Paused by the customer or staff (rule S3); bought validity runs on."""
+    with changing(context, subscription_id) as (tx, row):
+        if row.paused_at is not None:
+            raise Refused("the subscription is paused already")
+        row.paused_at = now
+        finish(context, tx, row, "subscription.pause", now, {})
+
+
+def resume(context: Context, subscription_id: int, now: datetime) -> None:
+    """End a staff suspension and a pause; whatever else holds the service stays held (P9)."""
+    with changing(context, subscription_id) as (tx, row):
+        held = row.hold_behaviour is not None and (row.hold_until is None or row.hold_until > now)
+        if not held and row.paused_at is None:
+            raise Refused("the subscription is neither suspended by staff nor paused")
+        row.hold_note = row.hold_until = row.hold_behaviour = row.paused_at = None
+        finish(context, tx, row, "subscription.resume", now, {})
+
+
+def close(context: Context, subscription_id: int, now: datetime) -> None:
+    """Closed for good (rule S1); the user name stays taken, records stay."""
+    with changing(context, subscription_id) as (tx, row):
+        if row.closed_at is not None:
+            raise Refused("the subscription is closed already")
+        row.closed_at = now
+        finish(context, tx, row, "subscription.close", now, {})
+
+
+def reopen(context: Context, subscription_id: int, now: datetime) -> None:
+    """Undo a closing (rule S1)."""
+    with changing(context, subscription_id) as (tx, row):
+        if row.closed_at is None:
+            raise Refused("the subscription is not closed")
+        row.closed_at = None
+        finish(context, tx, row, "subscription.reopen", now, {})

@@ -1,0 +1,27 @@
+-- What `tollway doctor` looks at in the database, in one row.
+SELECT current_setting('server_version_num')::int AS server_version_num,
+       current_setting('server_version') AS server_version,
+       current_setting('fsync') AS fsync,
+       current_setting('full_page_writes') AS full_page_writes,
+       current_setting('synchronous_commit') AS synchronous_commit,
+       clock_timestamp() AS clock,
+       (SELECT count(*) FROM operator) AS operators,
+       (SELECT count(*) FROM generate_series(0, 13) AS ahead (days)
+        WHERE to_regclass('public.acct_journal_p' || to_char(
+                  (%(now)s::timestamptz AT TIME ZONE 'UTC')::date + days, 'YYYYMMDD')) IS NOT NULL
+       ) AS journal_days_ahead,
+       to_regclass('public.session_history_p' || to_char(
+           (%(now)s::timestamptz AT TIME ZONE 'UTC') + interval '1 month', 'YYYYMM')) IS NOT NULL
+           AS history_month_ahead,
+       (SELECT coalesce(sum(pg_relation_size(parent::regclass)), 0)
+        FROM unnest(ARRAY['acct_journal_default', 'login_attempt_default',
+                          'session_history_default']) AS parent) AS default_partition_octets,
+       (SELECT count(*) FROM acct_dead_letter
+        WHERE arrived_at > %(now)s - interval '1 day') AS dead_letters,
+       (SELECT count(*) FROM coa_intent
+        WHERE state = 'failed' AND finished_at > %(now)s - interval '1 day') AS failed_orders,
+       (SELECT count(*) FROM coa_intent
+        WHERE state = 'pending' AND created_at < %(now)s - interval '10 minutes') AS stuck_orders,
+       (SELECT count(*) FROM nas WHERE closed_at IS NULL) AS nas,
+       (SELECT count(*) FROM nas WHERE closed_at IS NULL AND NOT require_message_authenticator)
+           AS lax_nas
