@@ -43,5 +43,10 @@ def _log_to_stderr() -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Its messages at this level name every job twice.
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    # A job is named twice below warning; a lost database is told by ourselves, in one line.
+    for name, level in (
+        ("procrastinate", logging.WARNING),
+        ("procrastinate.utils", logging.CRITICAL),
+        ("psycopg.pool", logging.ERROR),
+    ):
+        logging.getLogger(name).setLevel(level)

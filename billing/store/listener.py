@@ -17,6 +17,7 @@ class Listener:
 
     def __init__(self, connection: psycopg.Connection, channel: str) -> None:
         self._connection = connection
+        self._descriptor = connection.fileno()  # a lost connection does not tell it any more
         try:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         except psycopg.OperationalError as error:
@@ -25,7 +26,7 @@ class Listener:
 
     def fileno(self) -> int:
         """File descriptor that becomes readable when something was said, or the server is gone."""
-        return self._connection.fileno()
+        return self._descriptor
 
     def heard(self) -> bool:
         """Whether anything was said since the last call; does not wait."""

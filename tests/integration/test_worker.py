@@ -106,6 +106,7 @@ def test_it_goes_on_after_a_crash_of_the_database(
             )
         assert router.wait_for_orders(1, SECONDS)[0].kind == "Disconnect-Request"
     assert worker.alive()
+    assert "Traceback" not in log_of(worker)
 
 
 def test_it_ends_on_sigterm_and_frees_its_place(context: Context, worker: Process) -> None:
