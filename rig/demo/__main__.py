@@ -74,8 +74,8 @@ def _run(
         traffic = Traffic(router)
         try:
             _show(context, isp, traffic, screen)
-            _show_panel(context, settings, screen)
             if not once:
+                _show_panel(context, settings, screen)
                 _stay(traffic, screen)
         finally:
             traffic.end()
@@ -86,6 +86,7 @@ def _show(context: Context, isp: Isp, traffic: Traffic, screen: Screen) -> None:
     screen.require(f"{online} of the crowd are online", online > 0, "nobody could log in")
     Story(context, isp, traffic.router, screen).tell()
     traffic.tick(utc_now())
+    screen.success("Every step was as it should be.")
 
 
 def _show_panel(context: Context, settings: Settings, screen: Screen) -> None:

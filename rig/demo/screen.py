@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from rich.console import Console
 from rich.padding import Padding
@@ -80,6 +79,10 @@ class Screen:
         self.console.print()
         self.console.print(f"✗ {error}", style="bold red", markup=False, soft_wrap=True)
 
+    def success(self, text: str) -> None:
+        """The story's end."""
+        self.console.print(f"\n✓ {text}", style="bold green", markup=False)
+
     def farewell(self, url: str, email: str, password: str) -> None:
         """Where to look now."""
         body = (
@@ -95,8 +98,8 @@ class Screen:
 
 
 def _words(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if value is None:
+        return "none"
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return str(value)
