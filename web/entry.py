@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_security import login_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField
 from wtforms.validators import EqualTo, InputRequired
@@ -12,8 +11,9 @@ from wtforms.validators import EqualTo, InputRequired
 from billing.errors import InvalidInput
 from billing.services import catalog, staff
 from web import parts
+from web.accounts import StaffUser
 from web.guards import public
-from web.login import StaffUser
+from web.login import after_password
 
 blueprint = Blueprint("entry", __name__)
 
@@ -38,8 +38,7 @@ def enrol(token: str) -> ResponseReturnValue:
         except InvalidInput as error:
             form.password.errors = [error.message]
         else:
-            login_user(StaffUser(member), authn_via=["password"])
-            return redirect(url_for("admin.subscribers"))
+            return after_password(StaffUser(member))
     return render_template("entry/enrol.html", form=form, email=email)
 
 

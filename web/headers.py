@@ -9,7 +9,7 @@ from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.errors import InvalidInput, NotFound, Refused, TollwayError, Unavailable
@@ -105,7 +105,7 @@ _WORDS = {
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
-    if error.code is None or error.code < 400:
+    if isinstance(error, SecurityError) or error.code is None or error.code < 400:
         return error.get_response()
     return _page(error.code, _WORDS.get(error.code, error.description or error.name))
 

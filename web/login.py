@@ -2,75 +2,70 @@
 
 from __future__ import annotations
 
-import secrets
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, after_this_request, current_app, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import user_logged_out
 from flask_security import (
     LoginForm,
-    RoleMixin,
     Security,
-    UserDatastore,
-    UserMixin,
+    TwoFactorRescueForm,
+    TwoFactorSetupForm,
+    TwoFactorVerifyCodeForm,
+    current_user,
+    login_user,
     user_authenticated,
 )
 from flask_wtf import FlaskForm
-from itsdangerous import BadSignature, URLSafeSerializer
+from wtforms import StringField
 
-from billing.errors import TollwayError
-from billing.model.staff import SessionLimits, StaffMember
+from billing.errors import Refused, TollwayError
 from billing.services import staff
 from billing.settings import Settings
-from web import parts
-from web.headers import cookie_name
+from web import devices, parts
+from web.accounts import SESSION_KEY, StaffDatastore, StaffTotp, StaffUser, begin_login
+from web.guards import View
 
-_SESSION_KEY = "staff_session"
-_DEVICE_SECONDS = 365 * 86_400
-
-
-class StaffRoleName(RoleMixin):
-    """A role as Flask-Security wants it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.permissions: list[str] = []
+# Pages of Flask-Security that the panel does without: a lost second factor is mended by a new
+# enrolment link, which an owner makes.
+_ABSENT = ("two_factor_rescue", "two_factor_setup_validate", "tf_select", "verify")
 
 
-class StaffUser(UserMixin):
-    """A StaffMember as Flask-Security wants it."""
+class StaffCodeForm(TwoFactorVerifyCodeForm):
+    """The second factor, with a budget of wrong codes."""
 
-    fs_uniquifier = ""
+    def validate(self, **kwargs: Any) -> bool:
+        try:
+            staff.check_code_budget(parts.login_context(), self.user.member.staff_id, parts.now())
+        except Refused as error:
+            self.code.errors = [error.message]
+            return False
+        return bool(super().validate(**kwargs))
 
-    def __init__(self, member: StaffMember) -> None:
-        self.member = member
-        self.email = member.email
-        self.fs_uniquifier = member.session_token
-        self.active = member.active
-        self.roles = [StaffRoleName(role) for role in sorted(member.roles)]
+
+class StaffSetupForm(TwoFactorSetupForm):
+    """There is one method: no choice to show."""
+
+    setup = StringField()
 
 
-class StaffDatastore(UserDatastore):
-    """Finds people by their browser session only: whoever has none is nobody."""
+class StaffRescueForm(TwoFactorRescueForm):
+    """Built by Flask-Security beside the code form; its page is absent."""
 
-    def __init__(self) -> None:
-        super().__init__(StaffUser, StaffRoleName)
-
-    def commit(self) -> None:
-        """Nothing to do: every service commits its own transaction."""
-
-    def find_user(self, case_insensitive: bool = False, **identity: Any) -> StaffUser | None:
-        token = session.get(_SESSION_KEY)
-        if token is None:
-            return None
-        member = staff.session_member(
-            parts.login_context(), str(token), SessionLimits(), parts.now()
-        )
-        if member is None or member.session_token != identity.get("fs_uniquifier"):
-            return None
-        return StaffUser(member)
+    help_setup = StringField()
 
 
 class StaffLoginForm(LoginForm):
@@ -81,7 +76,7 @@ class StaffLoginForm(LoginForm):
     def validate(self, **kwargs: Any) -> bool:
         if not FlaskForm.validate(self, **kwargs):
             return False
-        device = _known_device()
+        device = devices.known()
         attempt = staff.LoginAttempt(
             email=str(self.email.data),
             password=str(self.password.data),
@@ -94,7 +89,19 @@ class StaffLoginForm(LoginForm):
         except TollwayError as error:
             self.form_errors.append(error.message)
             return False
+        begin_login()
         return True
+
+
+def after_password(user: StaffUser) -> ResponseReturnValue:
+    """What follows a password that was just set: the second factor, or the panel."""
+    begin_login()
+    plugins = current_app.extensions["security"].two_factor_plugins
+    answer: ResponseReturnValue | None = plugins.tf_enter(user, False, "password", next_loc=None)
+    if answer is not None:
+        return answer
+    login_user(user, authn_via=["password"])
+    return redirect("/")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -108,26 +115,60 @@ def init_app(app: Flask, settings: Settings) -> None:
         SECURITY_API_ENABLED_METHODS=["session"],
         SECURITY_USE_REGISTER_V2=True,
         SECURITY_MSG_UNAUTHENTICATED=("Log in to go on.", "info"),
-        SECURITY_MSG_LOGIN=("Log in to go on.", "info"),
+        SECURITY_TWO_FACTOR=True,
+        SECURITY_TWO_FACTOR_REQUIRED=True,
+        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_TWO_FACTOR_AUTHENTICATOR_VALIDITY=30,
+        SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
+        SECURITY_TOTP_SECRETS={"1": settings.subkey("panel second factor").hex()},
+        SECURITY_TOTP_ISSUER="Tollway",
     )
-    security = Security(app, StaffDatastore(), login_form=StaffLoginForm)
+    security = Security(
+        app,
+        StaffDatastore(),
+        login_form=StaffLoginForm,
+        two_factor_setup_form=StaffSetupForm,
+        two_factor_verify_code_form=StaffCodeForm,
+        two_factor_rescue_form=StaffRescueForm,
+        totp_cls=StaffTotp,
+    )
+    for name in _ABSENT:
+        app.view_functions[f"security.{name}"] = _absent
+    for name in ("two_factor_setup", "two_factor_token_validation"):
+        endpoint = f"security.{name}"
+        app.view_functions[endpoint] = _before_login(app.view_functions[endpoint])
     security.unauthn_handler(_ask_to_log_in)
     user_authenticated.connect(_begin_session, app)
     user_logged_out.connect(_end_session, app)
 
 
+def _absent(**_values: Any) -> ResponseReturnValue:
+    abort(404)
+
+
+def _before_login(view: View) -> View:
+    """A stolen session must not be able to set another second factor."""
+
+    @wraps(view)
+    def checked(**values: Any) -> ResponseReturnValue:
+        if current_user.is_authenticated:
+            abort(404)
+        return view(**values)
+
+    return checked
+
+
 def _begin_session(_app: Flask, user: StaffUser, **_more: Any) -> None:
     """A new token and a new CSRF secret at each login; the browser is remembered for throttling."""
     session.pop("csrf_token", None)
-    session[_SESSION_KEY] = staff.open_session(parts.login_context(), user.member, parts.now())
-    device = _known_device()
+    session[SESSION_KEY] = staff.open_session(parts.login_context(), user.member, parts.now())
+    device = devices.known()
     if device is None or device[0] != user.member.staff_id:
-        token = secrets.token_urlsafe(16)
-        after_this_request(lambda response: _remember(response, user.member.staff_id, token))
+        after_this_request(lambda response: devices.remember(response, user.member.staff_id))
 
 
 def _end_session(_app: Flask, **_more: Any) -> None:
-    token = session.pop(_SESSION_KEY, None)
+    token = session.pop(SESSION_KEY, None)
     if token is not None:
         staff.close_session(parts.login_context(), str(token))
 
@@ -140,32 +181,3 @@ def _ask_to_log_in(_methods: list[str], headers: Any = None) -> ResponseReturnVa
         return Response(status=401, headers={"HX-Redirect": url_for("security.login", next=here)})
     login_url = url_for("security.login", **({"next": target} if target != "/" else {}))
     return Response(status=302, headers={"Location": login_url})
-
-
-def _device_cookie() -> tuple[str, URLSafeSerializer]:
-    name = cookie_name("device", bool(current_app.config["TOLLWAY_HTTPS"]))
-    return name, URLSafeSerializer(current_app.secret_key or "", salt="device")
-
-
-def _known_device() -> tuple[int, str] | None:
-    """Whose browser this is, and its token: proof of an earlier login."""
-    name, signer = _device_cookie()
-    try:
-        staff_id, token = signer.loads(request.cookies.get(name, ""))
-    except (BadSignature, ValueError):
-        return None
-    return int(staff_id), str(token)
-
-
-def _remember(response: Response, staff_id: int, token: str) -> Response:
-    name, signer = _device_cookie()
-    response.set_cookie(
-        name,
-        signer.dumps([staff_id, token]),
-        max_age=_DEVICE_SECONDS,
-        secure=bool(current_app.config["TOLLWAY_HTTPS"]),
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
-    return response

@@ -18,6 +18,10 @@ class StaffRole(StrEnum):
     """Reads its own organisation and those below it."""
 
 
+TWO_FACTOR_EXEMPT = "exempt"
+"""The second factor of demo staff: none. Nobody else can get it (security.md 4)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffMember:
     """One person. `org_ids`: the own organisation and all below it (rule R2).
@@ -35,6 +39,10 @@ class StaffMember:
     two_factor_method: str | None = None
     totp_secret_sealed: str | None = field(default=None, repr=False)
     totp_last_counter: int | None = None
+
+    @property
+    def two_factor_exempt(self) -> bool:
+        return self.two_factor_method == TWO_FACTOR_EXEMPT
 
     @property
     def may_edit(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from billing.errors import InvalidInput, NotFound, Refused
-from billing.model.staff import SessionLimits, StaffMember, StaffRole
+from billing.model.staff import TWO_FACTOR_EXEMPT, SessionLimits, StaffMember, StaffRole
 from billing.services import passwords
 from billing.services.context import Context
 from billing.store import audit
@@ -24,6 +24,7 @@ ENROLMENT_LIFE = timedelta(hours=24)
 THROTTLE_WINDOW = timedelta(minutes=15)
 ACCOUNT_FAILURES = 10
 ADDRESS_FAILURES = 50
+CODE_FAILURES = 10
 TOUCH_EVERY = timedelta(seconds=60)
 DEMO_EMAIL = "owner@demo.example"
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -231,14 +232,35 @@ def use_totp_counter(context: Context, staff_id: int, counter: int) -> bool:
     return True
 
 
+def check_code_budget(context: Context, staff_id: int, now: datetime) -> None:
+    """Raises Refused when too many wrong codes were tried for the person."""
+    key = f"code:{staff_id}"
+    with context.transaction() as tx:
+        store.allow_login_lookups(tx)
+        spent = store.failures(tx, (key,), now - THROTTLE_WINDOW).get(key, 0)
+    if spent >= CODE_FAILURES:
+        raise Refused("too many wrong codes; wait 15 minutes")
+
+
+def code_failed(context: Context, staff_id: int, now: datetime) -> None:
+    """Count a wrong code."""
+    with context.transaction() as tx:
+        store.allow_login_lookups(tx)
+        store.add_failure(tx, (f"code:{staff_id}",), now, THROTTLE_WINDOW)
+
+
 def create_demo_staff(context: Context, now: datetime) -> tuple[str, str]:
-    """An owner with a new random password: (email, password). Only for `./run demo`, which
-    listens on loopback; the panel cannot call it."""
+    """An owner with a new random password and no second factor: (email, password).
+
+    Only for `./run demo`, which listens on loopback; the panel cannot call it.
+    """
     if context.org_ids is not None:
         raise Refused("demo staff is made by ./run demo only")
     token = enrol(context, DEMO_EMAIL, [StaffRole.OWNER], now)
     password = "-".join(secrets.token_hex(2) for _ in range(4))
-    accept_enrolment(context, token, password, now)
+    member = accept_enrolment(context, token, password, now)
+    with context.transaction() as tx:
+        store.lock(tx, member.staff_id).two_factor_method = TWO_FACTOR_EXEMPT
     return DEMO_EMAIL, password
 
 

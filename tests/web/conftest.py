@@ -13,10 +13,10 @@ from werkzeug.serving import make_server
 
 from billing.clock import utc_now
 from billing.model.staff import StaffRole
-from billing.services import staff
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.web.isp import Isp, build
+from tests.web.people import PASSWORD, enrolled
 from web import create_app
 
 CHROMIUM = "/usr/bin/chromium"
@@ -30,7 +30,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PASSWORD = "seven tall brown kettles"
 OWNER = "owner@isp.example"
 PHONE = {"width": 375, "height": 720}
 
@@ -102,9 +101,7 @@ def panel(settings: Settings, isp: Isp) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def owner(context: Context, began: datetime) -> str:
     """Email of an enrolled owner; the password is PASSWORD."""
-    token = staff.enrol(context, OWNER, [StaffRole.OWNER], began)
-    staff.accept_enrolment(context, token, PASSWORD, began)
-    return OWNER
+    return enrolled(context, OWNER, StaffRole.OWNER, began).email
 
 
 @pytest.fixture

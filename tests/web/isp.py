@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -81,16 +82,18 @@ def build(context: Context, settings: Settings, now: datetime) -> Isp:
     nas.add_nas(
         context, name="tower-north", address=NAS_ADDRESS, vendor=Vendor.MIKROTIK, now=long_ago
     )
-    lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=9000, lock_timeout_ms=9000)
-    running = [_daily(context, lane, daily, week, person, now) for person in PEOPLE]
-    lane.close()
+    with closing(_lane(settings)) as lane:
+        running = [_daily(context, lane, daily, week, person, now) for person in PEOPLE]
     lapsed = _subscriber(context, daily, "Farid Hassan", "farid", long_ago)
     _sell(context, lapsed, week, now - timedelta(days=9))
     overdue = _subscriber(context, monthly, "Greta Lind", "greta-home", long_ago, home)
     _bill(context, overdue, now)
-    idle = _subscriber(context, monthly, "Hugo Martin", "hugo-home", now - timedelta(days=3), home)
-    assert idle
+    _subscriber(context, monthly, "Hugo Martin", "hugo-home", now - timedelta(days=3), home)
     return Isp(daily, week, running[0], lapsed, overdue)
+
+
+def _lane(settings: Settings) -> HotConnection:
+    return HotConnection(settings.dsn("radius"), statement_timeout_ms=9000, lock_timeout_ms=9000)
 
 
 def _daily(

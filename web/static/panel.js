@@ -12,6 +12,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What was typed before the scripts had arrived is searched for, too.
+document.addEventListener("DOMContentLoaded", () => {
+  const box = document.querySelector("[data-search]");
+  if (box && box.value !== box.defaultValue) box.dispatchEvent(new Event("search"));
+});
+
 // A row of a table opens its link, wherever it is clicked.
 document.addEventListener("click", (event) => {
   const row = event.target.closest("tr[data-href]");

@@ -1,0 +1,64 @@
+"""A route without an authorisation decorator is a hole; so is one that changes without CSRF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from billing.model.staff import StaffRole
+from billing.settings import Settings
+from web import create_app
+
+# Flask's own files, and Flask-Security's pages, which guard themselves.
+THEIR_OWN = {
+    "static",
+    "security.static",
+    "security.login",
+    "security.logout",
+    "security.two_factor_setup",
+    "security.two_factor_token_validation",
+}
+ABSENT = {
+    "security.verify",
+    "security.tf_select",
+    "security.two_factor_rescue",
+    "security.two_factor_setup_validate",
+}
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    yield made
+    made.extensions["tollway"].db.close()
+
+
+def test_every_route_says_who_may_call_it(app: Flask) -> None:
+    bare = [
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in THEIR_OWN | ABSENT
+        and not hasattr(app.view_functions[rule.endpoint], "allowed")
+    ]
+    assert bare == []
+
+
+def test_public_routes_are_these_only(app: Flask) -> None:
+    public = {
+        name for name, view in app.view_functions.items()
+        if getattr(view, "allowed", None) == "public"
+    }  # fmt: skip
+    assert public == {"entry.enrol", "entry.healthz"}
+
+
+def test_pages_that_change_something_are_for_owners(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("admin.") and "POST" in (rule.methods or ()):
+            assert app.view_functions[rule.endpoint].allowed == {StaffRole.OWNER}
+
+
+def test_nothing_is_exempt_from_csrf(app: Flask) -> None:
+    protection = app.extensions["csrf"]
+    assert not protection._exempt_views and not protection._exempt_blueprints

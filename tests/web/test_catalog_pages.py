@@ -1,0 +1,114 @@
+"""Billing profiles and plans: made, refused with the reason at the field, changed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from billing.model.profile import BillingKind, Payment
+from billing.services import catalog
+from billing.services.context import Context
+from tests.web.conftest import Visitor
+from tests.web.isp import Isp
+
+
+def _save(page: Page) -> None:
+    page.locator(".panel-buttons button").click()
+
+
+@pytest.mark.rule("B12")
+@pytest.mark.rule("B10")
+def test_an_impossible_switch_is_refused_at_its_field_then_the_profile_is_added(
+    at_desk: Visitor, context: Context
+) -> None:
+    page = at_desk.open("/profiles/new")
+    page.fill("#name", "Offices")
+    page.check("input[name=kind][value=monthly]")
+    page.check("input[name=payment][value=postpaid]")
+    page.check("#cycle_ends_with_month")
+    page.fill("#cycle_day", "10")
+    page.check("#automatic_suspend")
+    page.fill("#tax_rate_ppm", "seven")
+    _save(page)
+    expect(page.locator("#field-tax_rate_ppm")).to_contain_text("Not a percentage")
+    page.fill("#tax_rate_ppm", "7.5")
+    _save(page)
+    expect(page.locator("#field-cycle_day")).to_contain_text("rule B12")
+    expect(page.locator("#field-suspended_pool")).to_contain_text("rule B10")
+    expect(page.locator("#name")).to_have_value("Offices")
+    page.fill("#cycle_day", "1")
+    page.fill("#suspended_pool", "pay-first")
+    page.fill("#credit_limit_micros", "150.50")
+    page.fill("#no_cut_dates", "2026-12-25 2027-01-01")
+    page.check("input[name=no_cut_weekdays][value='4']")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("Offices was added")
+    stored = catalog.find_profile(context, "Offices").profile
+    assert (stored.kind, stored.payment) == (BillingKind.MONTHLY, Payment.POSTPAID)
+    assert stored.automatic_suspend and stored.cycle_ends_with_month
+    assert not stored.automatic_bill
+    assert (stored.credit_limit_micros, stored.tax_rate_ppm) == (150_500_000, 75_000)
+    assert (stored.suspended_pool, stored.no_cut_weekdays) == ("pay-first", frozenset({4}))
+    assert {day.isoformat() for day in stored.no_cut_dates} == {"2026-12-25", "2027-01-01"}
+
+
+def test_a_profile_is_edited_and_a_taken_name_refused(
+    at_desk: Visitor, context: Context, isp: Isp
+) -> None:
+    page = at_desk.open(f"/profiles/{isp.profile_id}")
+    expect(page.locator("#name")).to_have_value("Prepaid daily")
+    page.fill("#name", "Homes monthly")
+    _save(page)
+    expect(page.locator("#field-name")).to_contain_text("exists")
+    page.fill("#name", "Prepaid daily")
+    page.fill("#tax_rate_ppm", "19")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("was saved")
+    view = catalog.get_profile(context, isp.profile_id)
+    assert (view.revision, view.profile.tax_rate_ppm) == (2, 190_000)
+
+
+@pytest.mark.rule("B14")
+def test_the_kind_of_a_profile_in_use_stays(at_desk: Visitor, isp: Isp) -> None:
+    page = at_desk.open(f"/profiles/{isp.profile_id}")
+    page.check("input[name=kind][value=monthly]")
+    _save(page)
+    expect(page.locator("#field-kind")).to_contain_text("rule B14")
+
+
+@pytest.mark.rule("M6")
+def test_a_plan_is_added_and_gets_a_new_version(at_desk: Visitor, context: Context) -> None:
+    page = at_desk.open("/plans/new")
+    page.fill("#plan_name", "Evening 5 GB")
+    page.fill("#validity", "soon")
+    _save(page)
+    expect(page.locator("#field-validity")).to_contain_text("write it like 30 days")
+    expect(page.locator("#field-price_micros")).to_contain_text("Must be filled in")
+    page.fill("#price_micros", "2.50")
+    page.fill("#validity", "12 h")
+    page.fill("#octets", "5 GB")
+    page.fill("#speed_down_kbps", "20 Mbit/s")
+    page.fill("#payg_octet_step_micros", "0.01")
+    _save(page)
+    expect(page.locator("#field-payg_octet_step")).to_contain_text("missing")
+    page.fill("#payg_octet_step", "1 MB")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("Evening 5 GB was added")
+    page.get_by_role("link", name="Evening 5 GB").click()
+    expect(page.locator("#octets")).to_have_value("5 GB")
+    expect(page.locator("#validity")).to_have_value("12 h")
+    page.fill("#price_micros", "3.00")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("has version 2 now")
+    row = page.locator("tr", has_text="Evening 5 GB")
+    expect(row).to_contain_text("3.00 USD")
+    assert at_desk.complaints == [] or all("422" in text for text in at_desk.complaints)
+
+
+@pytest.mark.rule("B1")
+def test_a_plan_without_any_limit_is_refused(at_desk: Visitor) -> None:
+    page = at_desk.open("/plans/new")
+    page.fill("#plan_name", "For ever")
+    page.fill("#price_micros", "1")
+    _save(page)
+    expect(page.locator("#field-validity")).to_contain_text("used for ever")

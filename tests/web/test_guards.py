@@ -1,0 +1,220 @@
+"""What the panel refuses, whoever asks: HTTP as an attacker would write it (security.md 4–8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from billing.errors import InvalidInput
+from billing.model.staff import StaffRole
+from billing.services import staff
+from billing.services.context import Context
+from billing.settings import Settings
+from tests.web.isp import Isp
+from tests.web.people import PASSWORD, enrolled
+from web import create_app
+
+COOKIE = "tollway-session"
+
+
+class Clock:
+    """The panel's clock, moved by hand."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock(began: datetime) -> Clock:
+    return Clock(began)
+
+
+@pytest.fixture
+def app(settings: Settings, isp: Isp, clock: Clock) -> Iterator[Flask]:
+    made = create_app(settings, clock=clock)
+    yield made
+    made.extensions["tollway"].db.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def _token(client: FlaskClient, path: str = "/login") -> str:
+    page = client.get(path).get_data(as_text=True)
+    return page.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
+
+
+def _log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> str:
+    """The page after the attempt."""
+    form = {"email": email, "password": password, "csrf_token": _token(client)}
+    return client.post("/login", data=form, follow_redirects=True).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout", "/profiles/new", "/plans/new"])
+def test_unsafe_requests_without_a_csrf_token_are_refused(
+    client: FlaskClient, owner: str, path: str
+) -> None:
+    if path != "/login":
+        _log_in(client, owner)
+    answer = client.post(path, data={"email": owner, "password": PASSWORD, "name": "x"})
+    assert answer.status_code == 400
+    assert "did not come from the panel" in answer.get_data(as_text=True)
+
+
+def test_headers_keep_pages_private_and_scripts_own(client: FlaskClient, owner: str) -> None:
+    _log_in(client, owner)
+    answer = client.get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "'nonce-" in policy and "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get("/").headers["Content-Security-Policy"] != policy
+
+
+def test_session_cookie_is_closed_to_scripts_and_changes_at_login(
+    client: FlaskClient, owner: str
+) -> None:
+    _token(client)
+    before = client.get_cookie(COOKIE)
+    _log_in(client, owner)
+    after = client.get_cookie(COOKIE)
+    assert before is not None and after is not None
+    assert before.value != after.value
+    assert after.http_only and after.same_site == "Lax"
+
+
+def test_behind_https_cookies_are_host_bound_and_secure(settings: Settings, isp: Isp) -> None:
+    public = settings.model_copy(update={"panel_url": "https://panel.isp.example"})
+    app = create_app(public)
+    try:
+        headers = {"X-Forwarded-Proto": "https", "Host": "panel.isp.example"}
+        answer = app.test_client().get("/login", headers=headers)
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-tollway-session=")
+        assert "Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie
+        assert "max-age=" in answer.headers["Strict-Transport-Security"]
+        plain = app.test_client().get("/login", headers={"Host": "panel.isp.example"})
+        assert plain.status_code == 302 and plain.location.startswith("https://")
+    finally:
+        app.extensions["tollway"].db.close()
+
+
+def test_plain_http_is_served_on_loopback_only(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="plain HTTP"):
+        create_app(settings.model_copy(update={"bind_address": "0.0.0.0"}))  # noqa: S104
+
+
+def test_a_foreign_host_name_is_refused(client: FlaskClient) -> None:
+    assert client.get("/login", headers={"Host": "rebound.example"}).status_code == 400
+
+
+def test_health_needs_no_login_and_tells_nothing(client: FlaskClient) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+def test_a_session_ends_when_idle_and_after_its_absolute_time(
+    client: FlaskClient, owner: str, clock: Clock
+) -> None:
+    _log_in(client, owner)
+    for _ in range(2):
+        clock.now += timedelta(minutes=29)
+        assert client.get("/").status_code == 200
+    clock.now += timedelta(minutes=31)
+    assert client.get("/").status_code == 302
+    _log_in(client, owner)
+    for _ in range(36):
+        clock.now += timedelta(minutes=20)
+        assert client.get("/").status_code == 200
+    clock.now += timedelta(minutes=1)
+    assert client.get("/").status_code == 302
+
+
+def test_disabling_somebody_ends_every_session_at_once(
+    client: FlaskClient, context: Context, clock: Clock
+) -> None:
+    email = enrolled(context, "leaver@isp.example", StaffRole.OWNER, clock.now).email
+    _log_in(client, email)
+    assert client.get("/").status_code == 200
+    staff.set_active(context, email, False, clock.now)
+    assert client.get("/").status_code == 302
+    assert "disabled" in _log_in(client, email)
+
+
+def test_a_cookie_alone_is_no_session(client: FlaskClient, owner: str) -> None:
+    """Signed by the same key, but naming a person instead of a session."""
+    with client.session_transaction() as forged:
+        forged["_user_id"] = "guessed"
+        forged["staff_session"] = "guessed"
+    assert client.get("/").status_code == 302
+
+
+def test_support_reads_but_does_not_edit(
+    client: FlaskClient, context: Context, clock: Clock, isp: Isp
+) -> None:
+    _log_in(client, enrolled(context, "desk@isp.example", StaffRole.SUPPORT, clock.now).email)
+    assert client.get("/profiles").status_code == 200
+    assert client.get("/profiles/new").status_code == 403
+    assert client.get(f"/plans/{isp.plan_id}").status_code == 403
+    assert "/profiles/new" not in client.get("/profiles").get_data(as_text=True)
+
+
+def test_guesses_are_throttled_without_locking_the_person_out(
+    app: Flask, context: Context, clock: Clock
+) -> None:
+    email = enrolled(context, "busy@isp.example", StaffRole.OWNER, clock.now).email
+    known, stranger = app.test_client(), app.test_client()
+    assert "Subscribers" in _log_in(known, email)
+    known.post("/logout", data={"csrf_token": _token(known, "/")})
+    for _ in range(staff.ACCOUNT_FAILURES):
+        assert "Wrong email" in _log_in(stranger, email, "a wrong guess")
+    assert "too many failed logins" in _log_in(stranger, email).lower()
+    assert "<h1>Subscribers" in _log_in(known, email)
+    clock.now += staff.THROTTLE_WINDOW
+    assert "<h1>Subscribers" in _log_in(stranger, email)
+
+
+def test_a_second_factor_is_owed_at_once_and_guarded(
+    client: FlaskClient, context: Context, clock: Clock
+) -> None:
+    email = enrolled(context, "careful@isp.example", StaffRole.OWNER, clock.now, exempt=False).email
+    assert "Second factor" in _log_in(client, email)
+    assert client.get("/").status_code == 302
+    form = {"setup": "authenticator", "csrf_token": _token(client, "/tf-setup")}
+    assert "totp-key" in client.post("/tf-setup", data=form).get_data(as_text=True)
+    wrong = {"code": "123456", "csrf_token": form["csrf_token"]}
+    for _ in range(staff.CODE_FAILURES):
+        assert "Invalid code" in client.post("/tf-validate", data=wrong).get_data(as_text=True)
+    assert "too many wrong codes" in client.post("/tf-validate", data=wrong).get_data(as_text=True)
+    clock.now += timedelta(minutes=11)
+    assert client.post("/tf-validate", data=wrong).status_code == 302
+
+
+def test_a_running_session_cannot_change_the_second_factor(client: FlaskClient, owner: str) -> None:
+    _log_in(client, owner)
+    assert client.get("/tf-setup").status_code == 404
+    token = _token(client, "/")
+    for path in ("/tf-setup", "/tf-validate", "/tf-rescue", "/verify"):
+        answer = client.post(path, data={"csrf_token": token, "setup": "authenticator"})
+        assert answer.status_code == 404
+
+
+def test_demo_staff_logs_in_with_the_password_alone(
+    client: FlaskClient, context: Context, clock: Clock
+) -> None:
+    email, password = staff.create_demo_staff(context, clock.now)
+    assert "<h1>Subscribers" in _log_in(client, email, password)
+    again = staff.create_demo_staff(context, clock.now)
+    assert again != (email, password)
+    assert client.get("/").status_code == 302

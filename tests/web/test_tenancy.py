@@ -1,0 +1,99 @@
+"""A reseller's staff sees its own organisation and nothing of the operator's (security.md 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+
+from billing.errors import InvalidInput
+from billing.model.staff import StaffRole
+from billing.services import catalog, customers, staff
+from billing.services.context import Context
+from billing.settings import Settings
+from billing.store import tables
+from tests.web import isp as seed
+from tests.web.isp import Isp
+from tests.web.people import PASSWORD, enrolled
+from web import create_app
+
+EMAIL = "desk@reseller.example"
+
+
+@pytest.fixture(scope="module")
+def reseller(context: Context, isp: Isp, began: datetime) -> int:
+    """Organisation of a reseller with one profile, customer and staff member."""
+    with context.transaction() as tx:
+        row = tables.Organisation(parent_org_id=1, name="Corner Shop", created_at=began)
+        tx.add(row)
+        tx.flush()
+        org_id = row.org_id
+    own = replace(context, home_org_id=org_id)
+    profile = replace(seed.DAILY, name="Corner daily")
+    profile_id = catalog.add_profile(own, profile, began).profile_id
+    customer = customers.add_customer(own, name="Corner One", profile_id=profile_id, now=began)
+    customers.add_subscription(
+        own,
+        customer_id=customer.customer_id,
+        username="corner-user",
+        password=PASSWORD,
+        now=began,
+    )
+    enrolled(context, EMAIL, StaffRole.RESELLER, began, org_id=org_id)
+    return org_id
+
+
+@pytest.fixture
+def client(settings: Settings, reseller: int) -> Iterator[FlaskClient]:
+    app = create_app(settings)
+    browser = app.test_client()
+    page = browser.get("/login").get_data(as_text=True)
+    token = page.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
+    form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token}
+    assert browser.post("/login", data=form).status_code == 302
+    yield browser
+    app.extensions["tollway"].db.close()
+
+
+def test_only_the_own_rows_are_listed(client: FlaskClient) -> None:
+    page = client.get("/").get_data(as_text=True)
+    assert "corner-user" in page
+    for foreign in ("amina", "Greta Lind", "hugo-home"):
+        assert foreign not in page
+    assert "Corner daily" in client.get("/profiles").get_data(as_text=True)
+    assert "Prepaid daily" not in client.get("/profiles").get_data(as_text=True)
+    assert "Week 20 GB" not in client.get("/plans").get_data(as_text=True)
+
+
+def test_searching_for_a_foreign_name_finds_nobody(client: FlaskClient) -> None:
+    assert "No subscriber matches" in client.get("/?q=amina").get_data(as_text=True)
+
+
+def test_a_foreign_number_does_not_exist(client: FlaskClient, isp: Isp) -> None:
+    for number in (isp.running_id, isp.expired_id, isp.overdue_id):
+        assert client.get(f"/subscribers/{number}").status_code == 404
+
+
+def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:
+    page = client.get("/?org_id=1&org_ids=1,2", headers={"X-Org-Id": "1"}).get_data(as_text=True)
+    assert "amina" not in page and "corner-user" in page
+
+
+@pytest.mark.rule("R2")
+def test_the_operators_owner_sees_the_reseller(
+    context: Context, reseller: int, began: datetime
+) -> None:
+    member = next(person for person in staff.list_staff(context) if person.email == EMAIL)
+    assert member.org_ids == (reseller,)
+    boss = enrolled(context, "boss@isp.example", StaffRole.OWNER, began)
+    assert set(boss.org_ids) == {1, reseller}
+
+
+def test_a_role_does_not_fit_every_organisation(
+    context: Context, reseller: int, began: datetime
+) -> None:
+    with pytest.raises(InvalidInput, match="reseller's staff"):
+        staff.enrol(context, "x@reseller.example", [StaffRole.OWNER], began, org_id=reseller)
