@@ -119,16 +119,11 @@ def test_it_ends_on_sigterm_and_frees_its_place(context: Context, worker: Proces
 def test_missing_partitions_are_made_when_it_starts(
     context: Context, settings: Settings, product_copy: Path, worker: Process
 ) -> None:
+    count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'acct_journal'::regclass"
+
     def journal_partitions() -> int:
         with context.transaction() as tx:
-            return (
-                tx.scalar(
-                    text(
-                        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'acct_journal'::regclass"
-                    )
-                )
-                or 0
-            )
+            return tx.scalar(text(count)) or 0
 
     wait_for(lambda: "the worker runs" in log_of(worker), worker)
     worker.stop()

@@ -27,5 +27,5 @@ def test_a_span_of_days_may_pass_sunday() -> None:
     "text", ["", "mon", "moon 08:00-09:00", "mon 22:00-06:00", "mon 08:00-24:01", "mon 08:60-09:00"]
 )
 def test_what_cannot_be_read_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="write|weekday|time of day"):
+    with pytest.raises(ValueError, match=r"write|weekday|time of day"):
         parse_login_hours(text)
