@@ -32,7 +32,7 @@ _DECIMAL_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 def init_app(app: Flask) -> None:
     numbers = (money, octets, duration, speed, share)
-    for function in (*numbers, instant, day, time_until, validity, allowance, reason):
+    for function in (*numbers, instant, day, day_before, time_until, validity, allowance, reason):
         app.add_template_filter(function)
     app.add_template_global(parts.now, "now")
     app.add_template_global(described)
@@ -92,6 +92,11 @@ def instant(moment: datetime) -> str:
 def day(moment: date) -> str:
     """`21 Nov 2026`."""
     return f"{moment.day} {moment:%b %Y}"
+
+
+def day_before(moment: date) -> date:
+    """The last day of a cycle, from the exclusive end that bills carry."""
+    return moment - timedelta(days=1)
 
 
 def time_until(moment: datetime) -> str:

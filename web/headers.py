@@ -34,9 +34,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     over plain HTTP, so on loopback (nothing else is served plainly) they have another name."""
     public = urlsplit(settings.panel_url)
     https = public.scheme == "https"
-    if not https and not _loopback(settings.bind_address):
+    if not https and not _loopback(settings.http_address):
         raise InvalidInput(
-            f"the panel would serve plain HTTP on {settings.bind_address}; put it behind HTTPS "
+            f"the panel would serve plain HTTP on {settings.http_address}; put it behind HTTPS "
             "and set TOLLWAY_PANEL_URL=https://…, or bind it to 127.0.0.1",
             field="panel_url",
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
 
 from billing.errors import InvalidInput
 from billing.model.staff import StaffRole
@@ -112,7 +114,7 @@ def test_behind_https_cookies_are_host_bound_and_secure(settings: Settings, isp:
 
 def test_plain_http_is_served_on_loopback_only(settings: Settings) -> None:
     with pytest.raises(InvalidInput, match="plain HTTP"):
-        create_app(settings.model_copy(update={"bind_address": "0.0.0.0"}))  # noqa: S104
+        create_app(settings.model_copy(update={"http_address": "0.0.0.0"}))  # noqa: S104
 
 
 def test_a_foreign_host_name_is_refused(client: FlaskClient) -> None:
@@ -122,6 +124,42 @@ def test_a_foreign_host_name_is_refused(client: FlaskClient) -> None:
 def test_health_needs_no_login_and_tells_nothing(client: FlaskClient) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+def test_without_the_database_the_panel_says_so(settings: Settings, tmp_path: Path) -> None:
+    nowhere = f"postgresql://postgres@/postgres?host={tmp_path}"
+    app = create_app(settings.model_copy(update={"database_url": nowhere}))
+    try:
+        client = app.test_client()
+        assert client.get("/healthz").status_code == 503
+        answer = client.get("/enrol/anything")
+        assert answer.status_code == 503
+        assert "does not answer" in answer.get_data(as_text=True)
+    finally:
+        app.extensions["tollway"].db.close()
+
+
+def test_a_page_costs_the_same_statements_however_many_rows(
+    client: FlaskClient, owner: str, isp: Isp
+) -> None:
+    _log_in(client, owner)
+    assert _statements(client, "/?q=amina") <= 16
+    assert _statements(client, "/") <= 18  # monthly customers have bills
+    assert _statements(client, f"/subscribers/{isp.running_id}") <= 60
+
+
+def _statements(client: FlaskClient, path: str) -> int:
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert client.get(path).status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    return len(seen)
 
 
 def test_a_session_ends_when_idle_and_after_its_absolute_time(
