@@ -29,6 +29,6 @@ def accounting(p: dict[str, Any]) -> int:
     try:
         parts.usage.submit(prepare(record))
     except (Overloaded, TimedOut, Unavailable) as error:
-        runtime.log(runtime.L_ERR, f"accounting: {type(error).__name__}; not answered (rule U1)")
+        runtime.log(runtime.L_ERR, f"accounting: {runtime.named(error)}; not answered (rule U1)")
         return codes.FAIL
     return codes.OK

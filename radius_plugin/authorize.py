@@ -57,7 +57,7 @@ def authorize(p: dict[str, Any]) -> Answer:
     try:
         outcome = parts.decisions.submit(request)
     except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"authorize: {type(error).__name__}; refused (rule A8)")
+        runtime.log(runtime.L_ERR, f"authorize: {runtime.named(error)}; refused (rule A8)")
         return _denied(Reason.UNAVAILABLE)
     if outcome.problem is not None:
         runtime.log(runtime.L_ERR, f"authorize: {outcome.problem}")

@@ -82,6 +82,11 @@ def log(level: int, message: str) -> None:
         print(message, file=sys.stderr)
 
 
+def named(error: Exception) -> str:
+    """What went wrong, for the log: what the error says of itself, else its kind."""
+    return str(error) or type(error).__name__
+
+
 def _compose(settings: Settings) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
     box = SecretBox(settings.subkey("secrets at rest"))
