@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
 from billing.model.login_hours import parse_login_hours
 from billing.model.plan import Entitlement, PlanTerms
+from billing.model.profile import BillingProfile as Profile
 from billing.store.catalog import get_terms, profile_of
 from billing.store.tables import (
     BillingProfile,
@@ -78,50 +79,71 @@ def load_accounts(
     open_ones = _open_entitlements(tx, customer_ids, ids, now)
     ended = _last_ended(tx, customer_ids, [i for i in ids if i not in open_ones], now)
     bills = _bills(tx, customer_ids, ids)
-    terms: dict[int, PlanTerms | None] = {}
+    plans = _plans(tx, {subscription.plan_version_id for subscription, *_ in rows})
     accounts = []
     for subscription, customer, profile, wallet in rows:
-        version_id = subscription.plan_version_id
-        if version_id is not None and version_id not in terms:
-            terms[version_id] = get_terms(tx, version_id)
         number = subscription.subscription_id
         own, shared = bills[customer.customer_id, number], bills[customer.customer_id, None]
-        paid_until = max(filter(None, (own.paid_until, shared.paid_until)), default=None)
-        unpaid = sorted(own.unpaid + shared.unpaid, key=lambda bill: bill.due_on)
+        bare = _account(subscription, customer, wallet, profile_of(profile), time_zone)
         accounts.append(
-            Account(
-                customer_id=customer.customer_id,
-                subscription_id=number,
-                username=subscription.username,
-                profile=profile_of(profile),
-                plan=None if version_id is None else terms[version_id],
-                wallet=_wallet(wallet),
-                time_zone=time_zone,
-                created_at=subscription.created_at,
+            replace(
+                bare,
+                plan=plans.get(subscription.plan_version_id),
                 credential=_credential(subscription, box),
                 entitlements=tuple(open_ones.get(number, ())),
                 last_ended=ended.get(number),
-                closed_at=min(
-                    filter(None, (subscription.closed_at, customer.closed_at)), default=None
-                ),
-                staff_hold=_hold(subscription),
-                paused_at=subscription.paused_at,
-                discontinue_on=customer.discontinue_on,
-                promise_until=customer.promise_until,
-                paid_until=None if paid_until is None else _midnight(paid_until, time_zone),
-                unpaid_bills=tuple(unpaid),
-                framed_ip=None if subscription.framed_ip is None else str(subscription.framed_ip),
-                speed_up_kbps=subscription.speed_up_kbps,
-                speed_down_kbps=subscription.speed_down_kbps,
-                allowed_nas_ids=_set(subscription.allowed_nas_ids),
-                allowed_macs=_set(subscription.allowed_macs),
-                login_windows=None
-                if subscription.login_hours is None
-                else parse_login_hours(subscription.login_hours),
-                session_limit=subscription.session_limit,
+                paid_until=_paid_until((own, shared), time_zone),
+                unpaid_bills=tuple(sorted(own.unpaid + shared.unpaid, key=lambda b: b.due_on)),
             )
         )
     return accounts
+
+
+def _account(
+    subscription: Subscription,
+    customer: Customer,
+    wallet: WalletRow,
+    profile: Profile,
+    time_zone: str,
+) -> Account:
+    """What the rows themselves tell."""
+    closed = filter(None, (subscription.closed_at, customer.closed_at))
+    hours = subscription.login_hours
+    return Account(
+        customer_id=customer.customer_id,
+        subscription_id=subscription.subscription_id,
+        username=subscription.username,
+        profile=profile,
+        plan=None,
+        wallet=_wallet(wallet),
+        time_zone=time_zone,
+        created_at=subscription.created_at,
+        closed_at=min(closed, default=None),
+        staff_hold=_hold(subscription),
+        paused_at=subscription.paused_at,
+        discontinue_on=customer.discontinue_on,
+        promise_until=customer.promise_until,
+        framed_ip=None if subscription.framed_ip is None else str(subscription.framed_ip),
+        speed_up_kbps=subscription.speed_up_kbps,
+        speed_down_kbps=subscription.speed_down_kbps,
+        allowed_nas_ids=_set(subscription.allowed_nas_ids),
+        allowed_macs=_set(subscription.allowed_macs),
+        login_windows=None if hours is None else parse_login_hours(hours),
+        session_limit=subscription.session_limit,
+    )
+
+
+def _plans(tx: Session, version_ids: set[int | None]) -> dict[int | None, PlanTerms | None]:
+    return {number: get_terms(tx, number) for number in version_ids if number is not None}
+
+
+def _paid_until(bills: tuple[_Bills, ...], time_zone: str) -> datetime | None:
+    """The end of the last paid cycle: the midnight at which its next day begins (rule M3)."""
+    days = [bill.paid_until for bill in bills if bill.paid_until is not None]
+    if not days:
+        return None
+    # A missing local time moves forward: that is what fold 0 gives.
+    return datetime.combine(max(days), time(), tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
 
 
 def _open_entitlements(
@@ -236,11 +258,6 @@ def _credential(row: Subscription, box: SecretOpener | None) -> Credential:
     if row.secret_sealed is None or box is None:
         return Credential(nt_hash=row.nt_hash, pbkdf2=row.pbkdf2)
     return Credential(cleartext=box.open(row.secret_sealed, f"subscription:{row.subscription_id}"))
-
-
-def _midnight(day: date, time_zone: str) -> datetime:
-    """The instant at which a local day begins (rule M3: fold 0 moves a missing time forward)."""
-    return datetime.combine(day, time(), tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
 
 
 def _set(values: list[_T] | None) -> frozenset[_T] | None:
