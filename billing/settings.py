@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     auth_port: int = 1812
     acct_port: int = 1813
     coa_port: int = 3799
+    http_address: str = Field(
+        default="127.0.0.1", description="where the panel listens; a proxy in front ends TLS"
+    )
     http_port: int = 8080
     panel_url: str = Field(
         default="",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rig import configuration, processes
 from rig.account import service_account
@@ -18,7 +19,6 @@ from rig.processes import Process, StartError
 from rig.radius import Kind, RadiusServer
 
 _BIN = Path(sys.executable).parent
-_PANEL_ADDRESS = "127.0.0.1"
 # A worker that cannot run ends while it loads; after this time it has loaded.
 _WORKER_SETTLE_SECONDS = 2.0
 PARTS = ("postgres", "radiusd-auth", "radiusd-acct", "worker", "panel")
@@ -83,8 +83,9 @@ class Stack:
         return found
 
     def panel_url(self) -> str:
-        """Address of the panel."""
-        return f"http://{_PANEL_ADDRESS}:{self.settings[configuration.HTTP_PORT]}/"
+        """Address of the panel, as its users write it."""
+        public = self.settings.get(configuration.PANEL_URL)
+        return public or f"http://{self._panel_address()}:{self.settings[configuration.HTTP_PORT]}/"
 
     def radius_server(self, kind: Kind) -> RadiusServer:
         """One of the two FreeRADIUS servers, with the installation's settings."""
@@ -134,7 +135,7 @@ class Stack:
         process = self._find("panel")
         if process is None:
             self._check_port(configuration.HTTP_PORT, udp=False)
-            bind = f"{_PANEL_ADDRESS}:{self.settings[configuration.HTTP_PORT]}"
+            bind = f"{self._panel_address()}:{self.settings[configuration.HTTP_PORT]}"
             argv = [
                 *(str(_BIN / "gunicorn"), "--bind", bind, "--workers", "2", "--threads", "8"),
                 *("--worker-tmp-dir", str(self.run_dir), "--no-control-socket", "web:create_app()"),
@@ -148,14 +149,20 @@ class Stack:
 
     def _panel_ready(self) -> bool:
         port = int(self.settings[configuration.HTTP_PORT])
-        connection = http.client.HTTPConnection(_PANEL_ADDRESS, port, timeout=5)
+        connection = http.client.HTTPConnection(self._panel_address(), port, timeout=5)
+        # As the proxy in front would: the panel answers to its public name only.
+        public = urlsplit(self.settings.get(configuration.PANEL_URL, ""))
+        name = {"Host": public.netloc, "X-Forwarded-Proto": public.scheme} if public.netloc else {}
         try:
-            connection.request("GET", "/healthz")
+            connection.request("GET", "/healthz", headers=name)
             return connection.getresponse().status == 200
         except OSError:
             return False
         finally:
             connection.close()
+
+    def _panel_address(self) -> str:
+        return self.settings.get(configuration.HTTP_ADDRESS, "127.0.0.1")
 
     def _check_port(self, name: str, *, udp: bool) -> None:
         port = int(self.settings[name])

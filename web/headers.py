@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_talisman import Talisman
@@ -12,8 +9,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from billing.errors import InvalidInput, NotFound, Refused, TollwayError, Unavailable
-from billing.settings import Settings
+from billing.errors import NotFound, Refused, TollwayError, Unavailable
+from web.options import Options
 
 _STATUS = {NotFound: 404, Refused: 409, Unavailable: 503}
 _POLICY = {
@@ -29,19 +26,13 @@ _POLICY = {
 }
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Cookies are `__Host-` and Secure when `panel_url` is https. Browsers refuse such cookies
+def init_app(app: Flask, options: Options) -> None:
+    """Cookies are `__Host-` and Secure when the public address is https. Browsers refuse such cookies
     over plain HTTP, so on loopback (nothing else is served plainly) they have another name."""
-    public = urlsplit(settings.panel_url)
-    https = public.scheme == "https"
-    if not https and not _loopback(settings.http_address):
-        raise InvalidInput(
-            f"the panel would serve plain HTTP on {settings.http_address}; put it behind HTTPS "
-            "and set TOLLWAY_PANEL_URL=https://…, or bind it to 127.0.0.1",
-            field="panel_url",
-        )
+    options.check()
+    https = options.https
     app.config.update(
-        SECRET_KEY=settings.subkey("panel cookies").hex(),
+        SECRET_KEY=options.cookie_key,
         SESSION_COOKIE_NAME=cookie_name("session", https),
         SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_HTTPONLY=True,
@@ -50,7 +41,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         MAX_CONTENT_LENGTH=1_000_000,
         WTF_CSRF_TIME_LIMIT=None,  # ends with the session
-        TRUSTED_HOSTS=[public.hostname] if public.hostname else ["127.0.0.1", "localhost", "[::1]"],
+        TRUSTED_HOSTS=options.host_names,
         TOLLWAY_HTTPS=https,
     )
     if https:  # one proxy in front ends TLS
@@ -75,10 +66,6 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def cookie_name(name: str, https: bool) -> str:
     return f"__Host-tollway-{name}" if https else f"tollway-{name}"
-
-
-def _loopback(address: str) -> bool:
-    return address == "localhost" or ip_address(address).is_loopback
 
 
 def _keep_private(response: Response) -> Response:
