@@ -8,10 +8,12 @@ from datetime import datetime
 from flask import Flask
 
 from billing.clock import utc_now
+from billing.services.context import Context
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
 from web import admin, entry, formats, headers, login
+from web.options import Options
 from web.parts import Parts
 
 
@@ -21,15 +23,23 @@ def create_app(
     """The WSGI application. Raises InvalidInput when it would serve plain HTTP to a network."""
     settings = settings or Settings()
     app = Flask(__name__)
-    parts = Parts(
+    options = Options(
+        public_url=settings.panel_url,
+        bind_address=settings.http_address,
+        cookie_key=settings.subkey("panel cookies").hex(),
+        salt=settings.subkey("panel salt").hex(),
+        second_factor_key=settings.subkey("panel second factor").hex(),
+    )
+    nobody = Context(
         db=Database(settings.dsn("panel")),
         box=SecretBox(settings.subkey("secrets at rest")),
-        clock=clock,
+        actor="panel",
+        org_ids=(),
     )
-    app.extensions["tollway"] = parts
-    headers.init_app(app, settings)
+    app.extensions["tollway"] = Parts(nobody, clock)
+    headers.init_app(app, options)
     formats.init_app(app)
-    login.init_app(app, settings)
+    login.init_app(app, options)
     app.register_blueprint(entry.blueprint)
     app.register_blueprint(admin.blueprint)
     return app

@@ -27,8 +27,9 @@ _POLICY = {
 
 
 def init_app(app: Flask, options: Options) -> None:
-    """Cookies are `__Host-` and Secure when the public address is https. Browsers refuse such cookies
-    over plain HTTP, so on loopback (nothing else is served plainly) they have another name."""
+    """Cookies are `__Host-` and Secure when the public address is https. Browsers refuse such
+    cookies over plain HTTP, so on loopback (nothing else is served plainly) they have another name.
+    """
     options.check()
     https = options.https
     app.config.update(

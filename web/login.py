@@ -34,10 +34,10 @@ from wtforms import StringField
 
 from billing.errors import Refused, TollwayError
 from billing.services import staff
-from billing.settings import Settings
 from web import devices, parts
 from web.accounts import SESSION_KEY, StaffDatastore, StaffTotp, StaffUser, begin_login
 from web.guards import View
+from web.options import Options
 
 # Pages of Flask-Security that the panel does without: a lost second factor is mended by a new
 # enrolment link, which an owner makes.
@@ -104,10 +104,10 @@ def after_password(user: StaffUser) -> ResponseReturnValue:
     return redirect("/")
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, options: Options) -> None:
     """Login and logout pages, and who `current_user` is."""
     app.config.update(
-        SECURITY_PASSWORD_SALT=settings.subkey("panel salt").hex(),
+        SECURITY_PASSWORD_SALT=options.salt,
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/login",
@@ -120,7 +120,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
         SECURITY_TWO_FACTOR_AUTHENTICATOR_VALIDITY=30,
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
-        SECURITY_TOTP_SECRETS={"1": settings.subkey("panel second factor").hex()},
+        SECURITY_TOTP_SECRETS={"1": options.second_factor_key},
         SECURITY_TOTP_ISSUER="Tollway",
     )
     security = Security(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import current_app, g
@@ -12,17 +12,20 @@ from flask_security import current_user
 from billing.model.staff import StaffMember
 from billing.model.views import OperatorView
 from billing.services import catalog
-from billing.services.context import Context, Database
-from billing.services.secrets import SecretBox
+from billing.services.context import Context
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Made once for each process."""
 
-    db: Database
-    box: SecretBox
+    nobody: Context
+    """The context of a caller who is not logged in: it sees no organisation."""
     clock: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self.nobody.db.close()
 
 
 def parts() -> Parts:
@@ -47,18 +50,14 @@ def member() -> StaffMember:
 def context() -> Context:
     """The caller's context. Organisations come from the session's person only (security.md 7)."""
     person = member()
-    return Context(
-        db=parts().db,
-        box=parts().box,
-        actor=person.email,
-        home_org_id=person.org_id,
-        org_ids=person.org_ids,
+    return replace(
+        parts().nobody, actor=person.email, home_org_id=person.org_id, org_ids=person.org_ids
     )
 
 
 def login_context() -> Context:
     """Nobody is logged in: sees no organisation."""
-    return Context(db=parts().db, box=parts().box, actor="panel", org_ids=())
+    return parts().nobody
 
 
 def operator() -> OperatorView:

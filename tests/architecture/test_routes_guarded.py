@@ -32,7 +32,7 @@ ABSENT = {
 def app(settings: Settings) -> Iterator[Flask]:
     made = create_app(settings)
     yield made
-    made.extensions["tollway"].db.close()
+    made.extensions["tollway"].close()
 
 
 def test_every_route_says_who_may_call_it(app: Flask) -> None:

@@ -95,7 +95,7 @@ def panel(settings: Settings, isp: Isp) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-        app.extensions["tollway"].db.close()
+        app.extensions["tollway"].close()
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def clock(began: datetime) -> Clock:
 def app(settings: Settings, isp: Isp, clock: Clock) -> Iterator[Flask]:
     made = create_app(settings, clock=clock)
     yield made
-    made.extensions["tollway"].db.close()
+    made.extensions["tollway"].close()
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_behind_https_cookies_are_host_bound_and_secure(settings: Settings, isp:
         plain = app.test_client().get("/login", headers={"Host": "panel.isp.example"})
         assert plain.status_code == 302 and plain.location.startswith("https://")
     finally:
-        app.extensions["tollway"].db.close()
+        app.extensions["tollway"].close()
 
 
 def test_plain_http_is_served_on_loopback_only(settings: Settings) -> None:
@@ -136,7 +136,7 @@ def test_without_the_database_the_panel_says_so(settings: Settings, tmp_path: Pa
         assert answer.status_code == 503
         assert "does not answer" in answer.get_data(as_text=True)
     finally:
-        app.extensions["tollway"].db.close()
+        app.extensions["tollway"].close()
 
 
 def test_a_page_costs_the_same_statements_however_many_rows(

@@ -55,7 +55,7 @@ def client(settings: Settings, reseller: int) -> Iterator[FlaskClient]:
     form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token}
     assert browser.post("/login", data=form).status_code == 302
     yield browser
-    app.extensions["tollway"].db.close()
+    app.extensions["tollway"].close()
 
 
 def test_only_the_own_rows_are_listed(client: FlaskClient) -> None:
