@@ -102,7 +102,7 @@ def _store(
         done = 0
         for chunk in _chunks(rows):
             began = time.monotonic()
-            staged = _staged(context, tx, chunk)
+            staged = list(_staged(context, tx, chunk))
             store.load_chunk(tx, staged, org_id=context.home_org_id, currency=currency, now=now)
             done += len(chunk)
             progress("store", done, len(rows))

@@ -5,7 +5,7 @@ COPY goes to a temporary table: the server refuses it on tables with row-level s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
@@ -52,7 +52,7 @@ def open_stage(tx: Session) -> None:
 
 
 def load_chunk(
-    tx: Session, rows: Iterable[tuple[object, ...]], *, org_id: int, currency: str, now: datetime
+    tx: Session, rows: Sequence[tuple[object, ...]], *, org_id: int, currency: str, now: datetime
 ) -> None:
     """Insert staged rows (values of STAGED_COLUMNS) into the tables.
 
@@ -64,8 +64,7 @@ def load_chunk(
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE import_row")
             columns = ", ".join(STAGED_COLUMNS)
-            with cursor.copy(f"COPY import_row ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-                copy.set_types(_TYPES)
+            with cursor.copy(f"COPY import_row ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             for name in _STATEMENTS:
@@ -76,10 +75,3 @@ def load_chunk(
             field="username",
         ) from None
 
-
-_TYPES = (
-    "int8", "int8", "int8", "int8", "int8",
-    "text", "text", "text", "text", "int8", "int8",
-    "bool", "int8", "bytea", "inet", "text[]",
-    "timestamptz", "int8", "int8", "int8",
-)  # fmt: skip
