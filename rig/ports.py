@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+
+# Below what the kernel gives to sockets that ask for no port: one found free here is not taken by
+# somebody's outgoing packet before it is used.
+_FIRST_PORT = 15_000
+_PORTS = 15_000
+_ATTEMPTS = 1_000
 
 
 def free_udp_port(address: str = "127.0.0.1") -> int:
-    """A UDP port nobody has bound on *address* at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """A UDP port nobody has bound on *address* at this moment; OSError when there is none."""
+    return _free_port(address, udp=True)
 
 
 def free_tcp_port(address: str = "127.0.0.1") -> int:
-    """A TCP port nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port nobody listens on at this moment; OSError when there is none."""
+    return _free_port(address, udp=False)
 
 
 def port_is_free(port: int, *, udp: bool, address: str = "127.0.0.1") -> bool:
@@ -30,3 +33,11 @@ def port_is_free(port: int, *, udp: bool, address: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
+
+
+def _free_port(address: str, *, udp: bool) -> int:
+    for _ in range(_ATTEMPTS):
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        if port_is_free(port, udp=udp, address=address):
+            return port
+    raise OSError(f"no free port on {address}")
