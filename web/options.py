@@ -27,7 +27,7 @@ class Options:
     def host_names(self) -> list[str]:
         """Names by which browsers may ask for the panel; others are refused."""
         public = urlsplit(self.public_url).hostname
-        return [public] if public else ["127.0.0.1", "localhost", "[::1]"]
+        return [public] if public else ["127.0.0.1", "localhost", "[::1]", self.bind_address]
 
     def check(self) -> None:
         """Raises InvalidInput when passwords would cross a network in plain HTTP."""

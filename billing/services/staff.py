@@ -148,6 +148,7 @@ def open_session(context: Context, member: StaffMember, now: datetime) -> str:
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
         store.end_sessions_begun_before(tx, now - SessionLimits().absolute)
+        store.forget_failures_before(tx, now - THROTTLE_WINDOW)
         store.add_session(tx, _digest(token), member.staff_id, now)
         _audit_own(tx, context, "staff.login", member, now)
     return token

@@ -153,6 +153,11 @@ def add_failure(tx: Session, keys: tuple[str, ...], now: datetime, window: timed
         )
 
 
+def forget_failures_before(tx: Session, instant: datetime) -> None:
+    """Windows that are over count no more."""
+    tx.execute(delete(StaffThrottle).where(StaffThrottle.window_started_at <= instant))
+
+
 def clear_failures(tx: Session, keys: tuple[str, ...]) -> None:
     tx.execute(delete(StaffThrottle).where(StaffThrottle.throttle_key.in_(keys)))
 
