@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from rich.console import Console
 from rig.account import temporary_state_dir
 from rig.postgres import PrivateCluster
 
-from . import cell, table, workload
+from . import cell, import_load, table, workload
 from .cell import Part, Sending, Sessions
 from .floor_target import FloorTarget
 from .packets import Kind
@@ -206,6 +208,18 @@ def bench(options: Options, *, floor: bool, only: list[str], report: Path | None
     return not wrong and not any(inexact.values())
 
 
+def bench_import(options: Options, rows: int) -> bool:
+    """Only the import of *rows* subscribers beside logins; False when it slows them too much."""
+    console = Console()
+    with temporary_state_dir("bench-") as state_dir, ExitStack() as stack:
+        cluster = PrivateCluster(state_dir)
+        postmaster = cluster.start()
+        stack.callback(cluster.stop)
+        target = TollwayTarget(cluster, state_dir, options.threads)
+        stack.enter_context(started(target, options.users))
+        return import_load.run(target, options.users, rows, postmaster.pid, console)
+
+
 def _report(
     console: Console, runner: Bench, facts: dict[str, Any], inexact: dict[str, int]
 ) -> None:
@@ -235,7 +249,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=32)
     parser.add_argument("--open-seconds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
+    parser.add_argument(
+        "--import",
+        dest="import_rows",
+        type=int,
+        metavar="ROWS",
+        help="instead: logins while ROWS subscribers are imported",
+    )
     given = parser.parse_args()
+    # Ended from outside, the bench still stops its servers and removes its directory.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     options = Options(
         users=2_000 if given.quick else given.users,
         rounds=1 if given.quick else given.rounds,
@@ -244,6 +267,8 @@ def main() -> None:
         rates=(500,) if given.quick else (500, 1000, 2000),
         open_seconds=given.open_seconds,
     )
+    if given.import_rows:
+        raise SystemExit(0 if bench_import(options, given.import_rows) else 1)
     exact = bench(options, floor=given.floor, only=given.only, report=given.json)
     raise SystemExit(0 if exact else 1)
 
