@@ -83,10 +83,10 @@ BEGIN
             AS r(arrived_at, nas_address, nas_id, round, status, username, acct_session_id,
                 event_at, seconds, input, output, raw)
         LEFT JOIN nas n ON n.nas_id = r.nas_id
-        WHERE r.round = 0 AND r.status NOT IN (7, 8);
+        WHERE r.round = 0 AND (r.status NOT IN (7, 8) OR r.nas_id IS NULL);
     END IF;
 
-    FOR v_this_round IN 1..v_last_round LOOP
+    FOR v_this_round IN 1..COALESCE(v_last_round, 0) LOOP
         WITH rec AS MATERIALIZED (
             SELECT r.*, make_interval(secs => r.slack_seconds) AS slack,
                 r.event_at - make_interval(secs =>
@@ -110,7 +110,9 @@ BEGIN
         found AS (
             SELECT rec.*, v.session_id AS old_id, v.epoch AS old_epoch, v.last_epoch,
                 v.started_at AS old_started_at, v.last_event_at AS old_last_event_at,
-                v.closed_at AS old_closed_at, v.session_seconds AS old_seconds,
+                v.closed_at AS old_closed_at,
+                v.terminate_cause IS DISTINCT FROM 'NAS-Reboot' AS old_stopped,
+                v.session_seconds AS old_seconds,
                 v.input_octets AS old_input, v.output_octets AS old_output,
                 v.input_wraps AS old_input_wraps, v.output_wraps AS old_output_wraps,
                 v.counters_at_seconds AS old_counters_at,
@@ -118,18 +120,18 @@ BEGIN
                 v.payg_seconds AS old_payg_seconds, v.payg_octets AS old_payg_octets,
                 v.payg_micros AS old_payg_micros,
                 v.session_id IS NULL
-                    OR (rec.start_at > v.last_event_at + rec.slack
-                        AND (rec.status <> 1 OR v.closed_at IS NOT NULL OR rec.slack_seconds < 60))
-                    OR rec.event_at + rec.slack < v.started_at AS is_new
+                    OR rec.event_at + rec.slack < v.started_at
+                    OR COALESCE(rec.start_at > v.last_event_at + rec.slack, false)
+                        AND (rec.status <> 1 OR v.closed_at IS NOT NULL OR rec.slack_seconds < 60)
+                    AS is_new
             FROM rec
             LEFT JOIN LATERAL (
                 SELECT s.*, max(s.epoch) OVER () AS last_epoch FROM live_session s
+                CROSS JOIN LATERAL (SELECT
+                    s.started_at <= COALESCE(rec.start_at, rec.event_at) + rec.slack) b(began)
                 WHERE s.customer_id = rec.customer_id AND s.subscription_id = rec.subscription_id
                   AND s.nas_id = rec.nas_id AND s.acct_session_id = rec.acct_session_id
-                ORDER BY COALESCE(s.started_at <= rec.start_at + rec.slack, true) DESC,
-                    CASE WHEN s.started_at <= rec.start_at + rec.slack THEN s.started_at END
-                        DESC NULLS LAST,
-                    CASE WHEN rec.start_at IS NULL THEN s.epoch END DESC, s.started_at
+                ORDER BY b.began DESC, CASE WHEN b.began THEN s.started_at END DESC, s.started_at
                 LIMIT 1
             ) v ON true
         ),
@@ -170,6 +172,9 @@ BEGIN
         -- New totals; they only rise (U4). A late record of a wrapped counter tells nothing more.
         totals AS (
             SELECT w.*,
+                -- The stretch of time that the usage belongs to (U9).
+                CASE WHEN is_new THEN COALESCE(start_at, event_at)
+                     ELSE LEAST(old_last_event_at, event_at) END AS from_at,
                 GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds,
                 GREATEST(base_input, CASE
                     WHEN input IS NULL THEN 0
@@ -188,7 +193,10 @@ BEGIN
                          OR can_wrap AND input_rose = 0 AND input + input_wraps * c_wrap < base_input
                          OR can_wrap AND output_rose = 0 AND output + output_wraps * c_wrap < base_output)
                     AS counter_fell,
-                NOT is_new AND start_at > old_last_event_at + slack AS undecided
+                -- A later record of a younger session: one id for two sessions, or a wrong clock (U3).
+                NOT is_new AND (COALESCE(start_at > old_last_event_at + slack, false)
+                    OR COALESCE(seconds < base_seconds AND event_at > old_last_event_at + slack, false))
+                    AS undecided
             FROM wrapped w
         ),
         usage AS MATERIALIZED (
@@ -199,48 +207,61 @@ BEGIN
                 new_input - base_input + new_output - base_output AS d_octets,
                 CASE WHEN is_new THEN nextval('live_session_session_id_seq') ELSE old_id END
                     AS session_id,
-                -- The stretch of time that the usage belongs to (U9).
-                CASE WHEN is_new THEN COALESCE(start_at, event_at)
-                     ELSE LEAST(old_last_event_at, event_at) END AS from_at,
                 s.requires_entitlement, s.wallet_id, s.plan_version_id,
                 p.payg_octet_step, p.payg_octet_step_micros,
                 p.payg_second_step, p.payg_second_step_micros,
                 p.payg_octet_step IS NOT NULL OR p.payg_second_step IS NOT NULL AS is_payg,
+                NOT is_new AND COALESCE(old_payg_version_id = s.plan_version_id, false)
+                    AS same_price,
+                -- Open, or closed by a guess that this record proves wrong (U5, U7).
+                old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens,
+                (t.from_at AT TIME ZONE v_zone)::date AS from_day,
+                (t.event_at AT TIME ZONE v_zone)::date AS event_day,
                 concat_ws(',', t.anomalies,
                     CASE WHEN t.input_rose + t.output_rose > 0 THEN 'counter-wrapped' END,
                     CASE WHEN t.counter_fell THEN 'counter-fell' END,
                     CASE WHEN t.undecided THEN 'undecided-epoch' END) AS all_anomalies
             FROM totals t
-            JOIN subscription s
+            LEFT JOIN subscription s
                 ON s.customer_id = t.customer_id AND s.subscription_id = t.subscription_id
             LEFT JOIN plan_version p ON p.plan_version_id = s.plan_version_id
         ),
         -- What pays, in the order of use, as consecutive stretches of the usage axis; the endless
-        -- last one is what no package covers (Q1).
-        cover AS (
-            SELECT u.customer_id, u.session_id, e.entitlement_id, e.plan_version_id, e.waiting,
-                e.usable, e.seconds_left, e.octets_left,
-                LEAST(e.seconds_before, u.d_seconds)::bigint AS s_from,
-                LEAST(e.seconds_before + e.seconds_room, u.d_seconds)::bigint AS s_until,
-                LEAST(e.octets_before, u.d_octets)::bigint AS o_from,
-                LEAST(e.octets_before + e.octets_room, u.d_octets)::bigint AS o_until
+        -- last one (entitlement 0) is what no package covers (Q1). One that has begun by now keeps
+        -- its window; a waiting one was bought before the usage, and begins with it (B4).
+        cover AS MATERIALIZED (
+            SELECT u.customer_id, u.session_id, u.subscription_id, u.org_id, u.event_at, u.from_at,
+                u.from_day, u.event_day, u.d_seconds, u.d_octets, u.d_input, u.is_payg,
+                u.requires_entitlement,
+                e.entitlement_id, e.plan_version_id, e.waiting,
+                e.s_from, e.s_until, e.o_from, e.o_until,
+                e.s_until > e.s_from OR e.o_until > e.o_from AS used,
+                e.usable AND COALESCE(e.seconds_left > e.s_until - e.s_from, true)
+                    AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts
             FROM usage u
             CROSS JOIN LATERAL (
-                SELECT c.*,
-                    COALESCE(sum(c.seconds_room) OVER w, 0) AS seconds_before,
-                    COALESCE(sum(c.octets_room) OVER w, 0) AS octets_before
+                SELECT c.entitlement_id, c.plan_version_id, c.seconds_left, c.octets_left,
+                    c.waiting, c.usable,
+                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0), u.d_seconds)::bigint AS s_from,
+                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0) + c.seconds_room, u.d_seconds)
+                        ::bigint AS s_until,
+                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0), u.d_octets)::bigint AS o_from,
+                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0) + c.octets_room, u.d_octets)
+                        ::bigint AS o_until
                 FROM (
                     SELECT e.entitlement_id, e.plan_version_id, e.seconds_left, e.octets_left,
                         COALESCE(e.seconds_left, c_endless) AS seconds_room,
                         COALESCE(e.octets_left, c_endless) AS octets_room,
-                        e.valid_from IS NULL OR e.valid_from > u.event_at AS waiting,
+                        e.valid_from IS NULL OR e.valid_from > GREATEST(u.event_at, p_now)
+                            AS waiting,
                         e.valid_from <= u.event_at
                             AND (e.valid_until IS NULL OR e.valid_until > u.event_at) AS usable,
                         e.valid_until
                     FROM entitlement e
                     WHERE e.customer_id = u.customer_id
                       AND e.subscription_id = u.subscription_id AND e.ended_at IS NULL
-                      AND (e.valid_from IS NULL OR e.valid_from <= u.event_at OR e.follows)
+                      AND (e.valid_from <= u.event_at
+                           OR (e.follows OR e.valid_from IS NULL) AND e.purchased_at <= u.event_at)
                       AND (e.valid_until IS NULL OR e.valid_until > u.from_at)
                     UNION ALL
                     SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false, NULL
@@ -250,78 +271,59 @@ BEGIN
                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             ) e
         ),
-        -- Local days as stretches of the same axis, pro rata to time (U9, M3).
-        days AS (
-            SELECT u.customer_id, u.session_id, d.local_day,
-                COALESCE(lag(d.s_until) OVER w, 0) AS s_from, d.s_until,
-                COALESCE(lag(d.o_until) OVER w, 0) AS o_from, d.o_until
-            FROM usage u
-            CROSS JOIN LATERAL (
-                SELECT (u.event_at AT TIME ZONE v_zone)::date AS local_day,
-                    u.d_seconds AS s_until, u.d_octets AS o_until
-                WHERE (u.from_at AT TIME ZONE v_zone)::date = (u.event_at AT TIME ZONE v_zone)::date
-                UNION ALL
-                SELECT g.day::date,
-                    floor(u.d_seconds * share.part)::bigint, floor(u.d_octets * share.part)::bigint
-                FROM generate_series((u.from_at AT TIME ZONE v_zone)::date,
-                        (u.event_at AT TIME ZONE v_zone)::date, interval '1 day') AS g(day)
-                CROSS JOIN LATERAL (
-                    SELECT CASE WHEN g.day::date = (u.event_at AT TIME ZONE v_zone)::date THEN 1
-                        ELSE EXTRACT(epoch FROM
-                                (g.day::date + 1)::timestamp AT TIME ZONE v_zone - u.from_at)
-                            / EXTRACT(epoch FROM u.event_at - u.from_at) END AS part
-                ) share
-                WHERE (u.from_at AT TIME ZONE v_zone)::date < (u.event_at AT TIME ZONE v_zone)::date
-            ) d
-            WHERE u.d_seconds > 0 OR u.d_octets > 0
-            WINDOW w AS (PARTITION BY u.customer_id, u.session_id ORDER BY d.local_day)
-        ),
-        slice AS MATERIALIZED (
-            SELECT u.customer_id, u.session_id, u.subscription_id, u.org_id, d.local_day,
+        -- Local days are stretches of the same axis, pro rata to time (U9, M3).
+        slice AS (
+            SELECT c.customer_id, c.session_id, c.subscription_id, c.org_id, d.local_day,
                 c.entitlement_id, COALESCE(c.plan_version_id, 0) AS plan_version_id,
                 CASE WHEN c.entitlement_id > 0 THEN 'entitlement'
-                     WHEN u.is_payg THEN 'payg'
-                     WHEN u.requires_entitlement THEN 'overspend' ELSE 'flat' END AS kind,
+                     WHEN c.is_payg THEN 'payg'
+                     WHEN c.requires_entitlement THEN 'overspend' ELSE 'flat' END AS kind,
                 x.seconds, x.o_until - x.o_from AS octets,
-                CASE WHEN u.d_octets = 0 THEN 0 ELSE
-                    div(u.d_input::numeric * x.o_until, u.d_octets)
-                    - div(u.d_input::numeric * x.o_from, u.d_octets) END::bigint AS input
-            FROM usage u
-            JOIN cover c ON c.customer_id = u.customer_id AND c.session_id = u.session_id
-            JOIN days d ON d.customer_id = u.customer_id AND d.session_id = u.session_id
+                CASE WHEN c.d_octets = 0 THEN 0 ELSE
+                    div(c.d_input::numeric * x.o_until, c.d_octets)
+                    - div(c.d_input::numeric * x.o_from, c.d_octets) END::bigint AS input
+            FROM cover c
+            CROSS JOIN LATERAL (
+                SELECT c.event_day AS local_day, 0 AS s_from, c.d_seconds AS s_until,
+                    0 AS o_from, c.d_octets AS o_until
+                WHERE c.from_day = c.event_day
+                UNION ALL
+                SELECT g.local_day, COALESCE(lag(g.s_until) OVER w, 0), g.s_until,
+                    COALESCE(lag(g.o_until) OVER w, 0), g.o_until
+                FROM day_shares_v1(c.from_at, c.event_at, c.from_day, c.event_day, v_zone,
+                                   c.d_seconds, c.d_octets) AS g
+                WHERE c.from_day < c.event_day
+                WINDOW w AS (ORDER BY g.local_day)
+            ) d
             CROSS JOIN LATERAL (
                 SELECT GREATEST(LEAST(c.s_until, d.s_until) - GREATEST(c.s_from, d.s_from), 0)
                         AS seconds,
                     GREATEST(c.o_from, d.o_from) AS o_from,
                     GREATEST(LEAST(c.o_until, d.o_until), GREATEST(c.o_from, d.o_from)) AS o_until
             ) x
-            WHERE x.seconds > 0 OR x.o_until > x.o_from
+            WHERE c.used AND (x.seconds > 0 OR x.o_until > x.o_from)
         ),
         -- Pay-as-you-go is priced on the cumulative usage of session and price (P3).
         priced AS MATERIALIZED (
             SELECT u.customer_id, u.session_id, u.wallet_id, n.payg_seconds, n.payg_octets,
                 n.payg_micros,
-                n.payg_micros - CASE WHEN same.price THEN u.old_payg_micros ELSE 0 END AS d_micros
-            FROM usage u
+                n.payg_micros - CASE WHEN u.same_price THEN u.old_payg_micros ELSE 0 END AS d_micros
+            FROM cover c
+            JOIN usage u ON u.customer_id = c.customer_id
             CROSS JOIN LATERAL (
-                SELECT NOT u.is_new AND u.old_payg_version_id = u.plan_version_id AS price
-            ) same
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN same.price THEN u.old_payg_seconds ELSE 0 END + sum(s.seconds)
-                        AS seconds,
-                    CASE WHEN same.price THEN u.old_payg_octets ELSE 0 END + sum(s.octets) AS octets
-                FROM slice s
-                WHERE s.customer_id = u.customer_id AND s.session_id = u.session_id
-                  AND s.kind = 'payg'
-                HAVING count(*) > 0
+                SELECT CASE WHEN u.same_price THEN u.old_payg_seconds ELSE 0 END
+                        + c.s_until - c.s_from AS payg_seconds,
+                    CASE WHEN u.same_price THEN u.old_payg_octets ELSE 0 END
+                        + c.o_until - c.o_from AS payg_octets
             ) q
             CROSS JOIN LATERAL (
-                SELECT q.seconds::bigint AS payg_seconds, q.octets::bigint AS payg_octets,
-                    (COALESCE(ceil(q.seconds::numeric / u.payg_second_step)
+                SELECT q.payg_seconds, q.payg_octets,
+                    (COALESCE(ceil(q.payg_seconds::numeric / u.payg_second_step)
                               * u.payg_second_step_micros, 0)
-                     + COALESCE(ceil(q.octets::numeric / u.payg_octet_step)
+                     + COALESCE(ceil(q.payg_octets::numeric / u.payg_octet_step)
                               * u.payg_octet_step_micros, 0))::bigint AS payg_micros
             ) n
+            WHERE c.is_payg AND c.entitlement_id = 0 AND c.used
         ),
         started AS (
             INSERT INTO live_session (customer_id, session_id, org_id, subscription_id, nas_id,
@@ -344,7 +346,7 @@ BEGIN
                 u.framed_interface_id, u.calling_station, u.called_station, u.nas_port_id,
                 u.session_class
             FROM usage u
-            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+            LEFT JOIN priced m ON m.customer_id = u.customer_id
             WHERE u.is_new
         ),
         advanced AS (
@@ -352,8 +354,10 @@ BEGIN
                 started_at = LEAST(v.started_at, u.start_at),
                 last_event_at = GREATEST(v.last_event_at, u.event_at),
                 last_arrival_at = GREATEST(v.last_arrival_at, u.arrived_at),
-                closed_at = COALESCE(v.closed_at, CASE WHEN u.status = 2 THEN u.event_at END),
-                terminate_cause = COALESCE(v.terminate_cause, u.terminate_cause),
+                closed_at = CASE WHEN u.reopens THEN CASE WHEN u.status = 2 THEN u.event_at END
+                    ELSE v.closed_at END,
+                terminate_cause = CASE WHEN u.reopens THEN u.terminate_cause
+                    ELSE v.terminate_cause END,
                 session_seconds = u.new_seconds,
                 input_octets = u.new_input, output_octets = u.new_output,
                 input_wraps = u.input_wraps + u.input_rose,
@@ -378,7 +382,7 @@ BEGIN
                 nas_port_id = COALESCE(v.nas_port_id, u.nas_port_id),
                 session_class = COALESCE(u.session_class, v.session_class)
             FROM usage u
-            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+            LEFT JOIN priced m ON m.customer_id = u.customer_id
             WHERE NOT u.is_new AND v.customer_id = u.customer_id AND v.session_id = u.session_id
         ),
         spent AS (
@@ -386,13 +390,14 @@ BEGIN
                 seconds_left = e.seconds_left - (c.s_until - c.s_from),
                 octets_left = e.octets_left - (c.o_until - c.o_from),
                 ended_at = CASE WHEN e.seconds_left = c.s_until - c.s_from
-                    OR e.octets_left = c.o_until - c.o_from THEN u.event_at END,
-                valid_from = CASE WHEN c.waiting THEN u.event_at ELSE e.valid_from END,
+                    OR e.octets_left = c.o_until - c.o_from THEN c.event_at END,
+                valid_from = CASE WHEN c.waiting THEN LEAST(c.event_at, p_now)
+                    ELSE e.valid_from END,
                 valid_until = CASE WHEN c.waiting
-                    THEN u.event_at + e.validity_minutes * interval '1 minute'
+                    THEN LEAST(c.event_at, p_now) + e.validity_minutes * interval '1 minute'
                     ELSE e.valid_until END
-            FROM cover c JOIN usage u ON u.customer_id = c.customer_id AND u.session_id = c.session_id
-            WHERE c.entitlement_id > 0 AND (c.s_until > c.s_from OR c.o_until > c.o_from)
+            FROM cover c
+            WHERE c.entitlement_id > 0 AND c.used
               AND e.customer_id = c.customer_id AND e.entitlement_id = c.entitlement_id
         ),
         sliced AS (
@@ -406,7 +411,7 @@ BEGIN
                         PARTITION BY s.customer_id, s.session_id, s.kind)
                     THEN COALESCE(m.d_micros, 0) ELSE 0 END
             FROM slice s
-            LEFT JOIN priced m ON m.customer_id = s.customer_id AND m.session_id = s.session_id
+            LEFT JOIN priced m ON m.customer_id = s.customer_id
             ON CONFLICT (customer_id, session_id, local_day, kind, entitlement_id, plan_version_id)
             DO UPDATE SET seconds = t.seconds + EXCLUDED.seconds,
                 input_octets = t.input_octets + EXCLUDED.input_octets,
@@ -432,7 +437,7 @@ BEGIN
                      ELSE 'counted' END,
                 NULLIF(u.all_anomalies, ''), u.raw
             FROM usage u
-            LEFT JOIN priced m ON m.customer_id = u.customer_id AND m.session_id = u.session_id
+            LEFT JOIN priced m ON m.customer_id = u.customer_id
         ),
         noted AS (
             INSERT INTO anomaly (customer_id, at, org_id, subscription_id, session_id, nas_id, code,
@@ -444,14 +449,14 @@ BEGIN
             WHERE u.all_anomalies <> ''
         )
         -- Who may have nothing left: looked at again below, after this statement's writes.
-        SELECT array_agg(u.customer_id), array_agg(u.subscription_id), array_agg(u.event_at)
+        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at)
         INTO v_suspect_customer, v_suspect_subscription, v_suspect_at
-        FROM usage u
-        WHERE (u.requires_entitlement OR u.is_payg) AND NOT EXISTS (
-            SELECT 1 FROM cover c
-            WHERE c.customer_id = u.customer_id AND c.session_id = u.session_id AND c.usable
-              AND (c.seconds_left IS NULL OR c.seconds_left > c.s_until - c.s_from)
-              AND (c.octets_left IS NULL OR c.octets_left > c.o_until - c.o_from));
+        FROM (
+            SELECT c.customer_id, c.subscription_id, c.event_at FROM cover c
+            WHERE c.requires_entitlement OR c.is_payg
+            GROUP BY c.customer_id, c.subscription_id, c.event_at
+            HAVING NOT bool_or(c.lasts)
+        ) x;
 
         IF v_suspect_customer IS NOT NULL THEN
             v_orders := v_orders + cut_unserved_v1(p_now, v_suspect_customer,

@@ -7,12 +7,12 @@ CREATE FUNCTION cut_unserved_v1(
 DECLARE
     v_orders int;
 BEGIN
-    PERFORM plan_chain_v1(u.customer_id, u.subscription_id, u.event_at)
+    PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
     FROM unnest(p_customer_id, p_subscription_id, p_event_at)
         AS u(customer_id, subscription_id, event_at);
 
     WITH unserved AS MATERIALIZED (
-        SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement,
+        SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,
             CASE WHEN v.payg_octet_step IS NULL AND v.payg_second_step IS NULL THEN 'S7'
                  ELSE 'S6' END AS rule
         FROM subscription s LEFT JOIN plan_version v ON v.plan_version_id = s.plan_version_id
@@ -22,6 +22,10 @@ BEGIN
         UPDATE live_session l SET cut_requested_at = p_now FROM unserved u
         WHERE l.customer_id = u.customer_id AND l.subscription_id = u.subscription_id
           AND l.closed_at IS NULL AND l.cut_requested_at IS NULL
+          -- Not what was let into a suspended pool because of this state already.
+          AND COALESCE(l.session_class, '') <> concat('tw1:', l.subscription_id, ':s')
+          AND (u.requires_entitlement OR u.service_rule = 'S8'
+               OR l.session_class = concat('tw1:', l.subscription_id, ':n'))
         RETURNING l.customer_id, l.session_id, l.nas_id, u.subscription_id, u.org_id,
             u.requires_entitlement, u.rule
     ), ordered AS (

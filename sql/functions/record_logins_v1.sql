@@ -57,7 +57,7 @@ BEGIN
               AND valid_from IS NULL;
             IF FOUND THEN
                 v_started := v_started + 1;
-                PERFORM plan_chain_v1(v_login.customer_id, v_login.subscription_id, p_now);
+                PERFORM plan_chain_v1(v_login.customer_id, v_login.subscription_id, p_now, p_now);
                 UPDATE subscription s SET service_next_change_at = (
                     SELECT valid_until FROM entitlement e
                     WHERE e.customer_id = v_login.customer_id AND e.entitlement_id = v_login.e)

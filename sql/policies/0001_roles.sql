@@ -103,7 +103,7 @@ GRANT DELETE ON login_throttle TO tollway_radius;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO tollway_worker;
 GRANT EXECUTE ON FUNCTION visible_org_ids_v1 TO tollway_panel, tollway_radius, tollway_readonly;
 GRANT EXECUTE ON FUNCTION load_access_v1, record_logins_v1, charge_usage_v1, load_client_v1,
-    plan_chain_v1, is_served_v1, cut_unserved_v1, close_nas_sessions_v1 TO tollway_radius;
+    plan_chain_v1, is_served_v1, cut_unserved_v1, close_nas_sessions_v1, day_shares_v1 TO tollway_radius;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_radius, tollway_worker;
 
 -- Reports see everything but secrets.

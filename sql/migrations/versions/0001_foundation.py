@@ -22,6 +22,7 @@ FUNCTIONS = (
     "is_served_v1",
     "cut_unserved_v1",
     "close_nas_sessions_v1",
+    "day_shares_v1",
     "charge_usage_v1",
 )
 

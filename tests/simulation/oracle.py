@@ -1,0 +1,389 @@
+"""A slow model of the meter, written from the rules alone (U2-U5, U9, Q1, B4, P3, P8, C1).
+
+It takes one record after the other, keeps every reading of every session and computes all of it
+anew each time. It shares no code with the product. Units: seconds, octets, micros; None: absent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+START, STOP, INTERIM = 1, 2, 3
+WRAP_OCTETS = 2**32
+PLAUSIBLE_OCTETS_PER_SECOND = 125_000_000
+ENDLESS = 2**200
+UNPAID = 0
+"""The "package" that stands for what no package covers."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One accounting record, as a NAS of ours sends it."""
+
+    session_key: str
+    status: int
+    event_at: datetime
+    arrived_at: datetime
+    precise: bool
+    seconds: int | None
+    input_octets: int | None
+    output_octets: int | None
+    has_gigawords: bool
+
+    @property
+    def slack(self) -> timedelta:
+        """How uncertain its event time is (U3)."""
+        return timedelta(seconds=2 if self.precise else 60)
+
+    @property
+    def start_at(self) -> datetime | None:
+        """When the session must have begun, None where the record does not tell."""
+        seconds = 0 if self.seconds is None and self.status == START else self.seconds
+        return None if seconds is None else self.event_at - timedelta(seconds=seconds)
+
+
+@dataclass
+class Package:
+    """A bought allowance (B2, B4); None in a quantity: not limited."""
+
+    package_id: int
+    purchased_at: datetime
+    valid_from: datetime | None
+    valid_until: datetime | None
+    minutes: int | None
+    seconds_left: int | None
+    octets_left: int | None
+    follows: bool
+    ended: bool = False
+
+    def begins(self, at: datetime) -> None:
+        self.valid_from = at
+        self.valid_until = None if self.minutes is None else at + timedelta(minutes=self.minutes)
+
+    def active(self, at: datetime) -> bool:
+        """Begun, not over and not used up."""
+        return (
+            not self.ended
+            and self.valid_from is not None
+            and self.valid_from <= at
+            and (self.valid_until is None or self.valid_until > at)
+        )
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """Pay-as-you-go prices of steps (P3)."""
+
+    octet_step: int | None
+    octet_step_micros: int
+    second_step: int | None
+    second_step_micros: int
+
+    def micros(self, seconds: int, octets: int) -> int:
+        """Price of the cumulative usage of one session: every started step counts whole."""
+        total = 0
+        if self.second_step is not None:
+            total += -(-seconds // self.second_step) * self.second_step_micros
+        if self.octet_step is not None:
+            total += -(-octets // self.octet_step) * self.octet_step_micros
+        return total
+
+
+@dataclass
+class Session:
+    """One session as it is known so far."""
+
+    session_key: str
+    started_at: datetime
+    last_event_at: datetime
+    readings: list[Reading] = field(default_factory=list)
+    closed_at: datetime | None = None
+    payg_seconds: int = 0
+    payg_octets: int = 0
+    payg_micros: int = 0
+    cut: bool = False
+
+    @property
+    def seconds(self) -> int:
+        return max((r.seconds for r in self.readings if r.seconds is not None), default=0)
+
+    @property
+    def input_octets(self) -> int:
+        return self._counter("input_octets")
+
+    @property
+    def output_octets(self) -> int:
+        return self._counter("output_octets")
+
+    def _counter(self, name: str) -> int:
+        """The highest counter, wraps of a 32-bit one added in the order of session time (U4)."""
+        known = [r for r in self.readings if getattr(r, name) is not None]
+        if any(r.has_gigawords for r in known):
+            return max(getattr(r, name) for r in known)
+        values = sorted((r.seconds or 0, getattr(r, name)) for r in known)
+        total, wraps = max((value for _, value in values[:1]), default=0), 0
+        for (earlier, _), (later, value) in pairwise(values):
+            unwrapped = value + wraps * WRAP_OCTETS
+            plausible = max(later - earlier, 1) * PLAUSIBLE_OCTETS_PER_SECOND
+            if unwrapped < total and unwrapped + WRAP_OCTETS - total <= plausible:
+                wraps += 1
+                unwrapped += WRAP_OCTETS
+            total = max(total, unwrapped)
+        return total
+
+
+@dataclass
+class Slice:
+    seconds: int = 0
+    input_octets: int = 0
+    output_octets: int = 0
+    micros: int = 0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the usage of one record: from (inclusive) and until (exclusive) on both axes."""
+
+    label: date | int
+    s_from: int
+    s_until: int
+    o_from: int
+    o_until: int
+
+    @property
+    def empty(self) -> bool:
+        return self.s_until <= self.s_from and self.o_until <= self.o_from
+
+
+@dataclass
+class Account:
+    """One customer with one subscription and one wallet."""
+
+    zone: ZoneInfo
+    packages: list[Package]
+    tariff: Tariff | None
+    requires_package: bool
+    funds_micros: int
+    """What the wallet may still spend: posted balance and credit limit."""
+    unposted_micros: int = 0
+    suspended: bool = False
+    sessions: list[Session] = field(default_factory=list)
+    slices: dict[tuple[int, date, str, int], Slice] = field(
+        default_factory=lambda: defaultdict(Slice)
+    )
+    _waited: list[Package] = field(default_factory=list)
+
+    def charge(self, reading: Reading, now: datetime) -> None:
+        """Take one record into the books."""
+        session = self._session_of(reading)
+        if session is None:
+            began = reading.start_at or reading.event_at
+            session = Session(reading.session_key, began, reading.event_at)
+            self.sessions.append(session)
+            since = began
+        else:
+            since = min(session.last_event_at, reading.event_at)
+        before = session.seconds, session.input_octets, session.output_octets
+        session.readings.append(reading)
+        seconds = session.seconds - before[0]
+        sent = session.input_octets - before[1]
+        received = session.output_octets - before[2]
+        if reading.start_at is not None:
+            session.started_at = min(session.started_at, reading.start_at)
+        session.last_event_at = max(session.last_event_at, reading.event_at)
+        if reading.status == STOP and session.closed_at is None:
+            session.closed_at = reading.event_at
+
+        payers = self._spend(reading, since, now, seconds, sent + received)
+        self._slice(session, payers, since, reading.event_at, (seconds, sent, received))
+        lasts = any(p.active(reading.event_at) and p not in self._waited for p in self.packages)
+        if (self.requires_package or self.tariff is not None) and not lasts:
+            self._chain(min(reading.event_at, now), now)
+            if not self._served(now):
+                self._cut()
+
+    # Which session (U3)
+
+    def _session_of(self, reading: Reading) -> Session | None:
+        """The last one of this id that began before the record, else the first; None: a new one."""
+        same = [s for s in self.sessions if s.session_key == reading.session_key]
+        if not same:
+            return None
+        limit = (reading.start_at or reading.event_at) + reading.slack
+        earlier = [s for s in same if s.started_at <= limit]
+        by_start = lambda s: s.started_at  # noqa: E731
+        chosen = max(earlier, key=by_start) if earlier else min(same, key=by_start)
+        if reading.event_at + reading.slack < chosen.started_at:
+            return None
+        if reading.start_at is None or reading.start_at <= chosen.last_event_at + reading.slack:
+            return chosen
+        resent_start = reading.status == START and not reading.precise and chosen.closed_at is None
+        return chosen if resent_start else None
+
+    # What pays (Q1, B4)
+
+    def _open(self, reading: Reading, since: datetime, now: datetime) -> list[Package]:
+        """Packages that may pay for this record, in the order of use."""
+        found = []
+        for package in self.packages:
+            if package.ended:
+                continue
+            if package.valid_until is not None and package.valid_until <= since:
+                continue
+            begun = package.valid_from is not None and package.valid_from <= reading.event_at
+            may_begin = package.follows or package.valid_from is None
+            if begun or (may_begin and package.purchased_at <= reading.event_at):
+                found.append(package)
+        never = datetime.max.replace(tzinfo=now.tzinfo)
+        found.sort(
+            key=lambda p: (
+                self._waits(p, reading.event_at, now),
+                p.valid_until or never,
+                p.package_id,
+            )
+        )
+        return found
+
+    @staticmethod
+    def _waits(package: Package, event_at: datetime, now: datetime) -> bool:
+        return package.valid_from is None or package.valid_from > max(event_at, now)
+
+    def _spend(
+        self, reading: Reading, since: datetime, now: datetime, seconds: int, octets: int
+    ) -> list[Stretch]:
+        """Take the usage from the packages; what paid for which part of it."""
+        self._waited = []
+        stretches = []
+        s_done = o_done = 0
+        for package in self._open(reading, since, now):
+            s_room = ENDLESS if package.seconds_left is None else package.seconds_left
+            o_room = ENDLESS if package.octets_left is None else package.octets_left
+            s_until = min(seconds, s_done + s_room)
+            o_until = min(octets, o_done + o_room)
+            part = Stretch(package.package_id, s_done, s_until, o_done, o_until)
+            waits = self._waits(package, reading.event_at, now)
+            if waits:
+                self._waited.append(package)
+            if not part.empty:
+                stretches.append(part)
+                self._use(package, part, min(reading.event_at, now) if waits else None)
+            s_done, o_done = s_until, o_until
+        rest = Stretch(UNPAID, s_done, seconds, o_done, octets)
+        return stretches if rest.empty else [*stretches, rest]
+
+    @staticmethod
+    def _use(package: Package, part: Stretch, begins_at: datetime | None) -> None:
+        if begins_at is not None:
+            package.begins(begins_at)
+        if package.seconds_left is not None:
+            package.seconds_left -= part.s_until - part.s_from
+        if package.octets_left is not None:
+            package.octets_left -= part.o_until - part.o_from
+        package.ended = package.seconds_left == 0 or package.octets_left == 0
+
+    # Where it is written down (U9, P3)
+
+    def _slice(
+        self,
+        session: Session,
+        payers: list[Stretch],
+        since: datetime,
+        until: datetime,
+        usage: tuple[int, int, int],
+    ) -> None:
+        seconds, sent, received = usage
+        octets = sent + received
+        number = self.sessions.index(session)
+        last_unpaid: Slice | None = None
+        for day in day_stretches(self.zone, since, until, seconds, octets):
+            for payer in payers:
+                s_part = min(day.s_until, payer.s_until) - max(day.s_from, payer.s_from)
+                o_from = max(day.o_from, payer.o_from)
+                o_until = max(o_from, min(day.o_until, payer.o_until))
+                if s_part <= 0 and o_until == o_from:
+                    continue
+                assert isinstance(day.label, date)
+                assert isinstance(payer.label, int)
+                key = (number, day.label, self._kind(payer.label), payer.label)
+                entry = self.slices[key]
+                part = sent * o_until // octets - sent * o_from // octets if octets else 0
+                entry.seconds += max(s_part, 0)
+                entry.input_octets += part
+                entry.output_octets += o_until - o_from - part
+                if payer.label == UNPAID:
+                    last_unpaid = entry
+        if self.tariff is not None and last_unpaid is not None:
+            rest = payers[-1]
+            session.payg_seconds += rest.s_until - rest.s_from
+            session.payg_octets += rest.o_until - rest.o_from
+            price = self.tariff.micros(session.payg_seconds, session.payg_octets)
+            last_unpaid.micros += price - session.payg_micros
+            self.unposted_micros += price - session.payg_micros
+            session.payg_micros = price
+
+    def _kind(self, payer: int) -> str:
+        if payer != UNPAID:
+            return "entitlement"
+        if self.tariff is not None:
+            return "payg"
+        return "overspend" if self.requires_package else "flat"
+
+    # Who goes on (B4, P8)
+
+    def _served(self, now: datetime) -> bool:
+        if any(p.active(now) for p in self.packages):
+            return True
+        if self.tariff is not None:
+            return self.funds_micros - self.unposted_micros > 0
+        return not self.requires_package
+
+    def _cut(self) -> None:
+        """Order every running session to end, once. Who may connect suspended (B10) has been let
+        into the suspended pool from then on: later sessions are left alone."""
+        if self.requires_package or not self.suspended:
+            for session in self.sessions:
+                session.cut = session.cut or session.closed_at is None
+        self.suspended = True
+
+    def _chain(self, ended_at: datetime, now: datetime) -> None:
+        """Begin or plan what waits, one after the other (B4)."""
+        active = [p for p in self.packages if p.active(now)]
+        never = datetime.max.replace(tzinfo=now.tzinfo)
+        cursor = max((p.valid_until or never for p in active), default=ended_at)
+        idle = not active
+        for package in sorted(self.packages, key=lambda p: p.package_id):
+            planned = package.valid_from is not None and package.valid_from > now
+            waits = package.valid_from is None or (package.follows and planned)
+            if package.ended or not waits or not (package.follows or idle):
+                continue
+            idle = False
+            if cursor == never:
+                package.valid_from = package.valid_until = None
+            else:
+                package.begins(max(cursor, package.purchased_at))
+                cursor = package.valid_until or never
+
+
+def day_stretches(
+    zone: ZoneInfo, since: datetime, until: datetime, seconds: int, octets: int
+) -> list[Stretch]:
+    """Local days as stretches of the usage, pro rata to time (U9, M3)."""
+    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    found = []
+    s_done = o_done = 0
+    day = first
+    while day < last:
+        following = day + timedelta(days=1)
+        # fold 0: forward where there is no midnight, the first where there are two.
+        midnight = datetime.combine(following, time(), zone).astimezone(since.tzinfo)
+        gone = (midnight - since) // timedelta(microseconds=1)
+        whole = (until - since) // timedelta(microseconds=1)
+        s_until, o_until = seconds * gone // whole, octets * gone // whole
+        found.append(Stretch(day, s_done, s_until, o_done, o_until))
+        s_done, o_done = s_until, o_until
+        day = following
+    return [*found, Stretch(last, s_done, seconds, o_done, octets)]
