@@ -102,5 +102,8 @@ def _details(error: TollwayError) -> dict[str, object]:
 
 
 def _field_of(error: click.UsageError) -> str | None:
+    """The option's name as the user knows it."""
     parameter = getattr(error, "param", None)
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len).lstrip("-").replace("-", "_")
     return parameter.name if isinstance(parameter, click.Parameter) else None

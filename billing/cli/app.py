@@ -113,7 +113,12 @@ def json_option() -> click.Option:
             context.ensure_object(App).json = True
 
     return click.Option(
-        ["--json"], is_flag=True, expose_value=False, callback=switch, help="Print JSON."
+        ["--json"],
+        is_flag=True,
+        is_eager=True,  # read first, so that errors in other options are JSON, too
+        expose_value=False,
+        callback=switch,
+        help="Print JSON.",
     )
 
 

@@ -43,7 +43,10 @@ def subscribers(app: App, file: Path, dry_run: bool, at: datetime) -> None:
         TimeElapsedColumn(),
         console=Console(stderr=True),
     ) as bar:
-        tasks = {stage: bar.add_task(words, total=None, visible=False) for stage, words in _STAGES.items()}
+        tasks = {
+            stage: bar.add_task(words, total=None, visible=False)
+            for stage, words in _STAGES.items()
+        }
 
         def show(stage: str, done: int, total: int) -> None:
             bar.update(tasks[stage], completed=done, total=total or None, visible=True)

@@ -100,7 +100,7 @@ class _Reader:
                 self._problems.append((name, "nothing is left; leave it empty"))
         if plan is None and (valid_until or seconds_left or octets_left):
             self._problems.append(("plan", "what is left needs the plan it was bought with"))
-        name_text = values.get("name") or values["username"]
+        name_text = values.get("name") or (values["username"] if username else "-")
         row = ImportRow(
             line=line,
             username=username,

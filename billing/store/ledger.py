@@ -141,6 +141,18 @@ def record_command(
     tx.flush()
 
 
+def balance(tx: Session, customer_id: int, account: str) -> int:
+    """The sum of an account's postings for one customer, in micros."""
+    return int(
+        tx.scalar(
+            select(func.coalesce(func.sum(tables.Posting.amount_micros), 0)).where(
+                tables.Posting.customer_id == customer_id, tables.Posting.account == account
+            )
+        )
+        or 0
+    )
+
+
 def unbalanced(tx: Session) -> list[str]:
     """What breaks rule M4: entries that do not sum to zero, wallets that differ from postings."""
     entries = tx.execute(

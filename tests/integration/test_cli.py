@@ -1,0 +1,195 @@
+"""The command line, from arguments to exit code, on a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from billing.cli import main
+from billing.settings import Settings
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+ODD_NAME = "o'brien [50%] ☃"
+
+
+@pytest.fixture
+def run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `tollway ARGUMENTS` on this module's database."""
+    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
+    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
+
+    def tollway(*arguments: str) -> Result:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return Result(int(ended.value.code or 0), said.out, said.err)
+
+    return tollway
+
+
+@pytest.fixture
+def catalogue(run: Run) -> None:
+    """A daily and a monthly profile and a plan for each; made once for the module's database."""
+    if run("profile", "list", "--json").value:
+        return
+    for arguments in (
+        ("profile", "add", "Daily", "--kind", "daily"),
+        ("profile", "add", "Monthly", "--kind", "monthly", "--payment", "postpaid",
+         "--automatic-suspend", "--cycle-day", "10", "--suspended-pool", "walled"),
+        ("plan", "add", "Day", "--price", "3.00", "--validity", "1440m", "--data", "10GB",
+         "--time", "5h", "--down", "50M"),
+        ("plan", "add", "Home", "--price", "30.00", "--validity", "1month"),
+    ):  # fmt: skip
+        assert run(*arguments, "--at", "2026-01-01").code == 0
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_story_of_a_daily_subscriber(run: Run) -> None:
+    added = run("subscriber", "add", ODD_NAME, "--name", "Ann", "--profile", "Daily", "--json")
+    assert added.value["password"]
+    assert added.value["subscriber"]["row"]["state"]["rule"] == "S7"
+    assert run("sell", ODD_NAME, "Day").code == 4
+    assert run("topup", ODD_NAME, "5.00", "--key", "t").code == 0
+    assert run("topup", ODD_NAME, "5.00", "--key", "t", "--json").value["repeated"] is True
+    sold = run("sell", ODD_NAME, "Day", "--at", "2026-03-10T14:30:00Z", "--json").value
+    assert sold["valid_until"] == "2026-03-11T14:30:00+00:00"
+    assert sold["available_micros"] == 2_000_000
+    usage = run("usage", ODD_NAME, "--at", "2026-03-10T15:00:00Z", "--json").value
+    assert (usage["row"]["octets_left"], usage["row"]["seconds_left"]) == (10**10, 18_000)
+    why = run("why", ODD_NAME, "--at", "2026-03-11T14:30:00Z")
+    assert "refused (expired), S7" in why.out
+    assert run("sessions", ODD_NAME, "--json").value == []
+    assert ODD_NAME in run("subscriber", "list", "brien").out
+    assert run("subscriber", "show", ODD_NAME.upper()).code == 0
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_monthly_bill_is_issued_and_paid(run: Run) -> None:
+    run("subscriber", "add", "mia", "--name", "Mia", "--profile", "Monthly", "--plan", "Home",
+        "--at", "2026-03-10")  # fmt: skip
+    bill = run("bill", "issue", "mia", "--from", "2026-03-10", "--until", "2026-04-10",
+               "--amount", "30.00", "--at", "2026-03-10T09:00:00Z", "--json").value  # fmt: skip
+    assert bill["due_on"] == "2026-03-20"
+    overdue = run("why", "mia", "--at", "2026-03-21T00:00:00Z", "--json").value
+    assert overdue["state"] == {
+        "rule": "S5",
+        "reason": "overdue",
+        "effect": "suspended_pool",
+        "text": "suspended (overdue), pool 'walled'",
+    }
+    paid = run("topup", "mia", "30.00", "--at", "2026-03-22T09:00:00Z", "--json").value
+    assert paid["settled"] == [bill["number"]]
+    again = run("bill", "pay", bill["number"], "--pay", "cash")
+    assert (again.code, again.err) == (4, f"error: invoice: {bill['number']} is paid\n")
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("arguments", "code", "field"),
+    [
+        (("why", "nobody"), 3, "username"),
+        (("why", "nobody", "--at", "yesterday"), 2, "at"),
+        (("sell",), 2, "username"),
+        (("plan", "add", "P", "--validity", "1d"), 2, "price"),
+        (("plan", "add", "P", "--price", "cheap", "--validity", "1d"), 2, "price"),
+        (("plan", "add", "P", "--price", "1", "--validity", "soon"), 2, "validity"),
+        (("plan", "add", "P", "--price", "1", "--data", "10 bananas"), 2, "data"),
+        (("plan", "add", "Day", "--price", "1", "--validity", "1d"), 5, "name"),
+        (("profile", "add", "P", "--kind", "monthly", "--cycle-day", "32"), 2, "cycle_day"),
+        (("subscriber", "add", "x", "--name", "N"), 2, "profile"),
+        (("subscriber", "add", "x", "--name", "N", "--profile", "None"), 3, "profile"),
+        (("subscriber", "add", "x"), 2, "customer"),
+        (("nas", "add", "n", "nowhere"), 2, "address"),
+        (("subscriber", "list", "--limit", "0"), 2, "limit"),
+    ],
+)
+def test_errors_name_the_field_and_have_their_code(
+    run: Run, arguments: tuple[str, ...], code: int, field: str
+) -> None:
+    plain = run(*arguments)
+    assert (plain.code, plain.out) == (code, "")
+    assert plain.err.startswith(f"error: {field}: ")
+    for given in ((*arguments, "--json"), ("--json", *arguments)):
+        as_json = run(*given)
+        assert as_json.code == code
+        assert json.loads(as_json.err)["field"] == field
+
+
+def test_secrets_are_shown_once(run: Run) -> None:
+    added = run("nas", "add", "edge", "192.0.2.1", "--vendor", "mikrotik", "--json").value
+    assert added["secret"] not in run("nas", "list", "--json").out
+    assert "edge" in run("nas", "list").out
+
+
+def test_enrolment_link(run: Run) -> None:
+    assert "/enrol/" in run("staff", "enrol", "owner@example.com", "--json").value["link"]
+    assert run("staff", "enrol", "not an address").code == 2
+
+
+def test_migrate_is_repeatable(run: Run) -> None:
+    told = run("migrate", "--json").value
+    assert told["before"] == told["after"]
+    assert told["operator_made"] is False
+
+
+def test_before_and_after_migrate(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{settings.database_name}_empty"
+    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", name)
+    missing = run("subscriber", "list")
+    assert (missing.code, "does not exist" in missing.err) == (6, True)
+    try:
+        assert run("migrate", "--time-zone", "Mars/Olympus").code == 2
+        made = run("migrate", "--time-zone", "Asia/Tokyo", "--currency", "JPY", "--json").value
+        assert made["operator"] == {
+            "name": "My ISP",
+            "time_zone": "Asia/Tokyo",
+            "currency": "JPY",
+        }
+        assert run("plan", "add", "P", "--price", "100", "--validity", "1d").code == 0
+    finally:
+        with psycopg.connect(settings.admin_dsn(), autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def test_doctor_is_content_and_says_what_is_wrong(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = run("doctor", "--json")
+    assert {c["name"]: c["detail"] for c in healthy.value if c["status"] == "fail"} == {}
+    assert healthy.code == 0
+    with psycopg.connect(settings.admin_dsn(), autocommit=True) as admin:
+        admin.execute("ALTER ROLE tollway_worker SET synchronous_commit = off")
+    try:
+        lax = run("doctor", "--json")
+        failed = [check for check in lax.value if check["status"] == "fail"]
+        assert [check["name"] for check in failed] == ["synchronous_commit"]
+        assert "synchronous_commit = on" in failed[0]["mend"]
+        assert lax.code == 1
+    finally:
+        with psycopg.connect(settings.admin_dsn(), autocommit=True) as admin:
+            admin.execute("ALTER ROLE tollway_worker RESET synchronous_commit")
+    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", "no_such_database")
+    down = run("doctor")
+    assert (down.code, "does not exist" in down.out) == (1, True)
