@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(app, _field_of(error), error.format_message(), {})
         code = USAGE_EXIT_CODE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing was changed", err=True)
+        click.echo("interrupted", err=True)
         code = INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
         # Whoever read our output has gone: keep the interpreter from complaining as it ends.

@@ -43,7 +43,7 @@ class ImportReport:
 def import_subscribers(
     context: Context, path: Path, now: datetime, progress: Progress, *, dry_run: bool = False
 ) -> ImportReport:
-    """One customer with one subscription for each line; see docs/operations.md for the columns.
+    """One customer with one subscription for each line; columns as in import_file.
 
     What a subscriber has left becomes an entitlement, its balance a journal entry against
     `opening`. Raises BadLines (every bad line, nothing was imported), InvalidInput (the file or

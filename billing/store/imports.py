@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.errors import Conflict
+from billing.errors import Conflict, Unavailable
 from billing.store.pool import named_query
 
 STAGED_COLUMNS = (
@@ -56,7 +56,7 @@ def load_chunk(
 ) -> None:
     """Insert staged rows (values of STAGED_COLUMNS) into the tables.
 
-    Raises Conflict when a user name was taken in the meantime.
+    Raises Conflict when a user name was taken in the meantime, Unavailable.
     """
     connection = cast(psycopg.Connection, tx.connection().connection.driver_connection)
     parameters = {"org_id": org_id, "currency": currency, "now": now}
@@ -74,4 +74,9 @@ def load_chunk(
             "somebody added one of these user names meanwhile; nothing was imported, run it again",
             field="username",
         ) from None
+    except psycopg.OperationalError as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise Unavailable(
+            f"the database gave up ({reason}); nothing was imported, run it again"
+        ) from error
 
