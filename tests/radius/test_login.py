@@ -25,6 +25,7 @@ from billing.store import tables
 from rig.nas import LoginOutcome, SimulatedNas
 from rig.radius import RadiusServer
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, PASSWORD, Factory, Subscriber
+from tests.waiting import until
 
 PAYG_PLAN = replace(
     DAY_PLAN, validity_minutes=None, price_micros=0, payg_second_step=60, payg_second_step_micros=10
@@ -57,14 +58,18 @@ def named(make: Factory, now: datetime, username: str, **options: object) -> Sub
     return subscriber
 
 
-def history(make: Factory, username: str) -> list[tuple[str, str, int]]:
-    """(outcome, reason, subscription) of each attempt under this folded name, in order."""
-    with make.context.transaction() as tx:
-        attempt = tables.LoginAttempt
-        rows = tx.scalars(
-            select(attempt).where(attempt.username == username).order_by(attempt.attempt_id)
-        )
-        return [(row.outcome, row.reason, row.subscription_id) for row in rows]
+def history(make: Factory, username: str, attempts: int = 1) -> list[tuple[str, str, int]]:
+    """(outcome, reason, subscription) of each attempt under this folded name, in order; they are
+    written behind the answer, so this waits until there are so many."""
+    attempt = tables.LoginAttempt
+    chosen = select(attempt).where(attempt.username == username).order_by(attempt.attempt_id)
+
+    def written() -> list[tuple[str, str, int]]:
+        with make.context.transaction() as tx:
+            rows = [(row.outcome, row.reason, row.subscription_id) for row in tx.scalars(chosen)]
+        return rows if len(rows) >= attempts else []
+
+    return until(written)
 
 
 def shown(outcome: LoginOutcome) -> dict[str, object]:
@@ -85,7 +90,7 @@ def test_a_right_password_is_accepted_and_a_wrong_one_is_not(
     assert accepted.first("Class") == f"tw1:{subscriber.subscription_id}:n".encode()
     refused = nas.login(subscriber.username, "wrong", method=method)
     assert (refused.result, refused.message) == ("reject", MESSAGES[Reason.BAD_PASSWORD])
-    assert history(make, subscriber.username) == [
+    assert history(make, subscriber.username, 2) == [
         ("accept", "ok", subscriber.subscription_id),
         ("reject", "bad-password", subscriber.subscription_id),
     ]
@@ -278,8 +283,8 @@ def test_each_check_refuses_with_its_reason(
     subscriber = setup(make, nas, now)
     outcome = nas.login(subscriber.username, subscriber.password)
     assert (outcome.result, outcome.message) == ("reject", MESSAGES[reason])
-    last = history(make, subscriber.username)[-1]
-    assert last == ("reject", reason.value, subscriber.subscription_id)
+    refused = ("reject", reason.value, subscriber.subscription_id)
+    until(lambda: history(make, subscriber.username)[-1] == refused)
 
 
 @pytest.mark.rule("A4")
@@ -297,6 +302,7 @@ def test_a_guesser_is_held_back_and_the_subscriber_is_not(
     subscriber = paid(make, now)
     for _ in range(10):
         assert nas.login(subscriber.username, "guess").message == MESSAGES[Reason.BAD_PASSWORD]
+    assert len(history(make, subscriber.username, 10)) == 10
     throttled = nas.login(subscriber.username, PASSWORD)
     assert (throttled.result, throttled.message) == ("reject", MESSAGES[Reason.THROTTLED])
     assert nas.login(subscriber.username, "guess").message == MESSAGES[Reason.BAD_PASSWORD]

@@ -14,9 +14,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from billing.clock import utc_now
 from billing.model.decision import MESSAGES, Reason
+from billing.store import tables
 from rig.nas import NasSession, SimulatedNas
 from tests.factories import Factory, Subscriber
 from tests.radius import meter
@@ -240,6 +242,16 @@ def test_while_the_database_is_down_only_known_nas_are_served(
         assert newcomer.login(subscriber.username, subscriber.password).result == "accept"
         assert nas.login(subscriber.username, subscriber.password).result == "accept"
     assert "using what was known" in isp.log("radiusd-auth")
+    # The attempt of that time is in the history, too (rule A3).
+    until(lambda: "unavailable" in reasons(isp, subscriber))
+
+
+def reasons(isp: Installation, subscriber: Subscriber) -> list[str]:
+    """Of the login attempts under this name."""
+    attempt = tables.LoginAttempt
+    with isp.context.transaction() as tx:
+        chosen = select(attempt.reason).where(attempt.username == subscriber.username)
+        return list(tx.scalars(chosen))
 
 
 def test_no_secret_is_in_any_log(isp: Installation, nas: SimulatedNas) -> None:

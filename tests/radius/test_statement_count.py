@@ -1,0 +1,171 @@
+"""What a request costs the database, as pg_stat_statements counts it: one statement a batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import count
+
+import psycopg
+import pytest
+from sqlalchemy import func, select
+
+from billing.settings import Settings
+from billing.store import tables
+from rig.nas import NasSession, SimulatedNas
+from tests.factories import Factory, Subscriber
+from tests.waiting import until
+
+STATEMENTS = ("load_access_v1", "record_logins_v1", "charge_usage_v1", "acct_dead_letter")
+# Which NAS an address is: asked when its entry has grown old, whatever it sends.
+BY_THE_CLOCK = "load_client_v1"
+
+
+class Counts:
+    """Top-level statements of the hooks' role since the last reset."""
+
+    def __init__(self, admin: psycopg.Connection) -> None:
+        self._admin = admin
+
+    def reset(self) -> None:
+        self._admin.execute("SELECT pg_stat_statements_reset()")
+
+    def taken(self) -> dict[str, int]:
+        """Calls by what they call; a statement that is not known here under its own text."""
+        rows = self._admin.execute(
+            "SELECT query, calls FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid"
+            " WHERE r.rolname = 'tollway_radius' AND s.toplevel"
+            " AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).fetchall()
+        found: dict[str, int] = {}
+        for query, calls in rows:
+            if BY_THE_CLOCK in query:
+                continue
+            name = next((known for known in STATEMENTS if known in query), query)
+            found[name] = found.get(name, 0) + calls
+        return found
+
+    def waiting_for_locks(self) -> int:
+        (number,) = self._admin.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tollway_radius'"
+            " AND datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()
+        return number
+
+
+@pytest.fixture(scope="module")
+def counts(settings: Settings) -> Iterator[Counts]:
+    dsn = settings.admin_dsn(settings.database_name)
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        yield Counts(admin)
+
+
+@pytest.fixture
+def subscribers(make: Factory, nas: SimulatedNas, now: datetime) -> list[Subscriber]:
+    """Twelve who can log in; what the servers keep in memory has been read."""
+    made = [make.subscriber(now) for _ in range(12)]
+    for subscriber in made:
+        make.package(subscriber, now, octets=10**9)
+    assert nas.login(made[0].username, made[0].password).result == "accept"
+    nas.start(made[0].username)
+    return made
+
+
+def test_a_login_is_one_read_and_its_history_at_most_one_write(
+    counts: Counts, make: Factory, nas: SimulatedNas, subscribers: list[Subscriber]
+) -> None:
+    until(lambda: attempts(make, subscribers) == 1)
+    counts.reset()
+    for subscriber in subscribers:
+        assert nas.login(subscriber.username, subscriber.password).result == "accept"
+        assert nas.login(subscriber.username, "wrong").result == "reject"
+    until(lambda: attempts(make, subscribers) == 25)
+    taken = counts.taken()
+    assert taken.pop("load_access_v1") == 24
+    # Written behind the answers, as many at once as have gathered.
+    assert 1 <= taken.pop("record_logins_v1") <= 24
+    assert taken == {}
+
+
+def attempts(make: Factory, subscribers: list[Subscriber]) -> int:
+    """How many logins under these names are in the history."""
+    attempt = tables.LoginAttempt
+    names = [subscriber.username for subscriber in subscribers]
+    with make.context.transaction() as tx:
+        chosen = select(func.count()).where(attempt.username.in_(names))
+        return tx.scalar(chosen) or 0
+
+
+def test_each_accounting_record_is_one_statement(
+    counts: Counts, nas: SimulatedNas, subscribers: list[Subscriber]
+) -> None:
+    counts.reset()
+    for subscriber in subscribers:
+        session = nas.start(subscriber.username)
+        assert nas.interim(session, seconds=60, input_octets=1, output_octets=2)
+        assert nas.stop(session)
+    assert counts.taken() == {"charge_usage_v1": 36}
+    counts.reset()
+    assert nas.account(NasSession(subscribers[0].username, "", ""), "Start")
+    assert counts.taken() == {"acct_dead_letter": 1}
+
+
+def test_records_that_use_up_what_was_bought_cost_no_more(
+    counts: Counts, nas: SimulatedNas, subscribers: list[Subscriber]
+) -> None:
+    sessions = [nas.start(subscriber.username) for subscriber in subscribers]
+    counts.reset()
+    for session in sessions:
+        assert nas.interim(session, seconds=60, input_octets=10**9, output_octets=10**9)
+    assert counts.taken() == {"charge_usage_v1": 12}
+
+
+def test_concurrent_requests_never_cost_more_than_one_statement_each(
+    counts: Counts, nas: SimulatedNas, subscribers: list[Subscriber]
+) -> None:
+    sessions = [nas.start(subscriber.username) for subscriber in subscribers]
+    counts.reset()
+    with ThreadPoolExecutor(max_workers=12) as pool:
+        outcomes = list(pool.map(lambda s: nas.login(s.username, s.password), subscribers))
+        assert all(pool.map(lambda s: nas.account(s, "Interim-Update"), sessions))
+    assert {outcome.result for outcome in outcomes} == {"accept"}
+    taken = counts.taken()
+    assert {"load_access_v1", "charge_usage_v1"} <= set(taken) <= set(STATEMENTS)
+    assert all(1 <= calls <= 12 for calls in taken.values())
+
+
+def test_what_waits_together_is_committed_together(
+    counts: Counts, settings: Settings, nas: SimulatedNas, subscribers: list[Subscriber]
+) -> None:
+    """Both lanes are held up by one record each; all that arrives meanwhile shares statements."""
+    nas.timeout_seconds = 0.5
+    sessions = [nas.start(subscriber.username) for subscriber in subscribers]
+    stuck, others = subscribers[:2], sessions[2:]
+    lock = "SELECT 1 FROM customer WHERE customer_id = ANY (%s) FOR UPDATE"
+    sent = count()
+    counts.reset()
+    with (
+        ThreadPoolExecutor(max_workers=12) as pool,
+        psycopg.connect(settings.admin_dsn(settings.database_name)) as holder,
+    ):
+        holder.execute(lock, ([subscriber.customer_id for subscriber in stuck],))
+        held = []
+        for number, session in enumerate(sessions[:2], 1):
+            held.append(pool.submit(nas.account, session, "Interim-Update", resends=20))
+            until(lambda n=number: counts.waiting_for_locks() >= n)
+
+        def send(session: NasSession) -> bool:
+            next(sent)
+            return nas.account(session, "Interim-Update", resends=20)
+
+        waiting = [pool.submit(send, session) for session in others]
+        until(lambda: next(sent) >= len(others))
+        threading.Event().wait(0.3)  # for the packets to be read; a late one costs a statement
+        holder.rollback()
+        assert all(future.result(60) for future in held + waiting)
+    taken = counts.taken()
+    assert set(taken) == {"charge_usage_v1"}
+    assert taken["charge_usage_v1"] < len(sessions)
