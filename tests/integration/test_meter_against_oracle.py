@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.model.events import AccountingRecord, Status
-from billing.settings import Settings
 from tests.integration.meter_world import (
     MIB,
     OTHER_ROUTER,
@@ -36,13 +34,6 @@ NIGHTS = (
 )
 EXAMPLES = 300
 PLAUSIBLE_OCTETS_PER_SECOND = 100_000_000
-
-
-@pytest.fixture(scope="module")
-def world(settings: Settings) -> Iterator[MeterWorld]:
-    opened = MeterWorld(settings)
-    yield opened
-    opened.close()
 
 
 @dataclass(frozen=True)
