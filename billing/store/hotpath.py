@@ -25,6 +25,11 @@ from billing.store.pool import named_query
 PRECISE_SLACK_SECONDS = "2"
 IMPRECISE_SLACK_SECONDS = "60"
 
+# A plan is made for tables as large as they are then, and an empty table's plan reads all of it.
+# So plans are made anew when the number of calls has doubled, at last every so many.
+FIRST_PLANS_CALLS = 16
+LAST_PLANS_CALLS = 8192
+
 Row = tuple[str, ...]
 NAS_ADDRESS_COLUMN = 3  # of usage_row
 
@@ -44,9 +49,11 @@ class HotConnection:
             " -c timezone=UTC -c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
             # The batch is always small and every look-up has its index: whatever the statistics
             # say at the moment, a plan of index look-ups is right for the hooks.
-            " -c enable_seqscan=off -c jit=off"
+            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
         )
         self._connection: psycopg.Connection[Any] | None = None
+        self._calls = 0
+        self._plans_until = FIRST_PLANS_CALLS
 
     def fetch(self, query: str, parameters: Sequence[object]) -> list[Any]:
         """Run one prepared statement. A connection that turns out lost is replaced once at once:
@@ -77,6 +84,10 @@ class HotConnection:
                 row_factory=namedtuple_row,
             )
         try:
+            self._calls += 1
+            if self._calls >= self._plans_until:
+                self._plans_until = self._calls + min(self._calls, LAST_PLANS_CALLS)
+                connection.execute("DISCARD PLANS")
             return connection.execute(query, parameters, prepare=True).fetchall()
         except psycopg.OperationalError:
             if connection.broken:
