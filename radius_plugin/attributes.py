@@ -24,7 +24,8 @@ RAW_LIMIT = 1_000
 DEAD_LETTER_LIMIT = 4_000
 # Sessions longer than ten years are a NAS's −1, not time that anybody was online.
 SESSION_SECONDS_LIMIT = 10 * 366 * 86_400
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 (a value for "no source", nothing listens on it)
+# A value for "no source"; nothing listens on it.
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104
 
 _STATUSES = {
     "Start": Status.START,
@@ -50,7 +51,7 @@ _NUMBERED = {
 }
 _NUMBERS = frozenset(_NUMBERED)
 # What a NAS sends while it has no address to tell (RFC 2865 5.8).
-_NO_ADDRESS = frozenset({"0.0.0.0", "255.255.255.254", "255.255.255.255"})  # noqa: S104
+_NO_ADDRESS = frozenset({"0.0.0.0", "255.255.255.254", "255.255.255.255"})  # noqa: S104  # nosec B104
 
 
 class _Oddities:

@@ -47,7 +47,7 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
-        """`'30.00'` → 30,000,000 micros. Raises ValueError on more than six decimals or no number."""
+        """`'30.00'` → 30,000,000 micros. Raises ValueError on no number or over six decimals."""
         try:
             number = Decimal(text.strip())
         except InvalidOperation as error:

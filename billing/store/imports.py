@@ -79,4 +79,3 @@ def load_chunk(
         raise Unavailable(
             f"the database gave up ({reason}); nothing was imported, run it again"
         ) from error
-

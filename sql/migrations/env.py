@@ -1,4 +1,4 @@
-"""Alembic environment. The connection is handed in by billing.store.migrate; there is no ini file."""
+"""Alembic environment. billing.store.migrate hands the connection in; there is no ini file."""
 
 from alembic import context
 

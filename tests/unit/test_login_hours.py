@@ -7,9 +7,7 @@ from billing.model.login_hours import parse_login_hours
 
 
 def window(days: set[int], from_minute: int, until_minute: int) -> LoginWindow:
-    return LoginWindow(
-        weekdays=frozenset(days), from_minute=from_minute, until_minute=until_minute
-    )
+    return LoginWindow(weekdays=frozenset(days), from_minute=from_minute, until_minute=until_minute)
 
 
 @pytest.mark.rule("A4")

@@ -1,0 +1,209 @@
+"""Who may import whom (docs: the table of the architecture): any other import fails, by name."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PRODUCT = ("billing", "radius_plugin", "web")
+
+# Beside its own modules and the standard library.
+LAYERS: dict[str, set[str]] = {
+    "billing.model": set(),
+    "billing.errors": set(),
+    "billing.clock": set(),
+    "billing.settings": {"billing.errors", "pydantic", "pydantic_settings", "psycopg.conninfo"},
+    "billing.rules": {"billing.model"},
+    "billing.store": {"billing.model", "billing.errors", "psycopg", "sqlalchemy"},
+    "billing.services": {
+        "billing.model",
+        "billing.rules",
+        "billing.store",
+        "billing.errors",
+        "billing.clock",
+    },
+    "billing.jobs": {"billing.services", "billing.model", "billing.errors", "billing.clock"},
+    "billing.cli": {
+        "billing.services",
+        "billing.model",
+        "billing.errors",
+        "billing.clock",
+        "click",
+        "rich",
+    },
+    "radius_plugin": {"billing.services", "billing.model", "billing.errors", "billing.clock"},
+    "web": {
+        "billing.services",
+        "billing.model",
+        "billing.errors",
+        "billing.clock",
+        "flask",
+        "flask_login",
+        "flask_principal",
+        "flask_security",
+        "flask_talisman",
+        "flask_wtf",
+        "itsdangerous",
+        "markupsafe",
+        "passlib",
+        "werkzeug",
+        "wtforms",
+        "babel",
+    },
+}
+
+# One module each: composition roots, and the one place of a library.
+MODULES: dict[str, set[str]] = {
+    "billing.rules.cycles": {"dateutil"},
+    "billing.store.migrate": {"alembic"},
+    "billing.services.context": {"sqlalchemy.orm"},
+    "billing.services.secrets": {"cryptography"},
+    "billing.services.passwords": {"argon2"},
+    "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
+    "billing.cli.app": {"billing.settings", "billing.store.pool"},
+    "billing.cli.installation": {"billing.settings"},
+    "billing.cli.worker": {"billing.jobs.worker", "billing.store.pool", "radius_plugin.coa"},
+    # Words for people; nothing is decided by them.
+    "billing.cli.catalog": {"billing.rules.plans.validity_words"},
+    "radius_plugin.coa": {"pyrad"},
+    "radius_plugin.runtime": {"billing.settings", "billing.store.hotpath", "radiusd"},
+    "radius_plugin.authorize": {"radiusd"},
+    "radius_plugin.accounting": {"radiusd"},
+    "web": {"billing.settings", "billing.store.pool"},
+}
+
+_EXECUTES = {"execute", "executemany", "exec_driver_sql", "copy"}
+_STATEMENTS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "CREATE ", "ALTER ", "LOCK ")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file of the product."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    def where(self, node: ast.AST) -> str:
+        return f"{self.path.relative_to(CHECKOUT)}:{getattr(node, 'lineno', 1)}"
+
+
+def modules() -> list[Module]:
+    found = []
+    for package in PRODUCT:
+        for path in sorted((CHECKOUT / package).rglob("*.py")):
+            parts = path.relative_to(CHECKOUT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found.append(Module(name, path, ast.parse(path.read_text(encoding="utf-8"))))
+    return found
+
+
+def layer_of(name: str) -> str:
+    """The layer of a module; the packages themselves count as what they compose."""
+    top, *rest = name.split(".")
+    return f"{top}.{rest[0]}" if top == "billing" and rest else top
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Every absolute name that is imported, wherever it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield node, f"{origin}.{alias.name}"
+
+
+def within(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def forbidden(importer: str, imported: str) -> bool:
+    """Whether the module `importer` may not import `imported`."""
+    layer = layer_of(importer)
+    if imported.startswith("."):
+        return True  # the name would not show its layer
+    if imported.split(".")[0] in sys.stdlib_module_names or layer == "billing":
+        return False
+    if layer_of(imported) == layer and not within(imported, {"pyrad", "radiusd"}):
+        return False
+    return not within(imported, LAYERS[layer] | MODULES.get(importer, set()))
+
+
+def test_every_import_is_allowed() -> None:
+    wrong = [
+        f"{module.where(node)}: {module.name} may not import {imported}"
+        for module in modules()
+        for node, imported in imports(module.tree)
+        if forbidden(module.name, imported)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("billing.model.money", "billing.rules.cycles.day_start"),
+        ("billing.model.money", "dateutil.parser"),
+        ("billing.rules.access", "dateutil.relativedelta"),
+        ("billing.rules.access", "billing.store.pool.Database"),
+        ("billing.rules.access", "billing.clock.utc_now"),
+        ("billing.services.sales", "billing.settings.Settings"),
+        ("billing.services.sales", "flask.request"),
+        ("billing.store.nas", "billing.services.context.Context"),
+        ("radius_plugin.authorize", "billing.rules.access.decide"),
+        ("radius_plugin.authorize", "billing.store.hotpath.load_access"),
+        ("radius_plugin.reply", "radiusd"),
+        ("radius_plugin.wire", "pyrad.packet"),
+        ("radius_plugin.coa", "web.create_app"),
+        ("billing.jobs.sweeper", "radius_plugin.coa.CoaSender"),
+        ("web.admin.plans", "billing.store.pool.Database"),
+        ("web.admin.plans", "rig.stack.Stack"),
+        ("web.login", ".accounts.Accounts"),
+    ],
+)
+def test_what_the_table_forbids_is_found(importer: str, imported: str) -> None:
+    assert forbidden(importer, imported)
+
+
+def test_no_exception_is_left_over() -> None:
+    """An exception that nobody needs any more would let the import come back unseen."""
+    used = {
+        (module.name, package)
+        for module in modules()
+        for _, imported in imports(module.tree)
+        for package in MODULES.get(module.name, set())
+        if within(imported, {package})
+    }
+    # The hooks may speak to the server themselves; today they do it through the runtime.
+    hooks = {("radius_plugin.authorize", "radiusd"), ("radius_plugin.accounting", "radiusd")}
+    named = {(name, package) for name, packages in MODULES.items() for package in packages}
+    assert named - used - hooks == set()
+
+
+def speaks_sql(node: ast.AST) -> bool:
+    """Whether this node runs a statement, or is the text of one."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr in _EXECUTES
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and node.value.lstrip().startswith(_STATEMENTS)
+    return False
+
+
+def test_only_the_store_speaks_sql() -> None:
+    wrong = [
+        f"{module.where(node)}: SQL outside billing.store"
+        for module in modules()
+        if not within(module.name, {"billing.store"})
+        for node in ast.walk(module.tree)
+        if speaks_sql(node)
+    ]
+    assert not wrong, "\n".join(wrong)
