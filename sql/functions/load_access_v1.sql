@@ -22,8 +22,8 @@ CREATE FUNCTION load_access_v1(
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
-    c_silence constant interval := '15 minutes';
-    c_throttle_window constant interval := '5 minutes';
+    c_silence constant interval := interval '15 minutes';
+    c_throttle_window constant interval := interval '5 minutes';
 BEGIN
     RETURN QUERY
     SELECT q.ord::int, n.nas_id, s.customer_id, s.subscription_id, s.org_id,

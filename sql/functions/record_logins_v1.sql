@@ -7,7 +7,7 @@ CREATE FUNCTION record_logins_v1(
     p_reason text[], p_entitlement_id bigint[], p_at timestamptz[]
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
-    c_throttle_window constant interval := '5 minutes';
+    c_throttle_window constant interval := interval '5 minutes';
     v_login   record;
     v_started int := 0;
 BEGIN

@@ -84,9 +84,11 @@ class MeterWorld:
         self.lane.close()
         self.db.close()
 
-    def open_lane(self) -> hotpath.HotConnection:
-        """One more connection of the accounting hook."""
-        return hotpath.HotConnection(
+    def open_lane(
+        self, kind: type[hotpath.HotConnection] = hotpath.HotConnection
+    ) -> hotpath.HotConnection:
+        """One more connection of the hooks."""
+        return kind(
             self._settings.dsn("radius"), statement_timeout_ms=30_000, lock_timeout_ms=20_000
         )
 

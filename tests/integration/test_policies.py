@@ -1,0 +1,302 @@
+"""What each database role may see and do (security.md 7 and 14, radius.md F16)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from billing.settings import ROLES, Settings
+from tests.integration.filler import fill, insert, own_tables
+
+OURS, THEIRS = 2, 3
+# Not the panel's: records of nobody, and what the hooks keep for themselves.
+UNSEEN_BY_PANEL = {"acct_dead_letter", "login_throttle"}
+STAFF_THROTTLE = "staff_throttle"
+APPEND_ONLY = (
+    "journal_entry",
+    "posting",
+    "payment",
+    "payment_allocation",
+    "command",
+    "invoice_line",
+    "acct_journal",
+    "acct_dead_letter",
+    "anomaly",
+    "login_attempt",
+    "audit_log",
+    "coa_attempt",
+    "plan_version",
+)
+MONEY_AND_STAFF = (
+    "journal_entry",
+    "posting",
+    "command",
+    "payment",
+    "payment_allocation",
+    "invoice_line",
+    "invoice_series",
+    "staff",
+    "staff_session",
+    "enrolment",
+    "audit_log",
+    "coa_attempt",
+    "session_history",
+)
+SECRETS = (
+    ("subscription", "secret_sealed"),
+    ("subscription", "nt_hash"),
+    ("subscription", "pbkdf2"),
+    ("nas", "secret_sealed"),
+    ("staff", "password"),
+    ("staff", "session_token"),
+    ("staff", "totp_secret_sealed"),
+)
+
+
+@pytest.fixture(scope="module")
+def admin(settings: Settings) -> Iterator[psycopg.Connection]:
+    """The superuser, in a database with a row of two organisations in every table."""
+    with psycopg.connect(settings.admin_dsn(settings.database_name), autocommit=True) as db:
+        for org_id in (OURS, THEIRS):
+            fill(db, org_id)
+        yield db
+
+
+@pytest.fixture
+def panel(settings: Settings, admin: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """The panel, in a transaction that may see OURS."""
+    with psycopg.connect(settings.dsn("panel")) as db:
+        db.execute("SELECT set_config('tollway.org_ids', %s, true)", (str(OURS),))
+        yield db
+        db.rollback()
+
+
+def _count(db: psycopg.Connection, table: str) -> int:
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+    row = db.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _may(admin: psycopg.Connection, role: str, table: str, privilege: str) -> bool:
+    """Whether a role holds a privilege on a table or on any of its columns."""
+    row = admin.execute(
+        "SELECT has_table_privilege(%(role)s, %(table)s, %(privilege)s) OR"
+        " CASE WHEN %(privilege)s IN ('DELETE', 'TRUNCATE') THEN false"
+        " ELSE has_any_column_privilege(%(role)s, %(table)s,"
+        "  CASE WHEN %(privilege)s IN ('DELETE', 'TRUNCATE') THEN 'SELECT'"
+        "  ELSE %(privilege)s END) END",
+        {"role": f"tollway_{role}", "table": table, "privilege": privilege},
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+@pytest.mark.rule("F16")
+def test_every_table_is_guarded(admin: psycopg.Connection) -> None:
+    rows = admin.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p') AND NOT relispartition AND NOT relrowsecurity"
+        " AND relname NOT LIKE 'procrastinate%' AND relname <> 'schema_version'"
+    ).fetchall()
+    assert rows == []
+
+
+@pytest.mark.rule("F16", "R2")
+def test_panel_sees_its_organisations_only_on_every_table(
+    admin: psycopg.Connection, panel: psycopg.Connection
+) -> None:
+    tables = set(own_tables(admin)) - UNSEEN_BY_PANEL - {STAFF_THROTTLE}
+    assert {table: _count(admin, table) for table in tables if _count(admin, table) < 2} == {}
+    assert {table: _count(panel, table) for table in tables} == dict.fromkeys(tables, 1)
+    assert _count(panel, "organisation") == 1
+    row = panel.execute("SELECT customer_id, org_id FROM customer").fetchone()
+    assert row == (OURS * 1000, OURS)
+
+
+@pytest.mark.rule("F16")
+def test_panel_without_a_setting_sees_nothing(
+    settings: Settings, admin: psycopg.Connection
+) -> None:
+    tables = {*own_tables(admin), "organisation"} - UNSEEN_BY_PANEL
+    with psycopg.connect(settings.dsn("panel")) as db:
+        assert {table: _count(db, table) for table in tables} == dict.fromkeys(tables, 0)
+
+
+@pytest.mark.rule("F16")
+def test_panel_sees_only_the_staff_tables_at_login(
+    settings: Settings, admin: psycopg.Connection
+) -> None:
+    with psycopg.connect(settings.dsn("panel")) as db:
+        db.execute("SELECT set_config('tollway.staff_login', 'on', true)")
+        seen = {table for table in own_tables(admin) if table not in UNSEEN_BY_PANEL}
+        seen = {table for table in seen if _count(db, table) > 0}
+    assert seen == {"staff", "staff_session", "staff_throttle", "enrolment"}
+
+
+@pytest.mark.rule("F16", "R2")
+def test_panel_cannot_write_rows_of_others(
+    admin: psycopg.Connection, panel: psycopg.Connection
+) -> None:
+    tried = 0
+    for table in own_tables(admin):
+        if not _may(admin, "panel", table, "INSERT"):
+            continue
+        statement, values = insert(admin, table, THEIRS, number=1)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), panel.transaction():
+            panel.execute(statement, values)
+        tried += 1
+    assert tried >= 20
+
+
+@pytest.mark.rule("F16", "R2")
+def test_panel_cannot_give_rows_away_or_touch_those_of_others(
+    admin: psycopg.Connection, panel: psycopg.Connection
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), panel.transaction():
+        panel.execute("UPDATE customer SET org_id = %s", (THEIRS,))
+    for table in ("customer", "subscription", "wallet", "entitlement", "nas", "live_session"):
+        query = sql.SQL("UPDATE {} SET org_id = org_id").format(sql.Identifier(table))
+        assert panel.execute(query).rowcount == 1
+
+
+@pytest.mark.rule("F16")
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "owner"])
+def test_partitions_are_reached_through_their_parent_only(
+    admin: psycopg.Connection, role: str
+) -> None:
+    """A policy binds the table that is named in the statement: a partition has none."""
+    rows = admin.execute("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
+    names = [row[0] for row in rows]
+    assert len(names) > 10
+    assert [name for name in names if _may(admin, role, name, "SELECT")] == []
+
+
+@pytest.mark.rule("M4", "U11")
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "owner"])
+def test_history_can_only_be_added_to(admin: psycopg.Connection, role: str) -> None:
+    allowed = [
+        (table, privilege)
+        for table in APPEND_ONLY
+        for privilege in ("UPDATE", "DELETE", "TRUNCATE")
+        if _may(admin, role, table, privilege)
+    ]
+    assert allowed == []
+
+
+@pytest.mark.rule("I2")
+@pytest.mark.parametrize("role", ["panel", "worker"])
+def test_issued_invoices_change_in_what_was_paid_only(
+    settings: Settings, admin: psycopg.Connection, role: str
+) -> None:
+    with psycopg.connect(settings.dsn(role)) as db:
+        db.execute("SELECT set_config('tollway.org_ids', %s, true)", (str(OURS),))
+        db.execute("UPDATE invoice SET paid_micros = 0, paid_at = now() WHERE org_id = %s", (OURS,))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("UPDATE invoice SET total_micros = 1")
+        db.rollback()
+
+
+def test_hooks_have_no_access_to_ledger_and_staff(admin: psycopg.Connection) -> None:
+    privileges = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+    allowed = [
+        (table, privilege)
+        for table in MONEY_AND_STAFF
+        for privilege in privileges
+        if _may(admin, "radius", table, privilege)
+    ]
+    assert allowed == []
+
+
+def test_hooks_change_no_balance_credential_or_price(
+    settings: Settings, admin: psycopg.Connection
+) -> None:
+    for statement in (
+        "UPDATE wallet SET posted_micros = 0",
+        "UPDATE wallet SET credit_limit_micros = 0",
+        "UPDATE subscription SET secret_sealed = NULL",
+        "UPDATE subscription SET plan_version_id = NULL",
+        "UPDATE entitlement SET seconds_total = 0",
+        "UPDATE customer SET name = ''",
+        "UPDATE plan_version SET price_micros = 0",
+        "DELETE FROM live_session",
+        "INSERT INTO entitlement SELECT * FROM entitlement",
+    ):
+        with (
+            psycopg.connect(settings.dsn("radius")) as db,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            db.execute(statement)
+
+
+def test_reports_see_everything_but_secrets(settings: Settings, admin: psycopg.Connection) -> None:
+    hidden = {"enrolment", "staff_session", "staff_throttle"}
+    with psycopg.connect(settings.dsn("readonly"), autocommit=True) as db:
+        for table, column in SECRETS:
+            query = sql.SQL("SELECT {} FROM {}").format(
+                sql.Identifier(column), sql.Identifier(table)
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(query)
+        for table in set(own_tables(admin)) - hidden:
+            assert _count(db, table) >= 2
+        for table in hidden:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                _count(db, table)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("UPDATE customer SET name = ''")
+
+
+def test_no_other_column_looks_like_a_secret(admin: psycopg.Connection) -> None:
+    """A new secret column must be added to SECRETS and to the roles."""
+    rows = admin.execute(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c"
+        " JOIN pg_class t ON t.relname = c.table_name AND NOT t.relispartition"
+        " WHERE c.table_schema = 'public' AND c.table_name NOT LIKE 'procrastinate%'"
+        " AND (c.data_type = 'bytea' OR c.column_name ~ 'secret|password|hash|token|pbkdf2')"
+        " AND c.table_name NOT IN ('enrolment', 'staff_session')"
+    ).fetchall()
+    assert set(rows) == set(SECRETS)
+
+
+def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
+    rows = admin.execute(
+        "SELECT p.proname, array(SELECT r FROM unnest(%s::text[]) r"
+        " WHERE has_function_privilege('tollway_' || r, p.oid, 'EXECUTE') ORDER BY r)"
+        " FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace"
+        " AND p.proname NOT LIKE 'procrastinate%%'",
+        (["panel", "radius", "readonly"],),
+    ).fetchall()
+    allowed = {name: roles for name, roles in rows if roles}
+    assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
+    assert set(map(tuple, allowed.values())) == {("radius",)}
+    assert set(allowed) == {
+        "load_access_v1",
+        "record_logins_v1",
+        "charge_usage_v1",
+        "load_client_v1",
+        "plan_chain_v1",
+        "is_served_v1",
+        "cut_unserved_v1",
+        "close_nas_sessions_v1",
+        "day_shares_v1",
+    }
+
+
+def test_definers_rights_come_with_a_fixed_search_path(admin: psycopg.Connection) -> None:
+    rows = admin.execute(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        " AND NOT COALESCE(proconfig::text LIKE '%search_path=public, pg_temp%', false)"
+    ).fetchall()
+    assert rows == []
+
+
+def test_nobody_may_create_in_the_schema(admin: psycopg.Connection) -> None:
+    rows = admin.execute(
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE 'tollway%' AND rolname <> 'tollway_owner'"
+        " AND (has_schema_privilege(rolname, 'public', 'CREATE') OR rolsuper OR rolbypassrls)"
+    ).fetchall()
+    assert rows == []
