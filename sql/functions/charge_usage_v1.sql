@@ -24,6 +24,7 @@ DECLARE
     c_endless constant numeric := 4611686018427387904;
     -- Above this rate a fallen 32-bit counter is an error of the NAS, not a wrap: 1 Gbit/s (U4).
     c_plausible_octets_per_second constant bigint := 125000000;
+    c_start_only_slack constant interval := interval '60 seconds';
     v_zone text;
     v_customer bigint[];
     v_subscription bigint[];
@@ -46,6 +47,16 @@ BEGIN
             UNION SELECT l.customer_id FROM unnest(p_username) AS r(username)
             JOIN login l ON l.username = r.username)
         ORDER BY customer_id FOR NO KEY UPDATE;
+        INSERT INTO acct_journal (arrived_at, customer_id, session_id, org_id, subscription_id,
+            nas_id, acct_session_id, status, event_at, added_seconds, added_input_octets,
+            added_output_octets, charged_micros, outcome, anomalies, raw)
+        SELECT r.arrived_at, 0, 0, n.org_id, 0, n.nas_id, r.acct_session_id, r.status, r.event_at,
+            0, 0, 0, 0, 'counted', r.anomalies, r.raw
+        FROM unnest(p_status, p_nas_address, p_acct_session_id, p_arrived_at, p_event_at,
+                p_anomalies, p_raw)
+            AS r(status, address, acct_session_id, arrived_at, event_at, anomalies, raw)
+        JOIN nas n ON n.address = r.address
+        WHERE r.status IN (7, 8);
         PERFORM close_nas_sessions_v1(r.address, r.event_at)
         FROM unnest(p_status, p_nas_address, p_event_at) AS r(status, address, event_at)
         WHERE r.status IN (7, 8);
@@ -107,6 +118,8 @@ BEGIN
             WHERE r.round = v_this_round
         ),
         -- The epoch a record belongs to: the last one that began before it, else the first (U3).
+        -- Some NAS begin to count a little after their Start: where only that is known, a start
+        -- computed a little later is not another session's.
         found AS (
             SELECT rec.*, v.session_id AS old_id, v.epoch AS old_epoch, v.last_epoch,
                 v.started_at AS old_started_at, v.last_event_at AS old_last_event_at,
@@ -121,7 +134,10 @@ BEGIN
                 v.payg_micros AS old_payg_micros,
                 v.session_id IS NULL
                     OR rec.event_at + rec.slack < v.started_at
-                    OR COALESCE(rec.start_at > v.last_event_at + rec.slack, false)
+                    OR COALESCE(rec.start_at > v.last_event_at + CASE
+                            WHEN rec.status <> 1 AND v.session_seconds = 0 AND v.input_octets = 0
+                                AND v.output_octets = 0 THEN c_start_only_slack
+                            ELSE rec.slack END, false)
                         AND (rec.status <> 1 OR v.closed_at IS NOT NULL OR rec.slack_seconds < 60)
                     AS is_new
             FROM rec

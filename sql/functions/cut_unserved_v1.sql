@@ -9,7 +9,12 @@ DECLARE
 BEGIN
     PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
     FROM unnest(p_customer_id, p_subscription_id, p_event_at)
-        AS u(customer_id, subscription_id, event_at);
+        AS u(customer_id, subscription_id, event_at)
+    WHERE EXISTS (
+        SELECT 1 FROM entitlement e
+        WHERE e.customer_id = u.customer_id AND e.subscription_id = u.subscription_id
+          AND e.ended_at IS NULL
+          AND (e.valid_from IS NULL OR e.follows AND e.valid_from > p_now));
 
     WITH unserved AS MATERIALIZED (
         SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,

@@ -21,6 +21,11 @@ BEGIN
     LEFT JOIN nas n ON n.address = a.nas_address
     LEFT JOIN login l ON l.username = a.username;
 
+    -- In one order everywhere: batches that forgive and count the same names cannot block each
+    -- other.
+    PERFORM 1 FROM login_throttle WHERE username = ANY (p_username)
+    ORDER BY username, calling_station FOR UPDATE;
+
     IF 'bad-password' = ANY (p_reason) THEN
         INSERT INTO login_throttle AS t (username, calling_station, failures, window_started_at)
         SELECT a.username, k.station, count(*), p_now

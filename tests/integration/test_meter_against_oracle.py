@@ -138,7 +138,7 @@ def histories(draw: st.DrawFn) -> History:
     arriving: list[AccountingRecord] = []
     for _ in range(draw(st.integers(1, 4))):
         key = (draw(st.sampled_from((ROUTER, OTHER_ROUTER))), draw(st.sampled_from("ab")))
-        begins_at = free_at.get(key, base) + timedelta(seconds=draw(st.integers(10, 9_000)))
+        begins_at = free_at.get(key, base) + timedelta(seconds=draw(st.integers(70, 9_000)))
         packets, ended_at = draw(one_session("", begins_at, *key, is_precise))
         free_at[key] = ended_at
         real.setdefault(key, []).append(packets)

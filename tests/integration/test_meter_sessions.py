@@ -13,6 +13,7 @@ from billing.settings import Settings
 from billing.store import hotpath
 from tests.integration.meter_world import (
     OTHER_ROUTER,
+    ROUTER,
     MeterWorld,
     Pack,
     at,
@@ -202,6 +203,17 @@ def test_resent_start_of_an_inexact_nas_does_not_begin_a_session(world: MeterWor
 
 
 @pytest.mark.rule("U3")
+def test_nas_that_begins_to_count_after_its_start(world: MeterWorld) -> None:
+    who = world.customer([Pack(octets=100)])
+    world.charge(start(who, at(0)))
+    world.charge(interim(who, at(300), 280, 5, 5))
+    world.charge(interim(who, at(600), 580, 9, 9))
+    assert world.totals(who) == [(580, 9, 9)]
+    assert world.session(who).started_at == at(0)
+    assert world.entitlements(who)[0].octets_left == 82
+
+
+@pytest.mark.rule("U3")
 def test_inexact_nas_reuses_an_id_after_a_stop(world: MeterWorld) -> None:
     who = world.customer([Pack()])
     world.charge(stop(who, at(600), 600, 5, 5, precise=False))
@@ -241,6 +253,14 @@ def test_accounting_on_closes_older_sessions_of_that_nas_only(
     assert world.session(elsewhere).closed_at is None
     assert world.session(young).closed_at is None
     assert world.totals(old) == [(300, 1, 1)]
+    (kept,) = world.rows(
+        "SELECT * FROM acct_journal WHERE customer_id = 0 AND status = %s", int(status)
+    )
+    assert (kept.nas_id, kept.event_at, kept.arrived_at) == (
+        world.nas_ids[ROUTER],
+        at(400),
+        at(510),
+    )
 
 
 @pytest.mark.rule("U7", "U3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +122,27 @@ def test_wrong_passwords_of_unknown_users_count_too(world: MeterWorld) -> None:
     stranger = new_id()
     _write(world, _refused(stranger))
     assert _throttle(world, stranger)[STATION] == (1, at(3))
+
+
+@pytest.mark.rule("A4", "F15")
+def test_batches_that_name_the_same_users_in_opposite_orders(world: MeterWorld) -> None:
+    users = [world.customer() for _ in range(8)]
+
+    def write(turn: int) -> None:
+        lane = world.open_lane()
+        order = users if turn % 2 else users[::-1]
+        for step in range(20):
+            half = (step + turn) % 2
+            batch = [
+                _refused(one) if place % 2 == half else _login(one)
+                for place, one in enumerate(order)
+            ]
+            hotpath.record_logins(lane, batch, at(step))
+        lane.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, range(3)))
+    assert sum(len(_attempts(world, one.username)) for one in users) == 3 * 20 * 8
 
 
 @pytest.mark.rule("B2", "A1")

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 START, STOP, INTERIM = 1, 2, 3
 WRAP_OCTETS = 2**32
 PLAUSIBLE_OCTETS_PER_SECOND = 125_000_000
+START_ONLY_SLACK = timedelta(seconds=60)
+"""Some NAS begin to count this much after their Start."""
 ENDLESS = 2**200
 UNPAID = 0
 """The "package" that stands for what no package covers."""
@@ -219,7 +221,12 @@ class Account:
         chosen = max(earlier, key=by_start) if earlier else min(same, key=by_start)
         if reading.event_at + reading.slack < chosen.started_at:
             return None
-        if reading.start_at is None or reading.start_at <= chosen.last_event_at + reading.slack:
+        slack = reading.slack
+        if reading.status != START and not (
+            chosen.seconds or chosen.input_octets or chosen.output_octets
+        ):
+            slack = START_ONLY_SLACK
+        if reading.start_at is None or reading.start_at <= chosen.last_event_at + slack:
             return chosen
         resent_start = reading.status == START and not reading.precise and chosen.closed_at is None
         return chosen if resent_start else None
