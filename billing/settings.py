@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         """A key derived from the master key for one purpose, 32 bytes."""
         return hmac.new(self.master_key(), purpose.encode(), sha256).digest()
 
+    def secrets_key(self) -> bytes:
+        """What seals passwords and NAS secrets at rest, 32 bytes (rule A2, security.md 10)."""
+        return self.subkey("secrets at rest")
+
     def role_password(self, role: Role) -> str:
         """The database password of a role; derived, so it is stored nowhere."""
         return self.subkey(f"database role {role}").hex()

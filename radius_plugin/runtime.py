@@ -89,7 +89,7 @@ def named(error: Exception) -> str:
 
 def _compose(settings: Settings) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
-    box = SecretBox(settings.subkey("secrets at rest"))
+    box = SecretBox(settings.secrets_key())
     desk = AccessDesk(box)
 
     def lane() -> HotConnection:

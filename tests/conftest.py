@@ -106,7 +106,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def box(settings: Settings) -> SecretBox:
-    return SecretBox(settings.subkey("secrets at rest"))
+    return SecretBox(settings.secrets_key())
 
 
 @pytest.fixture(scope="module")

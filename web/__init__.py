@@ -32,7 +32,7 @@ def create_app(
     )
     nobody = Context(
         db=Database(settings.dsn("panel")),
-        box=SecretBox(settings.subkey("secrets at rest")),
+        box=SecretBox(settings.secrets_key()),
         actor="panel",
         org_ids=(),
     )

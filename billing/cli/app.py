@@ -55,7 +55,7 @@ class App:
     @property
     def secret_box(self) -> SecretBox:
         """What seals passwords and NAS secrets at rest."""
-        return SecretBox(self.settings.subkey("secrets at rest"))
+        return SecretBox(self.settings.secrets_key())
 
     @cached_property
     def out(self) -> Console:

@@ -105,7 +105,7 @@ def _stay(traffic: Traffic, screen: Screen) -> None:
 def _context(settings: Settings) -> Iterator[Context]:
     database = Database(settings.dsn("worker"), pool_size=2)
     try:
-        yield Context(db=database, box=SecretBox(settings.subkey("secrets at rest")), actor="demo")
+        yield Context(db=database, box=SecretBox(settings.secrets_key()), actor="demo")
     finally:
         database.close()
 

@@ -104,7 +104,7 @@ class TollwayTarget:
             with database.transaction() as tx:
                 operator = OperatorView(name="Bench", time_zone="UTC", currency="USD")
                 insert_operator(tx, operator, now)
-            box = SecretBox(self.settings.subkey("secrets at rest"))
+            box = SecretBox(self.settings.secrets_key())
             context = Context(db=database, box=box, actor="bench")
             tollway_seed.seed(context, users, now)
         finally:

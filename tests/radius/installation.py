@@ -64,7 +64,7 @@ def installation(
             try:
                 for server in servers.values():
                     server.start()
-                box = SecretBox(settings.subkey("secrets at rest"))
+                box = SecretBox(settings.secrets_key())
                 context = Context(db=database, box=box, actor="test")
                 yield Installation(
                     cluster, settings, context, Factory(context, settings.dsn("radius")), servers
