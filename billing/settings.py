@@ -45,8 +45,11 @@ class Settings(BaseSettings):
         description="public https:// address of the panel; empty: plain HTTP, on loopback only",
     )
 
-    auth_lanes: int = Field(default=2, ge=1, le=16)
-    acct_lanes: int = Field(default=2, ge=1, le=16)
+    auth_lanes: int = Field(default=1, ge=1, le=16)
+    acct_lanes: int = Field(default=1, ge=1, le=16)
+    pin_cpus: bool = Field(
+        default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
+    )
     batch_max: int = Field(default=64, ge=1, le=512)
     queue_max: int = Field(default=4096, ge=64)
     statement_timeout_ms: int = Field(default=3000, ge=100)

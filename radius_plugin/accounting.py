@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.network import NasTraits
 from billing.services.metering import prepare
 from radius_plugin import codes, runtime
 from radius_plugin.attributes import accounting_record
-from radius_plugin.authorize import detach, instantiate
 from radius_plugin.batcher import Overloaded, TimedOut
 from radius_plugin.client import client
-from radius_plugin.pairs import source_address
+from radius_plugin.pairs import Pairs, source_address
 
 __all__ = ["accounting", "client", "detach", "instantiate"]
 
 _UNKNOWN_NAS = NasTraits(nas_id=0)
 
 
-def accounting(p: dict[str, Any]) -> int:
+def instantiate(_p: object) -> int:
+    """Once per module instance: −1 stops the server (radius.md F7)."""
+    return runtime.instantiate("acct")
+
+
+def detach(_p: object = None) -> int:
+    """Once per module instance at the end."""
+    return runtime.detach()
+
+
+def accounting(p: Pairs) -> int:
     """Meter one Accounting-Request. FAIL leaves it unanswered, so that the NAS sends it again."""
-    pairs = p.get("request")
     parts = runtime.runtime()
-    known = parts.clients.remembered(source_address(pairs) or "")
-    record = accounting_record(pairs, utc_now(), known.traits if known else _UNKNOWN_NAS)
+    known = parts.clients.remembered(source_address(p) or "")
+    record = accounting_record(p, utc_now(), known.traits if known else _UNKNOWN_NAS)
     try:
         parts.usage.submit(prepare(record))
     except (Overloaded, TimedOut, Unavailable) as error:

@@ -6,10 +6,8 @@ the password learns whether an account exists or why it is refused (rule A3).
 
 from __future__ import annotations
 
-from typing import Any
-
 from billing.clock import utc_now
-from billing.errors import TollwayError, Unavailable
+from billing.errors import Unavailable
 from billing.model.decision import Reason, Reject
 from billing.model.events import LoginRecord
 from radius_plugin import codes, runtime
@@ -17,7 +15,7 @@ from radius_plugin.attributes import access_request
 from radius_plugin.batcher import Overloaded, TimedOut
 from radius_plugin.client import client
 from radius_plugin.codes import Answer
-from radius_plugin.pairs import first_values
+from radius_plugin.pairs import Pairs, first_values
 from radius_plugin.reply import (
     DecisionTag,
     Verdict,
@@ -32,25 +30,19 @@ __all__ = ["authorize", "client", "detach", "instantiate", "post_auth"]
 _REFUSED = (Overloaded, TimedOut, Unavailable)
 
 
-def instantiate(_p: Any) -> int:
+def instantiate(_p: object) -> int:
     """Once per module instance: −1 stops the server (radius.md F7)."""
-    try:
-        runtime.start()
-    except TollwayError as error:
-        runtime.log(runtime.L_ERR, error.message)
-        return -1
-    return 0
+    return runtime.instantiate("auth")
 
 
-def detach(_p: Any) -> int:
+def detach(_p: object = None) -> int:
     """Once per module instance at the end: what waits to be written is written."""
-    runtime.stop()
-    return 0
+    return runtime.detach()
 
 
-def authorize(p: dict[str, Any]) -> Answer:
+def authorize(p: Pairs) -> Answer:
     """Decide; hand FreeRADIUS the credential, the reply and the decision (rules A1-A6)."""
-    request = access_request(p.get("request"))
+    request = access_request(p)
     parts = runtime.runtime()
     if not request.username:
         return _denied(Reason.BAD_REQUEST)
@@ -74,11 +66,11 @@ def authorize(p: dict[str, Any]) -> Answer:
     return codes.UPDATED, lists
 
 
-def post_auth(p: dict[str, Any]) -> Answer:
+def post_auth(p: Pairs) -> Answer:
     """Enforce the decision on a verified login, keep every attempt, say why (rule A3)."""
-    request = access_request(p.get("request"))
-    values = first_values(p.get("request"))
-    tag = _tag(first_values(p.get("config")).get("Tollway-Decision"))
+    request = access_request(p)
+    values = first_values(p)
+    tag = _tag(values.get("Tollway-Decision"))
     verified = "Tollway-Verified" in values
     if "Tollway-Malformed" in values or not request.username:
         tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from billing.errors import TollwayError, Unavailable
 from billing.services.clients import Client
 from radius_plugin import codes, runtime
-from radius_plugin.pairs import source_address
+from radius_plugin.pairs import Pairs, source_address
 from radius_plugin.vendors.codec import escaped
 
 
-def client(p: dict[str, Any]) -> codes.Answer:
+def client(p: Pairs) -> codes.Answer:
     """The NAS's name and secret for FreeRADIUS; anything but OK leaves the NAS unknown.
 
     While the database is out, a NAS that was known goes on with what was read last.
     """
-    address = source_address(p.get("request"))
+    address = source_address(p)
     if address is None:
         return codes.FAIL
     parts = runtime.runtime()
     try:
-        with parts.client_mutex:
-            found = parts.clients.look_up(parts.client_lane, address)
+        found = parts.lookups.find(address)
     except Unavailable as error:
-        runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}; using what was known")
         found = parts.clients.remembered(address)
+        then = "not known before, not answered" if found is None else "using what was known"
+        runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}; {then}")
+        if found is None:
+            return codes.FAIL
     except TollwayError as error:
         runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}")
         return codes.FAIL

@@ -1,19 +1,21 @@
 """Composition root of the hooks: settings, lanes, batchers, and the bridge to radiusd's log.
 
-radiusd loads one copy of this for all its module instances (radius.md F1); `start` is called once
-by each of them and does its work the first time.
+radiusd loads one copy of this for all its module instances (radius.md F1); `instantiate` is called
+once by each of them and does its work the first time.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 from billing.clock import utc_now
+from billing.errors import TollwayError
 from billing.model.events import AccessRequest, LoginRecord
 from billing.services.access import AccessDesk, AccessOutcome
 from billing.services.clients import ClientBook
@@ -23,11 +25,15 @@ from billing.settings import Settings
 from billing.store.hotpath import HotConnection
 from radius_plugin.batcher import Batcher
 from radius_plugin.history import History
+from radius_plugin.lookup import Lookups
 
 try:  # only inside radiusd
     import radiusd  # type: ignore[import-not-found]
 except ImportError:
     radiusd = None
+
+Kind = Literal["auth", "acct"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # FreeRADIUS's log levels (its log.h).
 L_ERR, L_WARN = 4, 5
@@ -39,8 +45,7 @@ class Runtime:
 
     desk: AccessDesk
     clients: ClientBook
-    client_lane: HotConnection
-    client_mutex: threading.Lock
+    lookups: Lookups
     decisions: Batcher[AccessRequest, AccessOutcome, HotConnection]
     logins: Batcher[LoginRecord, None, HotConnection]
     history: History
@@ -51,24 +56,43 @@ _runtime: Runtime | None = None
 _starting = threading.Lock()
 
 
-def start() -> None:
-    """Read the settings and make ready; idempotent. Connections are made when first used, so that
-    the server starts and keeps serving while the database is down."""
+def instantiate(kind: Kind) -> int:
+    """What both hook modules do once per instance; the first one makes everything ready.
+
+    Connections are made when first used, so that the server starts and keeps serving while the
+    database is down. −1, after a line in the log, when the settings are not usable.
+    """
     global _runtime
     with _starting:
         if _runtime is None:
-            _runtime = _compose(Settings())
+            try:
+                settings = Settings()
+                _runtime = _compose(settings)
+            except TollwayError as error:
+                log(L_ERR, error.message)
+                return -1
+            _stay_on_one_cpu(kind, settings)
+    return 0
 
 
-def stop() -> None:
+def detach() -> int:
     """Write what waits to be written; idempotent."""
     with _starting:
         if _runtime is not None:
             _runtime.history.close()
+    return 0
+
+
+def _stay_on_one_cpu(kind: Kind, settings: Settings) -> None:
+    """The interpreter lets one thread run at a time; on one CPU it is handed over without waking
+    another one (docs/adr/0008). radiusd's threads, not started yet, inherit it."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if settings.pin_cpus and len(cpus) > 1:
+        os.sched_setaffinity(0, {cpus[KINDS.index(kind) % len(cpus)]})
 
 
 def runtime() -> Runtime:
-    """The running parts; RuntimeError before `start`."""
+    """The running parts; RuntimeError before `instantiate`."""
     if _runtime is None:
         raise RuntimeError("radius_plugin is not started")
     return _runtime
@@ -91,6 +115,7 @@ def _compose(settings: Settings) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
     box = SecretBox(settings.secrets_key())
     desk = AccessDesk(box)
+    clients = ClientBook(box)
 
     def lane() -> HotConnection:
         return HotConnection(
@@ -117,9 +142,8 @@ def _compose(settings: Settings) -> Runtime:
 
     return Runtime(
         desk=desk,
-        clients=ClientBook(box),
-        client_lane=lane(),
-        client_mutex=threading.Lock(),
+        clients=clients,
+        lookups=Lookups(partial(clients.look_up, lane())),
         decisions=batcher(
             lambda lane, requests: desk.decide_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,

@@ -46,7 +46,7 @@ class RadiusOptions:
     python_paths: searched for the hooks before the system's; default is this interpreter's.
     """
 
-    threads: int = 32
+    threads: int = 64
     instances: int = 0
     bind_address: str = "127.0.0.1"
     nas_networks: Sequence[str] = ("127.0.0.0/8",)

@@ -37,7 +37,6 @@ INTERIM = {
     "Event-Timestamp": "Nov 21 2026 20:44:23 UTC",
     "Acct-Delay-Time": "5",
     "Tollway-Client-Address": "192.0.2.7",
-    "Tollway-Client-Name": "nas1",
 }
 
 

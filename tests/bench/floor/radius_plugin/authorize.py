@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+Pairs = tuple[tuple[str, str], ...]
+
 _OK = 2
 _SECRET = "bench-shared-secret-0123456789ab"
 
@@ -18,9 +20,9 @@ def detach(_: Any = None) -> int:
     return 0
 
 
-def client(pairs: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def client(pairs: Pairs) -> tuple[int, dict[str, Any]]:
     """Every address of the allowed networks is the bench."""
-    address = dict(pairs["request"])["Tollway-Client-Address"]
+    address = dict(pairs)["Tollway-Client-Address"]
     config = (
         ("FreeRADIUS-Client-IP-Address", ":=", address),
         ("FreeRADIUS-Client-Secret", ":=", _SECRET),
@@ -30,20 +32,20 @@ def client(pairs: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     return _OK, {"config": config}
 
 
-def authorize(pairs: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def authorize(pairs: Pairs) -> tuple[int, dict[str, Any]]:
     """The password follows from the name (tests/bench/workload.py)."""
-    for name, value in pairs["request"]:
+    for name, value in pairs:
         if name == "User-Name":
             password = f"secret-{int(value[5:]) * 7919 % 1_000_003:06d}"
             return _OK, {"config": (("Cleartext-Password", ":=", password),)}
     return 0, {}
 
 
-def post_auth(_: dict[str, Any]) -> int:
+def post_auth(_: Pairs) -> int:
     """Accept."""
     return _OK
 
 
-def accounting(_: dict[str, Any]) -> int:
+def accounting(_: Pairs) -> int:
     """Acknowledge."""
     return _OK
