@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -40,6 +41,12 @@ CLUSTER_SETTINGS = {
     "autovacuum_naptime": "10s",
 }
 _numbers = count(1)
+
+# No deadline: no test judges how fast a busy machine is. The same examples in every run; the
+# profile `search` (./run test --all) looks for new ones, and for more of them.
+hypothesis.settings.register_profile("tollway", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("tollway")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -28,6 +29,8 @@ LONGER = {
     "sql/functions/charge_usage_v1.sql": "one function is one statement after the other",
     "sql/migrations/versions/0001_foundation.py": "the whole first schema, written once",
 }
+# As in .gitignore; git itself need not be there.
+LEFT_OUT = {"var", "vendor", "dist", "build", "__pycache__"}
 SOURCES = {".py", ".sql", ".sh", ".html", ".css"}
 
 _REGISTRIES = ("pypi", "pythonhosted", "npmjs", "debian", "crates", "golang", "jsdelivr", "unpkg")
@@ -35,12 +38,17 @@ _HOST = re.compile(rf"\b[\w.-]*({'|'.join(_REGISTRIES)})\.(org|com|io|net)\b", r
 _MACHINE_PATH = re.compile(rf"(?<![\w.$}}])/({'|'.join(('work', 'root', 'tmp'))})/")
 
 
-def tracked() -> list[Path]:
-    """Files that git knows, vendored ones left out."""
-    argv = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
-    listed = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, check=True).stdout
-    paths = [CHECKOUT / name for name in listed.decode().split("\0") if name]
-    return [path for path in paths if "vendor" not in path.parts and path.is_file()]
+def checked() -> list[Path]:
+    """Files of the checkout, vendored ones and what tools leave behind left out."""
+    found = []
+    for folder, folders, names in os.walk(CHECKOUT):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in LEFT_OUT and (name == ".ci" or not name.startswith("."))
+        ]
+        found += [Path(folder, name) for name in names if not name.endswith(".pyc")]
+    return sorted(found)
 
 
 def name_of(path: Path) -> str:
@@ -57,7 +65,7 @@ def test_a_checker_finds_nothing(command: tuple[str, ...]) -> None:
 def test_files_are_short() -> None:
     lengths = {
         name_of(path): len(path.read_text(encoding="utf-8").splitlines())
-        for path in tracked()
+        for path in checked()
         if path.suffix in SOURCES or path.name == "run"
     }
     long = {
@@ -70,7 +78,7 @@ def test_files_are_short() -> None:
 
 def test_functions_fit_on_a_screen() -> None:
     long = []
-    for path in tracked():
+    for path in checked():
         if path.suffix != ".py" or name_of(path) in LONGER:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -86,7 +94,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine(
     pattern: re.Pattern[str],
 ) -> None:
     wrong = []
-    for path in tracked():
+    for path in checked():
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
