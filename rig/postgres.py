@@ -127,6 +127,7 @@ class PrivateCluster:
         process = self.process()
         if process is None:
             return
+        process.send(signal.SIGSTOP)  # or it would start new ones meanwhile
         backends = [
             Process("backend", pid, ticks, self.run_dir / f"{pid}.backend", process.log_file)
             for pid in processes.children_of(process.pid)

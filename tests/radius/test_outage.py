@@ -4,9 +4,11 @@ twice, nothing is acknowledged falsely, and service comes back by itself (rules 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from billing.clock import utc_now
 from billing.model.decision import MESSAGES, Reason
 from billing.store import tables
 from rig.nas import NasSession, SimulatedNas
+from rig.processes import children_of
 from tests.factories import Factory, Subscriber
 from tests.radius import meter
 from tests.radius.installation import Installation, installation
@@ -220,6 +223,55 @@ def test_a_database_that_stands_still_gets_no_record_acknowledged(
     assert meter.totals(isp.context, subscriber) == [(60, 0, 900)]
     assert meter.left(isp.context, subscriber) == [(None, 10**6 - 900)]
     assert nas.login(subscriber.username, subscriber.password).result == "accept"
+
+
+@contextmanager
+def frozen(isp: Installation) -> Iterator[None]:
+    """PostgreSQL holds its connections but does nothing at all, as on a host that has hung."""
+    signal_all(isp, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        thaw(isp)
+
+
+def thaw(isp: Installation) -> None:
+    signal_all(isp, signal.SIGCONT)
+
+
+def signal_all(isp: Installation, number: signal.Signals) -> None:
+    postmaster = isp.cluster.process()
+    assert postmaster is not None
+    for pid in (postmaster.pid, *children_of(postmaster.pid)):
+        os.kill(pid, number)
+
+
+@pytest.mark.rule("U1")
+def test_a_database_that_hangs_does_not_hang_the_servers(
+    isp: Installation, make: Factory, nas: SimulatedNas
+) -> None:
+    """Its time limits are its own and do not help; and the entry of the NAS has grown old."""
+    now = utc_now().replace(microsecond=0)
+    subscriber = make.subscriber(now)
+    make.package(subscriber, now, octets=10**6)
+    session = nas.begin(subscriber.username, subscriber.password)
+    session.seconds, session.output_octets = 60, 900
+    nas.timeout_seconds = 10.0
+    threading.Event().wait(1.5)  # longer than `client_lifetime_seconds`
+    with frozen(isp), ThreadPoolExecutor(max_workers=8) as pool:
+        records = [pool.submit(nas.account, session, "Interim-Update", resends=0) for _ in "ab"]
+        logins = [
+            pool.submit(nas.login, subscriber.username, subscriber.password) for _ in range(6)
+        ]
+        # The first ones wait with their lanes; whoever queued behind them is told in time.
+        told = until(lambda: [login.result() for login in logins if login.done()])
+        assert {(outcome.result, outcome.message) for outcome in told} == {UNAVAILABLE}
+        assert not any(record.done() for record in records)
+        thaw(isp)
+    assert nas.login(subscriber.username, subscriber.password).result == "accept"
+    assert nas.account(session, "Interim-Update", resends=10)
+    assert meter.totals(isp.context, subscriber) == [(60, 0, 900)]
+    assert meter.left(isp.context, subscriber) == [(None, 10**6 - 900)]
 
 
 def test_while_the_database_is_down_only_known_nas_are_served(
