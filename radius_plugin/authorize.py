@@ -9,7 +9,7 @@ from __future__ import annotations
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.decision import Reason, Reject
-from billing.model.events import LoginRecord
+from billing.model.events import AccessRequest, LoginRecord
 from radius_plugin import codes, runtime
 from radius_plugin.attributes import access_request
 from radius_plugin.batcher import Overloaded, TimedOut
@@ -63,20 +63,39 @@ def authorize(p: Pairs) -> Answer:
     except ValueError as error:
         runtime.log(runtime.L_ERR, f"subscription {outcome.subscription_id}: {error}")
         return _denied(Reason.UNAVAILABLE)
+    lists["config"] += (_follow_up(request, tag),)
     return codes.UPDATED, lists
 
 
 def post_auth(p: Pairs) -> Answer:
-    """Enforce the decision on a verified login, keep every attempt, say why (rule A3)."""
+    """For what `authorize` did not settle: enforce a refusal after the password was verified,
+    start a package, keep the attempt (rules A1, A3)."""
     request = access_request(p)
     values = first_values(p)
     tag = _tag(values.get("Tollway-Decision"))
-    verified = "Tollway-Verified" in values
     if "Tollway-Malformed" in values or not request.username:
         tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)
-    elif not verified:
+    elif "Tollway-Verified" not in values:
         tag = _as_seen_from_outside(tag)
-    record = LoginRecord(
+    if not _kept(_attempt(request, tag), int(values.get("Tollway-Attempt", "0"))):
+        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    if tag.verdict is Verdict.REJECT:
+        return codes.REJECT, {"reply": (message_pair(tag.reason),)}
+    return codes.OK
+
+
+def _follow_up(request: AccessRequest, tag: DecisionTag) -> tuple[str, str, str]:
+    """What happens after the password was verified: nothing more for a plain grant, whose line
+    of history is held already; else `post_auth` is asked."""
+    if tag.verdict is not Verdict.REJECT and tag.entitlement_id is None:
+        number = runtime.runtime().history.hold(_attempt(request, tag))
+        if number is not None:
+            return ("Tollway-Attempt", ":=", str(number))
+    return ("Tollway-Post-Auth", ":=", "1")
+
+
+def _attempt(request: AccessRequest, tag: DecisionTag) -> LoginRecord:
+    return LoginRecord(
         username=request.username,
         customer_id=tag.customer_id or 0,
         subscription_id=tag.subscription_id or 0,
@@ -87,18 +106,13 @@ def post_auth(p: Pairs) -> Answer:
         entitlement_id=tag.entitlement_id or 0,
         at=utc_now(),
     )
-    if not _kept(record):
-        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
-    if tag.verdict is Verdict.REJECT:
-        return codes.REJECT, {"reply": (message_pair(tag.reason),)}
-    return codes.OK
 
 
-def _kept(record: LoginRecord) -> bool:
+def _kept(record: LoginRecord, held: int) -> bool:
     """Write the attempt; false when a package could not be started: used unstarted, it would last
     for ever (rule B2). Only then is the write waited for."""
     parts = runtime.runtime()
-    if record.entitlement_id == 0 and parts.history.offer(record):
+    if record.entitlement_id == 0 and parts.history.amend(held, record):
         return True
     try:
         parts.logins.submit(record)

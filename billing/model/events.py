@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 # Sessions of one NAS carry at most this many octets a second; beyond it a fallen 32-bit counter
 # is an error of the NAS, not a wrap (rule U4): 10 Gbit/s.
@@ -19,12 +20,14 @@ _MAC = re.compile(
 )
 
 
+@lru_cache(maxsize=16_384)
 def fold_username(name: str) -> str:
     """The one place where user names are folded: case, outer blanks, MAC separators (rule A1)."""
     folded = name.strip().casefold()
     return fold_station(folded) if len(folded) in (12, 14, 17) else folded
 
 
+@lru_cache(maxsize=16_384)
 def fold_station(station: str) -> str:
     """A MAC with any separator becomes 12 lower-case hex digits; anything else is kept, folded.
 

@@ -50,7 +50,9 @@ def authorize(p):
     if user not in PASSWORDS:
         return radiusd.RLM_MODULE_NOTFOUND
     password = PASSWORDS[user].replace("\\\\", "\\\\\\\\")
-    return radiusd.RLM_MODULE_UPDATED, {"config": (("Cleartext-Password", ":=", password),)}
+    return radiusd.RLM_MODULE_UPDATED, {"config": (
+        ("Cleartext-Password", ":=", password), ("Tollway-Post-Auth", ":=", "1"),
+    )}
 
 
 def post_auth(p):

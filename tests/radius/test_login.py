@@ -62,7 +62,7 @@ def history(make: Factory, username: str, attempts: int = 1) -> list[tuple[str, 
     """(outcome, reason, subscription) of each attempt under this folded name, in order; they are
     written behind the answer, so this waits until there are so many."""
     attempt = tables.LoginAttempt
-    chosen = select(attempt).where(attempt.username == username).order_by(attempt.attempt_id)
+    chosen = select(attempt).where(attempt.username == username).order_by(attempt.at)
 
     def written() -> list[tuple[str, str, int]]:
         with make.context.transaction() as tx:
