@@ -10,6 +10,7 @@ import time
 import click
 
 from billing.cli.app import App, Command
+from billing.jobs import queue
 from billing.jobs import worker as process
 from billing.services.context import Context
 from billing.store.pool import Database
@@ -42,6 +43,7 @@ def _log_to_stderr() -> None:
     formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
+    handler.addFilter(queue.lost_database_in_one_line)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # A job is named twice below warning; a lost database is told by ourselves, in one line.
     for name, level in (

@@ -59,6 +59,15 @@ async def serve(context: Context, dsn: str) -> None:
         failures += 1
 
 
+def lost_database_in_one_line(record: logging.LogRecord) -> bool:
+    """Log filter: what the library says with a traceback when the database is lost."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, _LOST):
+        record.msg, record.args = "the database was lost: %s", (_first_line(error),)
+        record.exc_info = None
+    return True
+
+
 def _acting(context: procrastinate.JobContext) -> Context:
     acting = context.additional_context["tollway"]
     if not isinstance(acting, Context):
