@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -70,13 +71,23 @@ def _status(stack: Stack, *, as_json: bool) -> int:
 _PORTS = ("auth", "acct", "coa", "http")
 
 
-def _show(report: dict[str, object], indent: int = 0) -> None:
-    for name, value in report.items():
-        if isinstance(value, dict):
-            print(f"{' ' * indent}{name}:")
-            _show(value, indent + 2)
-        else:
-            print(f"{' ' * indent}{name}: {'-' if value is None else value}")
+def _show(report: dict[str, Any]) -> None:
+    for name, part in report["parts"].items():
+        state = f"running, pid {part['pid']}" if part["running"] else "down"
+        print(f"{name:<16} {state:<20} {part['log']}")
+    rows = {
+        "panel": report["panel_url"],
+        "ports": _joined(report["ports"]),
+        "database": report["database_url"],
+        "state directory": report["state_dir"],
+        "versions": _joined(report["versions"]),
+    }
+    for name, value in rows.items():
+        print(f"{name:<16} {value or '-'}")
+
+
+def _joined(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {'-' if value is None else value}" for name, value in values.items())
 
 
 def _without_password(url: str) -> str | None:

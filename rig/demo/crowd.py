@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from billing.errors import NotFound
 from billing.model.events import AccountingRecord, Status
-from billing.services import customers, holds, metering
+from billing.services import customers, holds, metering, upkeep
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
@@ -33,6 +33,7 @@ def add_crowd(context: Context, settings: Settings, isp: Isp, now: datetime) -> 
     """Thirty subscribers in every state, with the usage of some days; returns how many are new."""
     dice = random.Random(7)
     added = 0
+    upkeep.ensure_partitions(context, now - timedelta(hours=max(_SESSION_HOURS)))
     with _lane(settings) as lane:
         for number, name in enumerate(_NAMES):
             username = name.lower().replace(" ", ".")
