@@ -8,9 +8,6 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
-# Sessions of one NAS carry at most this many octets a second; beyond it a fallen 32-bit counter
-# is an error of the NAS, not a wrap (rule U4): 10 Gbit/s.
-PLAUSIBLE_OCTETS_PER_SECOND = 1_250_000_000
 COUNTER_LIMIT = 2**62
 USERNAME_LIMIT = 253
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.model.events import COUNTER_LIMIT, PLAUSIBLE_OCTETS_PER_SECOND
+from billing.model.events import COUNTER_LIMIT
 
 OCTETS_PER_GIGAWORD = 2**32
 LATEST_AHEAD = timedelta(minutes=5)
@@ -16,8 +16,6 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 CLOCK_DISAGREES = "clock-disagrees"
 EVENT_TIME_CLAMPED = "event-time-clamped"
-COUNTER_FELL = "counter-fell"
-COUNTER_WRAPPED = "counter-wrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +65,3 @@ def total_octets(low_octets: int, gigawords: int) -> int | None:
         return None
     total = gigawords * OCTETS_PER_GIGAWORD + low_octets
     return total if total < COUNTER_LIMIT else None
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """One direction of a session after a record: never below what it was (rule U4)."""
-
-    octets: int
-    anomaly: str | None = None
-
-
-def counted(
-    known_octets: int,
-    reported_octets: int | None,
-    *,
-    has_gigawords: bool,
-    elapsed_seconds: int,
-) -> Counter:
-    """The counter after a report (rule U4): the maximum, and a 32-bit wrap where one is plausible.
-
-    `elapsed_seconds` is how much longer the session lasted than when `known_octets` was reported;
-    a late record has none, so that its lower counter is never taken for a wrap.
-    """
-    if reported_octets is None:
-        return Counter(known_octets)
-    if has_gigawords:
-        fell = reported_octets < known_octets
-        return Counter(max(known_octets, reported_octets), COUNTER_FELL if fell else None)
-    laps_octets = known_octets - known_octets % OCTETS_PER_GIGAWORD
-    total = laps_octets + reported_octets % OCTETS_PER_GIGAWORD
-    if total >= known_octets:
-        return Counter(total)
-    added_by_wrap = total + OCTETS_PER_GIGAWORD - known_octets
-    if 0 < added_by_wrap <= elapsed_seconds * PLAUSIBLE_OCTETS_PER_SECOND:
-        return Counter(known_octets + added_by_wrap, COUNTER_WRAPPED)
-    return Counter(known_octets, COUNTER_FELL)

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 from billing.rules.usage import (
     CLOCK_DISAGREES,
     CLOCK_TOLERANCE,
-    COUNTER_FELL,
-    COUNTER_WRAPPED,
     EVENT_TIME_CLAMPED,
     LATEST_AHEAD,
     OLDEST_BACK,
-    counted,
     event_time,
     total_octets,
 )
@@ -103,50 +100,3 @@ def test_gigawords() -> None:
 @pytest.mark.parametrize(("low", "high"), [(2**32, 0), (0, 2**30), (1, 2**32 - 1), (-1, 0)])
 def test_totals_that_no_nas_can_have_carried(low: int, high: int) -> None:
     assert total_octets(low, high) is None
-
-
-@pytest.mark.rule("U4")
-def test_an_absent_counter_keeps_the_last_value() -> None:
-    assert counted(500, None, has_gigawords=True, elapsed_seconds=300).octets == 500
-
-
-@pytest.mark.rule("U4")
-def test_a_plausible_wrap_is_counted_and_flagged() -> None:
-    counter = counted(2**32 - 100, 400, has_gigawords=False, elapsed_seconds=300)
-    assert (counter.octets, counter.anomaly) == (2**32 + 400, COUNTER_WRAPPED)
-    again = counted(counter.octets, 900, has_gigawords=False, elapsed_seconds=300)
-    assert (again.octets, again.anomaly) == (2**32 + 900, None)
-
-
-@pytest.mark.rule("U4")
-@pytest.mark.parametrize(("gigawords", "elapsed"), [(True, 300), (False, 0), (False, -5)])
-def test_a_lower_counter_is_kept_out(gigawords: bool, elapsed: int) -> None:
-    counter = counted(2**32 - 100, 400, has_gigawords=gigawords, elapsed_seconds=elapsed)
-    assert (counter.octets, counter.anomaly) == (2**32 - 100, COUNTER_FELL)
-
-
-@pytest.mark.rule("U4")
-@given(
-    known=st.integers(0, 2**62 - 1),
-    reported=st.none() | st.integers(0, 2**32 - 1),
-    gigawords=st.booleans(),
-    elapsed=st.integers(-(10**6), 10**6),
-)
-def test_counters_only_rise(
-    known: int, reported: int | None, gigawords: bool, elapsed: int
-) -> None:
-    counter = counted(known, reported, has_gigawords=gigawords, elapsed_seconds=elapsed)
-    assert counter.octets >= known
-
-
-@pytest.mark.rule("U4")
-@given(st.lists(st.integers(0, 2**31), min_size=1, max_size=12))
-def test_a_32_bit_counter_read_every_minute_adds_up(steps: list[int]) -> None:
-    """Whatever is transferred in steps that a link can carry is counted to the octet."""
-    true_octets = counted_octets = 0
-    for step in steps:
-        true_octets += step
-        counted_octets = counted(
-            counted_octets, true_octets % 2**32, has_gigawords=False, elapsed_seconds=60
-        ).octets
-    assert counted_octets == true_octets
