@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     batch_max: int = Field(default=64, ge=1, le=512)
     queue_max: int = Field(default=4096, ge=64)
     statement_timeout_ms: int = Field(default=3000, ge=100)
-    lock_timeout_ms: int = Field(default=2000, ge=50)
+    lock_timeout_ms: int = Field(default=300, ge=50)
 
     def __init__(self, **values: Any) -> None:
         state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))

@@ -46,8 +46,8 @@ class _Ticket(Generic[Request, Answer, Lane]):
 class Batcher(Generic[Request, Answer, Lane]):
     """`run(lane, requests)` answers each request, in order, or raises.
 
-    `is_data_error` tells an exception that one request's data caused: the batch is then run again
-    in halves, and the request alone goes to `isolate(lane, request, error)`, whose answer it gets.
+    `is_one_requests_fault` tells an exception that one request caused: the batch is then run again
+    in halves, and that request alone goes to `isolate(lane, request, error)`, which answers it.
     `batches` and `requests` count what was run.
     """
 
@@ -59,7 +59,7 @@ class Batcher(Generic[Request, Answer, Lane]):
         batch_max: int,
         queue_max: int,
         wait_seconds: float,
-        is_data_error: Callable[[Exception], bool] = lambda _error: False,
+        is_one_requests_fault: Callable[[Exception], bool] = lambda _error: False,
         isolate: Callable[[Lane, Request, Exception], Answer] | None = None,
     ) -> None:
         self._free = list(lanes)  # not empty only while the queue is empty
@@ -67,7 +67,7 @@ class Batcher(Generic[Request, Answer, Lane]):
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._wait_seconds = wait_seconds
-        self._is_data_error = is_data_error
+        self._is_one_requests_fault = is_one_requests_fault
         self._isolate = isolate
         self._queue: deque[_Ticket[Request, Answer, Lane]] = deque()
         self._mutex = threading.Lock()
@@ -142,7 +142,7 @@ class Batcher(Generic[Request, Answer, Lane]):
             answers = self._run(lane, [ticket.request for ticket in batch])
             return [(answer, None) for answer in answers]
         except Exception as error:
-            if not self._is_data_error(error):
+            if not self._is_one_requests_fault(error):
                 return [(None, error)] * len(batch)
             if len(batch) == 1:
                 return [self._execute_alone(lane, batch[0].request, error)]

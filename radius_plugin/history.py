@@ -45,6 +45,7 @@ class History:
         self._held: dict[int, LoginRecord] = {}
         self._due: deque[tuple[float, int]] = deque()
         self._numbers = count(1)
+        self._batch_max = BATCH_MAX
         self._awake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="login-history", daemon=True)
@@ -107,7 +108,7 @@ class History:
 
     def _flush(self) -> bool:
         """Write one batch; False when it has to be tried again later."""
-        batch = [self._pending.popleft() for _ in range(min(len(self._pending), BATCH_MAX))]
+        batch = [self._pending.popleft() for _ in range(min(len(self._pending), self._batch_max))]
         try:
             self._write(batch)
         except Unavailable as error:
@@ -115,6 +116,12 @@ class History:
             self._log(f"login history: {error.message}; {len(self._pending)} lines wait")
             return False
         except Exception as error:
-            # One line that can't be stored must not end the history of all others.
-            self._log(f"login history: {len(batch)} lines lost ({type(error).__name__})")
+            # One line that can't be stored must not take the others of its batch with it.
+            if len(batch) == 1:
+                self._log(f"login history: one line cannot be stored ({type(error).__name__})")
+            else:
+                self._pending.extendleft(reversed(batch))
+                self._batch_max = len(batch) // 2
+                return True
+        self._batch_max = min(2 * self._batch_max, BATCH_MAX)
         return True

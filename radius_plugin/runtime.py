@@ -19,7 +19,7 @@ from billing.errors import TollwayError
 from billing.model.events import AccessRequest, LoginRecord
 from billing.services.access import AccessDesk, AccessOutcome
 from billing.services.clients import ClientBook
-from billing.services.metering import Metered, is_data_error, keep_poison, meter_batch
+from billing.services.metering import Metered, is_one_rows_fault, keep_poison, meter_batch
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
@@ -70,6 +70,10 @@ def instantiate(kind: Kind) -> int:
                 _runtime = _compose(settings)
             except TollwayError as error:
                 log(L_ERR, error.message)
+                return -1
+            except Exception as error:
+                # rlm_python3 goes on after an exception (radius.md F7), with every request failing.
+                log(L_ERR, f"the settings cannot be used: {named(error)}")
                 return -1
             _stay_on_one_cpu(kind, settings)
     return 0
@@ -155,7 +159,7 @@ def _compose(settings: Settings) -> Runtime:
         usage=batcher(
             lambda lane, records: meter_batch(lane, records, utc_now()),
             lanes=settings.acct_lanes,
-            is_data_error=is_data_error,
+            is_one_requests_fault=is_one_rows_fault,
             isolate=keep_poison,
         ),
     )

@@ -26,7 +26,6 @@ MONTHLY = BillingProfile(
     name="",
     kind=BillingKind.MONTHLY,
     payment=Payment.POSTPAID,
-    automatic_bill=True,
     automatic_suspend=True,
     suspended_pool="walled",
 )

@@ -89,12 +89,15 @@ class Account:
     username: str
     profile: BillingProfile
     plan: PlanTerms | None
+    """The subscription's plan: pay-as-you-go prices, and the service where nothing is bought."""
     wallet: Wallet
     time_zone: str
     created_at: datetime
     credential: Credential = Credential()
     entitlements: tuple[Entitlement, ...] = ()
     """Not used up and not expired, in the order of use (rule Q1)."""
+    package_plan: PlanTerms | None = None
+    """The plan of the package in use (the first of `entitlements`): its speed and pool apply."""
     last_ended: Entitlement | None = None
     """The one that ended most recently, to say why there is no service (rule S7)."""
     closed_at: datetime | None = None

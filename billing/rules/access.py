@@ -79,14 +79,15 @@ def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
     if hard_end != END_OF_TIME:
         rest = (hard_end - now) // _ONE_SECOND
         seconds = rest if seconds is None else min(seconds, rest)
+    sold = account.package_plan or plan
     return Accept(
         service=Service(
-            pool=plan.pool,
+            pool=sold.pool,
             framed_ip=account.framed_ip,
-            speed_up_kbps=account.speed_up_kbps or plan.speed_up_kbps,
-            speed_down_kbps=account.speed_down_kbps or plan.speed_down_kbps,
-            interim_seconds=plan.interim_seconds,
-            idle_timeout_seconds=plan.idle_timeout_seconds,
+            speed_up_kbps=account.speed_up_kbps or sold.speed_up_kbps,
+            speed_down_kbps=account.speed_down_kbps or sold.speed_down_kbps,
+            interim_seconds=sold.interim_seconds,
+            idle_timeout_seconds=sold.idle_timeout_seconds,
             limits=_limits(seconds, octets),
             session_class=f"tw1:{account.subscription_id}:n",
         ),

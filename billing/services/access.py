@@ -111,12 +111,16 @@ class AccessDesk:
     def _account(self, lane: HotConnection, row: Any) -> Account:
         time_zone = self._time_zone or "UTC"
         paid_until: date | None = row.paid_until
+        entitlements = self._entitlements(lane, row.entitlements)
         return Account(
             customer_id=row.customer_id,
             subscription_id=row.subscription_id,
             username="",
             profile=self._profile(lane, row.profile_id, row.profile_revision),
             plan=None if row.plan_version_id is None else self._plan(lane, row.plan_version_id),
+            package_plan=self._plan(lane, entitlements[0].plan_version_id)
+            if entitlements
+            else None,
             wallet=Wallet(
                 currency=row.currency,
                 posted_micros=row.posted_micros,
@@ -127,7 +131,7 @@ class AccessDesk:
             time_zone=time_zone,
             created_at=row.created_at,
             credential=self._credential(row),
-            entitlements=self._entitlements(lane, row.entitlements),
+            entitlements=entitlements,
             last_ended=next(iter(self._entitlements(lane, row.last_ended)), None),
             closed_at=row.closed_at,
             staff_hold=None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
+from billing.errors import InvalidFields, InvalidInput, NotBuiltYet, NotFound, Refused
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingProfile, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
@@ -55,7 +55,8 @@ def find_profile(context: Context, name: str) -> ProfileView:
 
 
 def add_profile(context: Context, profile: BillingProfile, now: datetime) -> ProfileView:
-    """Raises InvalidFields on impossible switches, Conflict when the name is taken."""
+    """Raises InvalidFields on impossible switches, NotBuiltYet on ones that nothing carries out
+    yet, Conflict when the name is taken."""
     profile = _checked_profile(profile)
     with context.transaction() as tx:
         profile_id = store.insert_profile(tx, context.home_org_id, profile, now)
@@ -77,8 +78,8 @@ def update_profile(
 ) -> ProfileView:
     """Replace every switch. Services under the profile are looked at again by the sweep.
 
-    Raises NotFound, InvalidFields, Conflict; Refused when customers use it and the kind changes
-    (rule B14: move them to another profile instead).
+    Raises NotFound, InvalidFields, NotBuiltYet, Conflict; Refused when customers use it and the
+    kind changes (rule B14: move them to another profile instead).
     """
     profile = _checked_profile(profile)
     with context.transaction() as tx:
@@ -201,6 +202,13 @@ def _checked_profile(profile: BillingProfile) -> BillingProfile:
     problems = profile_rules.problems(profile)
     if problems:
         raise InvalidFields(problems)
+    if profile.automatic_bill:
+        # Accepted, it would promise bills that nobody issues (rule B7).
+        raise NotBuiltYet(
+            "the monthly bill run is not built yet: leave this off and issue bills with "
+            "`tollway bill issue`",
+            field="automatic_bill",
+        )
     return profile
 
 

@@ -9,13 +9,13 @@ from billing.clock import utc_now
 from billing.model.events import AccountingRecord, Unusable, UnusableRecord
 from billing.rules.usage import event_time, total_octets
 from billing.store import hotpath
-from billing.store.hotpath import HotConnection, Row, is_data_error
+from billing.store.hotpath import HotConnection, Row, RowLocked, is_one_rows_fault
 
 # What a hook needs to make a record, and to run a batch of them.
 __all__ = [
     "Metered",
     "event_time",
-    "is_data_error",
+    "is_one_rows_fault",
     "keep_poison",
     "meter_batch",
     "prepare",
@@ -46,8 +46,9 @@ def meter_batch(lane: HotConnection, records: Sequence[Metered], now: datetime) 
 
 
 def keep_poison(lane: HotConnection, record: Metered, error: Exception) -> None:
-    """A record that can never be charged is kept and then answered, else it comes for ever (F5)."""
-    if isinstance(record, UnusableRecord):
+    """A record that can never be charged is kept and then answered, else it comes for ever (F5).
+    Raises the error for one that can be charged later."""
+    if isinstance(record, UnusableRecord) or isinstance(error, RowLocked):
         raise error
     detail = type(error).__name__
     hotpath.store_dead_letters(

@@ -84,13 +84,15 @@ def load_accounts(
     for subscription, customer, profile, wallet in rows:
         number = subscription.subscription_id
         own, shared = bills[customer.customer_id, number], bills[customer.customer_id, None]
+        packages = tuple(open_ones.get(number, ()))
         bare = _account(subscription, customer, wallet, profile_of(profile), time_zone)
         accounts.append(
             replace(
                 bare,
                 plan=plans.get(subscription.plan_version_id),
                 credential=_credential(subscription, box),
-                entitlements=tuple(open_ones.get(number, ())),
+                package_plan=get_terms(tx, packages[0].plan_version_id) if packages else None,
+                entitlements=packages,
                 last_ended=ended.get(number),
                 paid_until=_paid_until((own, shared), time_zone),
                 unpaid_bills=tuple(sorted(own.unpaid + shared.unpaid, key=lambda b: b.due_on)),

@@ -39,11 +39,12 @@ class HotConnection:
 
     `fetch` raises Unavailable when the server does not do its part in time; the caller can't
     know whether anything was committed, and must not acknowledge (rule U1). Values that the
-    database refuses raise psycopg.DataError or psycopg.IntegrityError (see `is_data_error`).
+    database refuses raise psycopg.DataError or psycopg.IntegrityError (see `is_one_rows_fault`).
     """
 
     def __init__(self, dsn: str, *, statement_timeout_ms: int, lock_timeout_ms: int) -> None:
         self._dsn = dsn
+        self._statement_timeout_ms = statement_timeout_ms
         self._options = (
             f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
             " -c timezone=UTC -c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
@@ -68,6 +69,8 @@ class HotConnection:
             return self._execute(query, parameters)
         except (psycopg.DataError, psycopg.IntegrityError):
             raise
+        except psycopg.errors.LockNotAvailable as error:
+            raise RowLocked("the database: a customer's row is locked") from error
         except psycopg.Error as error:
             # The text of the error may quote values of the batch: its class says enough.
             raise Unavailable(f"the database: {type(error).__name__}") from error
@@ -81,6 +84,11 @@ class HotConnection:
                 prepare_threshold=0,
                 options=self._options,
                 connect_timeout=3,
+                # A server that went away without a word is noticed by these, not by its limits.
+                tcp_user_timeout=2 * self._statement_timeout_ms,
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
                 row_factory=namedtuple_row,
             )
         try:
@@ -101,9 +109,14 @@ class HotConnection:
             connection.close()
 
 
-def is_data_error(error: Exception) -> bool:
-    """Whether one row's values broke its batch (radius.md F15); the others are not to blame."""
-    return isinstance(error, (psycopg.DataError, psycopg.IntegrityError))
+class RowLocked(Unavailable):
+    """A row of the batch stayed locked by somebody else for longer than `lock_timeout`."""
+
+
+def is_one_rows_fault(error: Exception) -> bool:
+    """Whether one row broke its batch, by its values (radius.md F15) or by being locked; the others
+    are not to blame."""
+    return isinstance(error, (psycopg.DataError, psycopg.IntegrityError, RowLocked))
 
 
 class EntitlementRow(NamedTuple):

@@ -32,7 +32,6 @@ MONTHLY = BillingProfile(
     name="Homes, billed monthly",
     kind=BillingKind.MONTHLY,
     payment=Payment.POSTPAID,
-    automatic_bill=True,
     automatic_suspend=True,
     cycle_day=1,
     due_days=10,

@@ -18,7 +18,7 @@ from billing.store import audit, ledger
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 TEN = MoneyChannel.CASH
-CYCLE_10 = replace(MONTHLY, cycle_day=10, automatic_bill=False)
+CYCLE_10 = replace(MONTHLY, cycle_day=10)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
 
 

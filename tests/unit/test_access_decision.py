@@ -166,3 +166,12 @@ def test_a_profile_without_a_pool_rejects_rather_than_serving() -> None:
     base = monthly(staff_hold=hold)
     poolless = replace(base, profile=replace(base.profile, suspended_pool=None))
     assert decide(poolless, login(), NOW) == Reject(reason=Reason.STAFF_SUSPENDED)
+
+
+@pytest.mark.rule("A6")
+def test_the_package_in_use_decides_speed_and_pool_whatever_plan_comes_next() -> None:
+    running = plan(plan_version_id=2, speed_down_kbps=50_000, pool="fast", interim_seconds=120)
+    decision = decide(served(package_plan=running), login(), NOW)
+    assert isinstance(decision, Accept)
+    service = decision.service
+    assert (service.pool, service.speed_down_kbps, service.interim_seconds) == ("fast", 50_000, 120)

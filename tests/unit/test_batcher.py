@@ -43,7 +43,7 @@ class Scene:
         self.batcher = Staged(
             lanes,
             self._run,
-            is_data_error=lambda error: isinstance(error, ValueError),
+            is_one_requests_fault=lambda error: isinstance(error, ValueError),
             isolate=self._isolate,
             **settings,
         )
@@ -218,7 +218,7 @@ def test_without_a_keeper_only_the_poison_fails() -> None:
         batch_max=8,
         queue_max=8,
         wait_seconds=BOUND_SECONDS,
-        is_data_error=lambda error: isinstance(error, ArithmeticError),
+        is_one_requests_fault=lambda error: isinstance(error, ArithmeticError),
     )
     with pytest.raises(ZeroDivisionError):
         batcher.submit(0)

@@ -23,7 +23,6 @@ MONTHLY = BillingProfile(
     name="Homes monthly",
     kind=BillingKind.MONTHLY,
     payment=Payment.POSTPAID,
-    automatic_bill=True,
     automatic_suspend=True,
     cycle_day=10,
     suspended_pool="walled",
