@@ -21,10 +21,12 @@ BEGIN
     LEFT JOIN nas n ON n.address = a.nas_address
     LEFT JOIN login l ON l.username = a.username;
 
-    -- In one order everywhere: batches that forgive and count the same names cannot block each
-    -- other.
-    PERFORM 1 FROM login_throttle WHERE username = ANY (p_username)
-    ORDER BY username, calling_station FOR UPDATE;
+    -- One batch a name at a time, names in one order everywhere: batches that forgive and count the
+    -- same names cannot block each other. Locks on rows would not do, as a row that another batch
+    -- is just adding cannot be locked in its turn.
+    PERFORM pg_advisory_xact_lock(names.key)
+    FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(p_username) AS name
+          ORDER BY key) AS names;
 
     IF 'bad-password' = ANY (p_reason) THEN
         INSERT INTO login_throttle AS t (username, calling_station, failures, window_started_at)
