@@ -34,10 +34,10 @@ class Process:
 
     def alive(self) -> bool:
         """Whether it still runs (a zombie does not)."""
-        child = _children.get(self.pid)
-        if child is not None and child.poll() is not None:
+        running = start_ticks(self.pid) == self.start_ticks
+        if not running and (child := _children.get(self.pid)) and child.poll() is not None:
             del _children[self.pid]
-        return start_ticks(self.pid) == self.start_ticks
+        return running
 
     def send(self, number: signal.Signals) -> None:
         """Send one signal; nothing happens when the process is gone."""
