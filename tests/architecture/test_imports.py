@@ -68,7 +68,12 @@ MODULES: dict[str, set[str]] = {
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},
-    "billing.cli.worker": {"billing.jobs.worker", "billing.store.pool", "radius_plugin.coa"},
+    "billing.cli.worker": {
+        "billing.jobs.queue",
+        "billing.jobs.worker",
+        "billing.store.pool",
+        "radius_plugin.coa",
+    },
     # Words for people; nothing is decided by them.
     "billing.cli.catalog": {"billing.rules.plans.validity_words"},
     "radius_plugin.coa": {"pyrad"},
