@@ -25,6 +25,8 @@ DECLARE
     -- Above this rate a fallen 32-bit counter is an error of the NAS, not a wrap: 1 Gbit/s (U4).
     c_plausible_octets_per_second constant bigint := 125000000;
     c_start_only_slack constant interval := interval '60 seconds';
+    -- How far the clock of a NAS is believed (CLOCK_TOLERANCE of billing.rules.usage, U6).
+    c_clock_tolerance constant interval := interval '5 minutes';
     v_zone text;
     v_customer bigint[];
     v_subscription bigint[];
@@ -233,6 +235,9 @@ BEGIN
                     AS same_price,
                 -- Open, or closed by a guess that this record proves wrong (U5, U7).
                 old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens,
+                -- What was bought by then can pay: the clock of the NAS has whole seconds and may be
+                -- behind ours (U6), but nothing pays that begins after now.
+                GREATEST(t.event_at, LEAST(t.event_at + c_clock_tolerance, p_now)) AS bought_by,
                 (t.from_at AT TIME ZONE v_zone)::date AS from_day,
                 (t.event_at AT TIME ZONE v_zone)::date AS event_day,
                 concat_ws(',', t.anomalies,
@@ -246,7 +251,7 @@ BEGIN
         ),
         -- What pays, in the order of use, as consecutive stretches of the usage axis; the endless
         -- last one (entitlement 0) is what no package covers (Q1). One that has begun by now keeps
-        -- its window; a waiting one was bought before the usage, and begins with it (B4).
+        -- its window; a waiting one begins with the usage, not before it was bought (B4).
         cover AS MATERIALIZED (
             SELECT u.customer_id, u.session_id, u.subscription_id, u.org_id, u.event_at, u.from_at,
                 u.from_day, u.event_day, u.d_seconds, u.d_octets, u.d_input, u.is_payg,
@@ -272,14 +277,14 @@ BEGIN
                         COALESCE(e.octets_left, c_endless) AS octets_room,
                         e.valid_from IS NULL OR e.valid_from > GREATEST(u.event_at, p_now)
                             AS waiting,
-                        e.valid_from <= u.event_at
+                        e.valid_from <= u.bought_by
                             AND (e.valid_until IS NULL OR e.valid_until > u.event_at) AS usable,
                         e.valid_until
                     FROM entitlement e
                     WHERE e.customer_id = u.customer_id
                       AND e.subscription_id = u.subscription_id AND e.ended_at IS NULL
-                      AND (e.valid_from <= u.event_at
-                           OR (e.follows OR e.valid_from IS NULL) AND e.purchased_at <= u.event_at)
+                      AND (e.valid_from <= u.bought_by
+                           OR (e.follows OR e.valid_from IS NULL) AND e.purchased_at <= u.bought_by)
                       AND (e.valid_until IS NULL OR e.valid_until > u.from_at)
                     UNION ALL
                     SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false, NULL
@@ -409,10 +414,12 @@ BEGIN
                 octets_left = e.octets_left - (c.o_until - c.o_from),
                 ended_at = CASE WHEN e.seconds_left = c.s_until - c.s_from
                     OR e.octets_left = c.o_until - c.o_from THEN c.event_at END,
-                valid_from = CASE WHEN c.waiting THEN LEAST(c.event_at, p_now)
+                valid_from = CASE WHEN c.waiting
+                    THEN GREATEST(LEAST(c.event_at, p_now), e.purchased_at)
                     ELSE e.valid_from END,
                 valid_until = CASE WHEN c.waiting
-                    THEN LEAST(c.event_at, p_now) + e.validity_minutes * interval '1 minute'
+                    THEN GREATEST(LEAST(c.event_at, p_now), e.purchased_at)
+                        + e.validity_minutes * interval '1 minute'
                     ELSE e.valid_until END
             FROM cover c
             WHERE c.entitlement_id > 0 AND c.used

@@ -32,10 +32,10 @@ class Pack:
 
     seconds: int | None = None
     octets: int | None = None
-    since_minutes: int | None = -1440
+    since_minutes: float | None = -1440
     minutes: int | None = 30 * 1440
     follows: bool = False
-    bought_minutes: int = -1440
+    bought_minutes: float = -1440
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,18 @@ class History:
 def packs(draw: st.DrawFn, base_minutes: int) -> list[Pack]:
     found = []
     for _ in range(draw(st.integers(0, 3))):
-        kind = draw(st.sampled_from(("now", "now", "follows", "first_login", "past")))
+        kind = draw(st.sampled_from(("now", "now", "follows", "first_login", "past", "bought")))
         minutes = draw(st.sampled_from((30, 600, 10_000, None)))
         since: int | None = base_minutes - draw(st.integers(0, 300))
+        bought = base_minutes + draw(st.sampled_from((-1000, -1000, 60)))
         if kind == "follows":
             since = base_minutes + draw(st.integers(0, 600))
         elif kind == "first_login":
             since = None
         elif kind == "past":
             since, minutes = base_minutes - 400, 300
+        elif kind == "bought":  # while the sessions run
+            since = bought = base_minutes + draw(st.integers(0, 240))
         found.append(
             Pack(
                 seconds=draw(st.none() | st.integers(1, 20_000)),
@@ -70,7 +73,7 @@ def packs(draw: st.DrawFn, base_minutes: int) -> list[Pack]:
                 since_minutes=since,
                 minutes=minutes,
                 follows=kind == "follows",
-                bought_minutes=base_minutes + draw(st.sampled_from((-1000, -1000, 60))),
+                bought_minutes=bought,
             )
         )
     return found

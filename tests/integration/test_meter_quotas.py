@@ -150,12 +150,46 @@ def test_first_use_begins_a_package_that_waits_for_the_first_login(world: MeterW
     assert package.octets_left == 480
 
 
-@pytest.mark.rule("B2", "Q1")
-def test_usage_from_before_the_purchase_is_not_the_packages(world: MeterWorld) -> None:
-    who = world.customer([Pack(octets=500, since_minutes=None, minutes=60, bought_minutes=10)])
-    world.charge(stop(who, at(300), 300, 10, 10), now=at(900))
+def _bought(waits: bool, minutes: float) -> Pack:
+    """A package bought that long after T0; it begins at once, or waits for its first use."""
+    since = None if waits else minutes
+    return Pack(octets=500, since_minutes=since, minutes=60, bought_minutes=minutes)
+
+
+@pytest.mark.rule("B2", "Q1", "U6")
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("minutes", [5.01, 7, 14])
+def test_usage_from_before_the_purchase_is_not_the_packages(
+    world: MeterWorld, waits: bool, minutes: float
+) -> None:
+    """A NAS that was cut off sends a record late: by its clock it is older than the purchase."""
+    who = world.customer([_bought(waits, minutes)])
+    world.charge(stop(who, at(0), 300, 10, 10, arrived_at=at(900)), now=at(900))
     assert world.by_kind(who) == {("overspend", 0): (300, 20)}
     assert world.entitlements(who)[0].octets_left == 500
+
+
+@pytest.mark.rule("B2", "B4", "Q1", "U6")
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("minutes", [0.7 / 60, 2, 5])
+def test_purchase_pays_although_the_clock_of_the_nas_is_behind(
+    world: MeterWorld, waits: bool, minutes: float
+) -> None:
+    who = world.customer([_bought(waits, minutes)])
+    bought_at = at(minutes=minutes)
+    world.charge(start(who, at(0), arrived_at=bought_at), now=bought_at)
+    world.charge(interim(who, at(1), 1, 10, 10, arrived_at=bought_at), now=bought_at)
+    package = world.entitlements(who)[0]
+    assert world.by_kind(who) == {("entitlement", package.entitlement_id): (1, 20)}
+    assert (package.valid_from, package.valid_until) == (bought_at, at(minutes=minutes + 60))
+    assert world.orders(who) == []
+
+
+@pytest.mark.rule("Q1", "U6")
+def test_package_that_begins_after_now_does_not_pay(world: MeterWorld) -> None:
+    who = world.customer([Pack(octets=500, since_minutes=2)])
+    world.charge(interim(who, at(0), 300, 10, 10), now=at(1))
+    assert world.by_kind(who) == {("overspend", 0): (300, 20)}
 
 
 @pytest.mark.rule("C1", "B3")

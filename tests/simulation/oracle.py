@@ -17,6 +17,8 @@ WRAP_OCTETS = 2**32
 PLAUSIBLE_OCTETS_PER_SECOND = 125_000_000
 START_ONLY_SLACK = timedelta(seconds=60)
 """Some NAS begin to count this much after their Start."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clock of a NAS is believed (U6)."""
 ENDLESS = 2**200
 UNPAID = 0
 """The "package" that stands for what no package covers."""
@@ -47,6 +49,12 @@ class Reading:
         seconds = 0 if self.seconds is None and self.status == START else self.seconds
         return None if seconds is None else self.event_at - timedelta(seconds=seconds)
 
+    def bought_by(self, now: datetime) -> datetime:
+        """The last instant at which a package was bought that can pay for it (Q1, U6)."""
+        if now <= self.event_at:
+            return self.event_at
+        return min(now, self.event_at + CLOCK_TOLERANCE)
+
 
 @dataclass
 class Package:
@@ -66,12 +74,12 @@ class Package:
         self.valid_from = at
         self.valid_until = None if self.minutes is None else at + timedelta(minutes=self.minutes)
 
-    def active(self, at: datetime) -> bool:
-        """Begun, not over and not used up."""
+    def active(self, at: datetime, begun_by: datetime | None = None) -> bool:
+        """Begun (by `at` where nothing else is said), not over and not used up."""
         return (
             not self.ended
             and self.valid_from is not None
-            and self.valid_from <= at
+            and self.valid_from <= (begun_by or at)
             and (self.valid_until is None or self.valid_until > at)
         )
 
@@ -202,7 +210,10 @@ class Account:
 
         payers = self._spend(reading, since, now, seconds, sent + received)
         self._slice(session, payers, since, reading.event_at, (seconds, sent, received))
-        lasts = any(p.active(reading.event_at) and p not in self._waited for p in self.packages)
+        lasts = any(
+            p.active(reading.event_at, reading.bought_by(now)) and p not in self._waited
+            for p in self.packages
+        )
         if (self.requires_package or self.tariff is not None) and not lasts:
             self._chain(min(reading.event_at, now), now)
             if not self._served(now):
@@ -236,14 +247,15 @@ class Account:
     def _open(self, reading: Reading, since: datetime, now: datetime) -> list[Package]:
         """Packages that may pay for this record, in the order of use."""
         found = []
+        bought_by = reading.bought_by(now)
         for package in self.packages:
             if package.ended:
                 continue
             if package.valid_until is not None and package.valid_until <= since:
                 continue
-            begun = package.valid_from is not None and package.valid_from <= reading.event_at
+            begun = package.valid_from is not None and package.valid_from <= bought_by
             may_begin = package.follows or package.valid_from is None
-            if begun or (may_begin and package.purchased_at <= reading.event_at):
+            if begun or (may_begin and package.purchased_at <= bought_by):
                 found.append(package)
         never = datetime.max.replace(tzinfo=now.tzinfo)
         found.sort(
@@ -285,7 +297,7 @@ class Account:
     @staticmethod
     def _use(package: Package, part: Stretch, begins_at: datetime | None) -> None:
         if begins_at is not None:
-            package.begins(begins_at)
+            package.begins(max(begins_at, package.purchased_at))
         if package.seconds_left is not None:
             package.seconds_left -= part.s_until - part.s_from
         if package.octets_left is not None:
