@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
 from billing.model.login_hours import parse_login_hours
-from billing.model.plan import Entitlement, PlanTerms
+from billing.model.plan import Entitlement
 from billing.model.profile import BillingProfile as Profile
-from billing.store.catalog import get_terms, profile_of
+from billing.store.catalog import profile_of, terms_by_version
 from billing.store.tables import (
     BillingProfile,
     Customer,
@@ -79,7 +79,9 @@ def load_accounts(
     open_ones = _open_entitlements(tx, customer_ids, ids, now)
     ended = _last_ended(tx, customer_ids, [i for i in ids if i not in open_ones], now)
     bills = _bills(tx, customer_ids, ids)
-    plans = _plans(tx, {subscription.plan_version_id for subscription, *_ in rows})
+    versions = {packages[0].plan_version_id for packages in open_ones.values()}
+    versions |= {row.plan_version_id for row, *_ in rows if row.plan_version_id is not None}
+    plans = terms_by_version(tx, versions)
     accounts = []
     for subscription, customer, profile, wallet in rows:
         number = subscription.subscription_id
@@ -89,9 +91,9 @@ def load_accounts(
         accounts.append(
             replace(
                 bare,
-                plan=plans.get(subscription.plan_version_id),
+                plan=plans.get(subscription.plan_version_id or 0),
                 credential=_credential(subscription, box),
-                package_plan=get_terms(tx, packages[0].plan_version_id) if packages else None,
+                package_plan=plans[packages[0].plan_version_id] if packages else None,
                 entitlements=packages,
                 last_ended=ended.get(number),
                 paid_until=_paid_until((own, shared), time_zone),
@@ -133,10 +135,6 @@ def _account(
         login_windows=None if hours is None else parse_login_hours(hours),
         session_limit=subscription.session_limit,
     )
-
-
-def _plans(tx: Session, version_ids: set[int | None]) -> dict[int | None, PlanTerms | None]:
-    return {number: get_terms(tx, number) for number in version_ids if number is not None}
 
 
 def _paid_until(bills: tuple[_Bills, ...], time_zone: str) -> datetime | None:

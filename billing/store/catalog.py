@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 
@@ -164,11 +165,17 @@ def plan_versions(tx: Session, plan_id: int) -> list[PlanView]:
 
 
 def get_terms(tx: Session, plan_version_id: int) -> PlanTerms | None:
-    row = tx.get(tables.PlanVersion, plan_version_id)
-    if row is None:
-        return None
-    plan = tx.get_one(tables.Plan, row.plan_id)
-    return _plan_view(plan, row).terms
+    return terms_by_version(tx, {plan_version_id}).get(plan_version_id)
+
+
+def terms_by_version(tx: Session, plan_version_ids: Iterable[int]) -> dict[int, PlanTerms]:
+    """Terms by the id of the plan's version, in one statement."""
+    statement = (
+        select(tables.PlanVersion, tables.Plan.name)
+        .join(tables.Plan, tables.Plan.plan_id == tables.PlanVersion.plan_id)
+        .where(tables.PlanVersion.plan_version_id.in_(plan_version_ids))
+    )
+    return {row.plan_version_id: terms_of(row, name) for row, name in tx.execute(statement)}
 
 
 def insert_plan(tx: Session, org_id: int, name: str, now: datetime) -> int:
