@@ -130,7 +130,7 @@ BEGIN
                 v.session_seconds AS old_seconds,
                 v.input_octets AS old_input, v.output_octets AS old_output,
                 v.input_wraps AS old_input_wraps, v.output_wraps AS old_output_wraps,
-                v.counters_at_seconds AS old_counters_at,
+                v.input_at_seconds AS old_input_at, v.output_at_seconds AS old_output_at,
                 v.has_gigawords AS old_has_gigawords, v.payg_version_id AS old_payg_version_id,
                 v.payg_seconds AS old_payg_seconds, v.payg_octets AS old_payg_octets,
                 v.payg_micros AS old_payg_micros,
@@ -155,7 +155,8 @@ BEGIN
         ),
         -- OFFSET 0 in this and the next steps keeps each value computed once; the planner would write
         -- its expression out at every use (that cost 40 % of a batch of 16).
-        -- Old totals: zero for a new session. `newer`: its counters were read after the stored ones.
+        -- Old totals: zero for a new session. `input_newer`: this counter was read after the stored
+        -- one; records may carry one counter without the other.
         known AS (
             SELECT f.*,
                 CASE WHEN is_new THEN 0 ELSE old_seconds END AS base_seconds,
@@ -165,9 +166,13 @@ BEGIN
                 CASE WHEN is_new THEN 0 ELSE old_output_wraps END AS output_wraps,
                 NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap,
                 CASE WHEN f.seconds IS NULL THEN event_at >= old_last_event_at
-                     ELSE f.seconds >= old_counters_at END AS newer,
-                GREATEST(abs(COALESCE(f.seconds, old_counters_at) - old_counters_at), 1)
-                    * c_plausible_octets_per_second AS plausible_octets
+                     ELSE f.seconds >= old_input_at END AS input_newer,
+                CASE WHEN f.seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE f.seconds >= old_output_at END AS output_newer,
+                GREATEST(abs(COALESCE(f.seconds, old_input_at) - old_input_at), 1)
+                    * c_plausible_octets_per_second AS input_plausible,
+                GREATEST(abs(COALESCE(f.seconds, old_output_at) - old_output_at), 1)
+                    * c_plausible_octets_per_second AS output_plausible
             FROM found f OFFSET 0
         ),
         -- A counter that fell on a 32-bit NAS has wrapped when the rate allows it. `input_rose`
@@ -176,16 +181,16 @@ BEGIN
         wrapped AS (
             SELECT k.*,
                 CASE WHEN NOT can_wrap OR input IS NULL THEN 0
-                     WHEN newer AND input + input_wraps * c_wrap < base_input
-                        AND input + (input_wraps + 1) * c_wrap - base_input <= plausible_octets THEN 1
-                     WHEN NOT newer AND input_wraps = 0 AND input > base_input
-                        AND base_input + c_wrap - input <= plausible_octets THEN 1
+                     WHEN input_newer AND input + input_wraps * c_wrap < base_input
+                        AND input + (input_wraps + 1) * c_wrap - base_input <= input_plausible THEN 1
+                     WHEN NOT input_newer AND input_wraps = 0 AND input > base_input
+                        AND base_input + c_wrap - input <= input_plausible THEN 1
                      ELSE 0 END AS input_rose,
                 CASE WHEN NOT can_wrap OR output IS NULL THEN 0
-                     WHEN newer AND output + output_wraps * c_wrap < base_output
-                        AND output + (output_wraps + 1) * c_wrap - base_output <= plausible_octets THEN 1
-                     WHEN NOT newer AND output_wraps = 0 AND output > base_output
-                        AND base_output + c_wrap - output <= plausible_octets THEN 1
+                     WHEN output_newer AND output + output_wraps * c_wrap < base_output
+                        AND output + (output_wraps + 1) * c_wrap - base_output <= output_plausible THEN 1
+                     WHEN NOT output_newer AND output_wraps = 0 AND output > base_output
+                        AND base_output + c_wrap - output <= output_plausible THEN 1
                      ELSE 0 END AS output_rose
             FROM known k OFFSET 0
         ),
@@ -198,21 +203,22 @@ BEGIN
                 GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds,
                 GREATEST(base_input, CASE
                     WHEN input IS NULL THEN 0
-                    WHEN NOT newer AND input_rose = 1 THEN base_input + c_wrap
-                    WHEN NOT newer AND can_wrap AND input_wraps > 0 THEN 0
+                    WHEN NOT input_newer AND input_rose = 1 THEN base_input + c_wrap
+                    WHEN NOT input_newer AND can_wrap AND input_wraps > 0 THEN 0
                     WHEN can_wrap THEN input + (input_wraps + input_rose) * c_wrap
                     ELSE input END) AS new_input,
                 GREATEST(base_output, CASE
                     WHEN output IS NULL THEN 0
-                    WHEN NOT newer AND output_rose = 1 THEN base_output + c_wrap
-                    WHEN NOT newer AND can_wrap AND output_wraps > 0 THEN 0
+                    WHEN NOT output_newer AND output_rose = 1 THEN base_output + c_wrap
+                    WHEN NOT output_newer AND can_wrap AND output_wraps > 0 THEN 0
                     WHEN can_wrap THEN output + (output_wraps + output_rose) * c_wrap
                     ELSE output END) AS new_output,
-                NOT is_new AND COALESCE(newer, false)
-                    AND (input < base_input AND NOT can_wrap OR output < base_output AND NOT can_wrap
-                         OR can_wrap AND input_rose = 0 AND input + input_wraps * c_wrap < base_input
-                         OR can_wrap AND output_rose = 0 AND output + output_wraps * c_wrap < base_output)
-                    AS counter_fell,
+                NOT is_new AND COALESCE(
+                    input_newer AND CASE WHEN NOT can_wrap THEN input < base_input
+                        ELSE input_rose = 0 AND input + input_wraps * c_wrap < base_input END
+                    OR output_newer AND CASE WHEN NOT can_wrap THEN output < base_output
+                        ELSE output_rose = 0 AND output + output_wraps * c_wrap < base_output END,
+                    false) AS counter_fell,
                 -- A later record of a younger session: one id for two sessions, or a wrong clock (U3).
                 NOT is_new AND (COALESCE(start_at > old_last_event_at + slack, false)
                     OR COALESCE(seconds < base_seconds AND event_at > old_last_event_at + slack, false))
@@ -352,8 +358,8 @@ BEGIN
             INSERT INTO live_session (customer_id, session_id, org_id, subscription_id, nas_id,
                 acct_session_id, epoch, username, started_at, last_event_at, last_arrival_at,
                 closed_at, terminate_cause, session_seconds, input_octets, output_octets,
-                input_wraps, output_wraps, counters_at_seconds, has_gigawords, charged_micros,
-                payg_version_id, payg_seconds, payg_octets, payg_micros, framed_ip,
+                input_wraps, output_wraps, input_at_seconds, output_at_seconds, has_gigawords,
+                charged_micros, payg_version_id, payg_seconds, payg_octets, payg_micros, framed_ip,
                 framed_ipv6_prefix, framed_ipv6_address, delegated_ipv6_prefix,
                 framed_interface_id, calling_station, called_station, nas_port_id, session_class)
             SELECT u.customer_id, u.session_id, u.org_id, u.subscription_id, u.nas_id,
@@ -361,7 +367,8 @@ BEGIN
                 COALESCE(u.start_at, u.event_at), u.event_at, u.arrived_at,
                 CASE WHEN u.status = 2 THEN u.event_at END, u.terminate_cause,
                 u.new_seconds, u.new_input, u.new_output, 0, 0,
-                CASE WHEN u.input IS NULL AND u.output IS NULL THEN 0 ELSE u.new_seconds END,
+                CASE WHEN u.input IS NULL THEN 0 ELSE u.new_seconds END,
+                CASE WHEN u.output IS NULL THEN 0 ELSE u.new_seconds END,
                 u.has_gigawords,
                 COALESCE(m.d_micros, 0), CASE WHEN m.session_id IS NOT NULL THEN u.plan_version_id END,
                 COALESCE(m.payg_seconds, 0), COALESCE(m.payg_octets, 0), COALESCE(m.payg_micros, 0),
@@ -385,9 +392,10 @@ BEGIN
                 input_octets = u.new_input, output_octets = u.new_output,
                 input_wraps = u.input_wraps + u.input_rose,
                 output_wraps = u.output_wraps + u.output_rose,
-                counters_at_seconds = CASE WHEN u.input IS NULL AND u.output IS NULL
-                    THEN v.counters_at_seconds
-                    ELSE GREATEST(v.counters_at_seconds, u.seconds) END,
+                input_at_seconds = CASE WHEN u.input IS NULL THEN v.input_at_seconds
+                    ELSE GREATEST(v.input_at_seconds, u.seconds) END,
+                output_at_seconds = CASE WHEN u.output IS NULL THEN v.output_at_seconds
+                    ELSE GREATEST(v.output_at_seconds, u.seconds) END,
                 has_gigawords = v.has_gigawords OR u.has_gigawords,
                 charged_micros = v.charged_micros + COALESCE(m.d_micros, 0),
                 payg_version_id = CASE WHEN m.session_id IS NULL THEN v.payg_version_id

@@ -109,7 +109,8 @@ def one_session(
             told = None
         if draw(st.integers(0, 9)) == 0:
             input_octets = None
-            output_octets = output_octets if wide else None
+        if draw(st.integers(0, 9)) == 0:
+            output_octets = None
         event_at = begins_at + timedelta(seconds=age)
         if not is_precise:
             event_at += timedelta(seconds=draw(st.integers(0, 100)))

@@ -88,6 +88,35 @@ def test_wrap_is_counted_once_in_every_order(world: MeterWorld) -> None:
         assert world.totals(who) == [(1_200, 4, WRAP + WRAP // 2)]
 
 
+@pytest.mark.rule("U4", "U2")
+def test_records_that_carry_one_counter_only(world: MeterWorld) -> None:
+    """A late counter is compared with the last one of its own direction."""
+    half = WRAP // 2
+    for order in permutations(range(4)):
+        who = world.customer([Pack()])
+        packets = [
+            interim(who, at(300), 300, 1_000, WRAP - 1_000, gigawords=False),
+            interim(who, at(600), 600, 2_000, None, gigawords=False),
+            interim(who, at(900), 900, None, 4_000, gigawords=False),
+            stop(who, at(1_200), 1_200, half, None, gigawords=False),
+        ]
+        for place in (*order, *order):
+            world.charge(packets[place], now=at(1_300))
+        assert world.totals(who) == [(1_200, half, WRAP + 4_000)]
+
+
+@pytest.mark.rule("U4", "U2")
+def test_late_counter_of_one_direction_is_no_wrap(world: MeterWorld) -> None:
+    who = world.customer([Pack()])
+    world.charge(interim(who, at(600), 600, 3_000, None, gigawords=False))
+    world.charge(interim(who, at(900), 900, None, 9_000, gigawords=False))
+    world.charge(interim(who, at(700), 700, 5_000, None, gigawords=False, arrived_at=at(910)))
+    world.charge(interim(who, at(800), 800, None, 8_000, gigawords=False, arrived_at=at(920)))
+    world.charge(interim(who, at(650), 650, 4_000, None, gigawords=False, arrived_at=at(930)))
+    assert world.totals(who) == [(900, 5_000, 9_000)]
+    assert world.anomalies(who) == []
+
+
 @pytest.mark.rule("U4")
 def test_implausible_wrap_is_a_fallen_counter(world: MeterWorld) -> None:
     who = world.customer([Pack()])

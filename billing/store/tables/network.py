@@ -54,8 +54,9 @@ class _Session:
     output_octets: Mapped[int]
     input_wraps: Mapped[Small]
     output_wraps: Mapped[Small]
-    counters_at_seconds: Mapped[int]
-    """Session time of the record that the counters were last read from (rule U4)."""
+    input_at_seconds: Mapped[int]
+    output_at_seconds: Mapped[int]
+    """Session time of the record that each counter was last read from (rule U4)."""
     has_gigawords: Mapped[bool]
     charged_micros: Mapped[int]
     payg_version_id: Mapped[int | None]
