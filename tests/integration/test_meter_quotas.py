@@ -178,7 +178,7 @@ def test_purchase_pays_although_the_clock_of_the_nas_is_behind(
     who = world.customer([_bought(waits, minutes)])
     bought_at = at(minutes=minutes)
     world.charge(start(who, at(0), arrived_at=bought_at), now=bought_at)
-    world.charge(interim(who, at(1), 1, 10, 10, arrived_at=bought_at), now=bought_at)
+    world.charge(interim(who, at(0), 1, 10, 10, arrived_at=bought_at), now=bought_at)
     package = world.entitlements(who)[0]
     assert world.by_kind(who) == {("entitlement", package.entitlement_id): (1, 20)}
     assert (package.valid_from, package.valid_until) == (bought_at, at(minutes=minutes + 60))
