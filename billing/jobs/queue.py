@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 jobs = procrastinate.Blueprint()
 
-_SHUTDOWN_SECONDS = 10.0
+SHUTDOWN_SECONDS = 5.0
+"""How long jobs that run may go on after `serve` was cancelled."""
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOST = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout, OSError)
 
@@ -48,7 +49,7 @@ async def serve(context: Context, dsn: str) -> None:
                 await app.run_worker_async(
                     install_signal_handlers=False,
                     delete_jobs="successful",
-                    shutdown_graceful_timeout=_SHUTDOWN_SECONDS,
+                    shutdown_graceful_timeout=SHUTDOWN_SECONDS,
                     additional_context={"tollway": context},
                 )
         except _LOST as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import threading
@@ -52,12 +51,17 @@ async def _run(context: Context, dsn: str, companions: Mapping[str, Companion]) 
         await ended.wait()
     finally:
         stop.set()
-        jobs.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await jobs
+        await _cancelled(jobs)
         for thread in threads:
             await asyncio.to_thread(thread.join, _STOP_SECONDS)
     log.info("the worker has ended")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    # Again and again, as Python 3.11's wait_for loses one that comes just when it is connected.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=queue.SHUTDOWN_SECONDS + 1)
 
 
 async def _jobs(context: Context, dsn: str) -> None:
