@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,8 @@ from .waiting import wait_for_line
 from .workload import Usage
 
 _CONFIGURATION = Path(__file__).parent / "peer"
-_STOCK = Path("/etc/freeradius/3.0")
+# `./run` copies it where a normal user may read it.
+_STOCK = Path(os.environ.get("TOLLWAY_STOCK_RADDB", "/etc/freeradius/3.0"))
 _STOCK_PARTS = ("mods-config/sql", "policy.d/accounting")
 _READY = "Ready to process requests"
 
