@@ -6,6 +6,7 @@ once by each of them and does its work the first time.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -34,6 +35,9 @@ except ImportError:
 
 Kind = Literal["auth", "acct"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+SWITCH_SECONDS = 0.1
+GARBAGE_THRESHOLD = 50_000
 
 # FreeRADIUS's log levels (its log.h).
 L_ERR, L_WARN = 4, 5
@@ -76,6 +80,7 @@ def instantiate(kind: Kind) -> int:
                 log(L_ERR, f"the settings cannot be used: {named(error)}")
                 return -1
             _stay_on_one_cpu(kind, settings)
+            _calm_the_interpreter()
     return 0
 
 
@@ -93,6 +98,16 @@ def _stay_on_one_cpu(kind: Kind, settings: Settings) -> None:
     cpus = sorted(os.sched_getaffinity(0))
     if settings.pin_cpus and len(cpus) > 1:
         os.sched_setaffinity(0, {cpus[KINDS.index(kind) % len(cpus)]})
+
+
+def _calm_the_interpreter() -> None:
+    """Hooks hand the interpreter on by themselves, at every wait. Many waiting threads would make
+    the running one stop as well every 5 ms; and what was imported need not be looked through for
+    garbage again and again."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def runtime() -> Runtime:
