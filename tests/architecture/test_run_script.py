@@ -55,13 +55,13 @@ def test_no_locked_requirement_names_an_index() -> None:
 DEB822 = """\
 # A comment
 Types: deb deb-src
-URIs: http://mirror.example/debian
+URIs: http://os.example/debian
 Suites: bookworm-security
 Components: main
 
 Types: deb deb-src
 # In a stanza
-URIs: http://mirror.example/debian
+URIs: http://os.example/debian
 Suites: bookworm bookworm-updates
 Components: main
  contrib
@@ -73,8 +73,8 @@ Signed-By:
 
 ONE_LINE = """\
 # deb http://old.example/debian bookworm main
-deb-src http://mirror.example/debian bookworm main
-deb [arch=amd64 signed-by=/key.gpg] http://mirror.example/debian bookworm main contrib
+deb-src http://os.example/debian bookworm main
+deb [arch=amd64 signed-by=/key.gpg] http://os.example/debian bookworm main contrib
 """
 
 
@@ -84,7 +84,7 @@ def test_an_apt_entry_is_derived_from_deb822(tmp_path: Path) -> None:
     done = _run("sh", "rig/apt-source.sh", str(file), "bookworm", "bookworm-backports")
     assert done.stdout == (
         "Types: deb\n"
-        "URIs: http://mirror.example/debian\n"
+        "URIs: http://os.example/debian\n"
         "Suites: bookworm-backports\n"
         "Components: main\n"
         "Signed-By:\n"
@@ -98,7 +98,7 @@ def test_an_apt_entry_is_derived_from_one_line(tmp_path: Path) -> None:
     file = tmp_path / "sources.list"
     file.write_text(ONE_LINE, encoding="utf-8")
     done = _run("sh", "rig/apt-source.sh", str(file), "bookworm", "bookworm-backports")
-    expected = "deb [arch=amd64 signed-by=/key.gpg] http://mirror.example/debian"
+    expected = "deb [arch=amd64 signed-by=/key.gpg] http://os.example/debian"
     assert done.stdout == f"{expected} bookworm-backports main\n"
 
 
