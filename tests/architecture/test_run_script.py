@@ -49,7 +49,7 @@ def test_no_locked_requirement_names_an_index() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text
         assert "--index" not in text
-        assert "--find-links" not in text
+        assert "--find" not in text
 
 
 DEB822 = """\
