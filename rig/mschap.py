@@ -15,7 +15,7 @@ def challenge_response(username: str, password: str) -> tuple[bytes, bytes]:
     digest = sha1(  # noqa: S324 (the protocol's own hash)
         peer_challenge + challenge + username.encode()
     ).digest()[:8]
-    nt_hash = MD4.new(password.encode("utf-16-le")).digest()  # noqa: S303
+    nt_hash = MD4.new(password.encode("utf-16-le")).digest()  # noqa: S303 (the protocol's own hash)
     padded = nt_hash + bytes(5)
     answer = b"".join(
         DES.new(_with_parity(padded[at : at + 7]), DES.MODE_ECB).encrypt(digest)  # noqa: S304
