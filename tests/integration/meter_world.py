@@ -60,10 +60,20 @@ class Metered:
 
 
 class MeterWorld:
-    """One database: `write` as the worker, charge as the hooks do."""
+    """One database: `write` as the worker, charge as the hooks do.
 
-    def __init__(self, settings: Settings) -> None:
+    Several worlds share one database when each has a `name` and NAS addresses of its own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str = "meter",
+        routers: Sequence[str] = (ROUTER, OTHER_ROUTER),
+    ) -> None:
         self._settings = settings
+        self.name = name
         self.db = psycopg.connect(
             settings.dsn("worker"), autocommit=True, row_factory=namedtuple_row
         )
@@ -72,12 +82,12 @@ class MeterWorld:
             "INSERT INTO billing_profile (org_id, revision, name, kind, payment, automatic_bill,"
             " automatic_suspend, cycle_ends_with_month, cycle_day, due_basis, due_days, bill_in,"
             " suspend_at_hour, no_cut_weekdays, no_cut_dates, credit_limit_micros, tax_rate_ppm,"
-            " tax_inclusive, created_at) VALUES (1, 1, 'meter', 'daily', 'prepaid', false, false,"
+            " tax_inclusive, created_at) VALUES (1, 1, %s, 'daily', 'prepaid', false, false,"
             " false, 1, 'issue', 10, 'advance', 0, '{}', '{}', 0, 0, true, %s)"
             " RETURNING profile_id",
-            T0,
+            *(name, T0),
         )
-        self.nas_ids = {address: self._nas(address) for address in (ROUTER, OTHER_ROUTER)}
+        self.nas_ids = {address: self.nas(address) for address in routers}
         self._versions: dict[Payg | None, int] = {}
 
     def close(self) -> None:
@@ -105,7 +115,7 @@ class MeterWorld:
         terms = payg or Payg()
         plan_id = self._id(
             "INSERT INTO plan (org_id, name, created_at) VALUES (1, %s, %s) RETURNING plan_id",
-            f"meter {next(_numbers)}",
+            f"{self.name} {next(_numbers)}",
             T0,
         )
         return self._id(
@@ -154,7 +164,7 @@ class MeterWorld:
         requires_entitlement: bool = True,
     ) -> Metered:
         """One more subscription of a customer, on one of its wallets."""
-        username = f"meter-{next(_numbers)}"
+        username = f"{self.name}-{next(_numbers)}"
         version_id = self.plan_version(payg)
         subscription_id = self._id(
             "INSERT INTO subscription (customer_id, org_id, username, wallet_id, plan_version_id,"
@@ -167,8 +177,8 @@ class MeterWorld:
             " VALUES (%s, %s, %s, 1)",
             (username, customer_id, subscription_id),
         )
-        ids = tuple(self._pack(customer_id, subscription_id, version_id, one) for one in packs)
-        return Metered(customer_id, subscription_id, wallet_id, username, ids)
+        who = Metered(customer_id, subscription_id, wallet_id, username, ())
+        return replace(who, entitlement_ids=tuple(self.buy(who, one, version_id) for one in packs))
 
     def charge(self, *records: AccountingRecord, now: datetime | None = None) -> None:
         """One batch, as the hook sends it; `now` defaults to the last arrival."""
@@ -245,15 +255,17 @@ class MeterWorld:
         )
         return [row.code for row in rows]
 
-    def _nas(self, address: str) -> int:
+    def nas(self, address: str) -> int:
+        """A NAS at this address; returns its id."""
         return self._id(
             "INSERT INTO nas (org_id, revision, name, address, vendor, secret_sealed, coa_port,"
             " swap_octets, require_message_authenticator, created_at)"
             " VALUES (1, 1, %s, %s, 'generic', '', 3799, false, false, %s) RETURNING nas_id",
-            *(f"meter {address}", address, T0),
+            *(f"{self.name} {address}", address, T0),
         )
 
-    def _pack(self, customer_id: int, subscription_id: int, version_id: int, pack: Pack) -> int:
+    def buy(self, who: Metered, pack: Pack, version_id: int) -> int:
+        """A package of a version of a plan; returns its id."""
         start = None if pack.since_minutes is None else at(minutes=pack.since_minutes)
         end = None
         if start is not None and pack.minutes is not None:
@@ -264,7 +276,8 @@ class MeterWorld:
             " octets_total, octets_left, price_micros, purchased_at)"
             " VALUES (%s, 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)"
             " RETURNING entitlement_id",
-            *(customer_id, subscription_id, version_id, pack.follows, pack.minutes, start, end),
+            *(who.customer_id, who.subscription_id, version_id),
+            *(pack.follows, pack.minutes, start, end),
             *(pack.seconds, pack.seconds, pack.octets, pack.octets),
             at(minutes=pack.bought_minutes),
         )

@@ -22,7 +22,7 @@ from tests.integration.meter_world import (
     Payg,
     record,
 )
-from tests.simulation.oracle import Account, Package, Reading, Session, Tariff
+from tests.simulation.oracle import Account, Package, Plan, Reading, Session, Tariff, Wallet
 
 # Before midnight in the zones below; two of the nights change the clock at midnight itself.
 NIGHTS = (
@@ -224,6 +224,7 @@ def _account(world: MeterWorld, who: Metered, history: History) -> Account:
         packages=[
             Package(
                 row.entitlement_id,
+                row.plan_version_id,
                 row.purchased_at,
                 row.valid_from,
                 row.valid_until,
@@ -234,15 +235,15 @@ def _account(world: MeterWorld, who: Metered, history: History) -> Account:
             )
             for row in world.entitlements(who)
         ],
-        tariff=tariff,
+        plan=Plan(world.plan_version(history.payg), tariff),
         requires_package=history.requires_entitlement,
-        funds_micros=history.posted_micros,
+        wallet=Wallet(history.posted_micros),
     )
 
 
 def _reading(packet: AccountingRecord) -> Reading:
     return Reading(
-        f"{packet.nas_address}/{packet.acct_session_id}",
+        (packet.nas_address, packet.acct_session_id),
         int(packet.status),
         packet.event_at,
         packet.arrived_at,
@@ -260,7 +261,7 @@ def _agrees(world: MeterWorld, who: Metered, account: Account) -> None:
     names = {nas_id: address for address, nas_id in world.nas_ids.items()}
     assert [
         (
-            f"{names[row.nas_id]}/{row.acct_session_id}",
+            (names[row.nas_id], row.acct_session_id),
             row.started_at,
             row.last_event_at,
             row.closed_at,
@@ -272,7 +273,13 @@ def _agrees(world: MeterWorld, who: Metered, account: Account) -> None:
     ] == [_expected(session) for session in account.sessions]
     number = {row.session_id: place for place, row in enumerate(rows)}
     assert {
-        (number[row.session_id], row.local_day, row.kind, row.entitlement_id): (
+        (
+            number[row.session_id],
+            row.local_day,
+            row.kind,
+            row.entitlement_id,
+            row.plan_version_id,
+        ): (
             row.seconds,
             row.input_octets,
             row.output_octets,
@@ -293,7 +300,7 @@ def _agrees(world: MeterWorld, who: Metered, account: Account) -> None:
         (one.valid_from, one.valid_until, one.seconds_left, one.octets_left, one.ended)
         for one in account.packages
     ]
-    assert world.wallet(who).unposted_micros == account.unposted_micros
+    assert world.wallet(who).unposted_micros == account.wallet.unposted_micros
     cut = [row.session_id for row in rows if row.cut_requested_at is not None]
     assert sorted(order.session_id for order in world.orders(who)) == cut
 
@@ -304,7 +311,7 @@ def _expected(session: Session) -> tuple[object, ...]:
         session.started_at,
         session.last_event_at,
         session.closed_at,
-        (session.seconds, session.input_octets, session.output_octets),
+        (session.total.seconds, session.total.input_octets, session.total.output_octets),
         (session.payg_seconds, session.payg_octets, session.payg_micros),
         session.cut,
     )

@@ -59,7 +59,7 @@ def installation(
         cluster.start()
         try:
             settings = Settings(state_dir=state_dir, database_url=cluster.dsn())
-            database = _database(settings)
+            database = migrated(settings)
             servers = _servers(settings, product)
             try:
                 for server in servers.values():
@@ -77,7 +77,8 @@ def installation(
             cluster.stop()
 
 
-def _database(settings: Settings) -> Database:
+def migrated(settings: Settings) -> Database:
+    """Make and fill the database that the settings name; transactions of the role `worker`."""
     passwords = {role: settings.role_password(role) for role in ROLES}
     migrate.bootstrap(settings.admin_dsn(), settings.database_name, passwords)
     migrate.migrate(settings.dsn("owner"), utc_now())

@@ -1,4 +1,4 @@
-"""A slow model of the meter, written from the rules alone (U2-U5, U9, Q1, B4, P3, P8, C1).
+"""A slow model of the meter, written from the rules alone (U2-U7, U9, Q1, B4, P3, P8, M6, C1).
 
 It takes one record after the other, keeps every reading of every session and computes all of it
 anew each time. It shares no code with the product. Units: seconds, octets, micros; None: absent.
@@ -24,11 +24,15 @@ UNPAID = 0
 """The "package" that stands for what no package covers."""
 
 
-@dataclass(frozen=True)
+SessionKey = tuple[str, str]
+"""The NAS and its Acct-Session-Id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One accounting record, as a NAS of ours sends it."""
 
-    session_key: str
+    session_key: SessionKey
     status: int
     event_at: datetime
     arrived_at: datetime
@@ -56,11 +60,12 @@ class Reading:
         return min(now, self.event_at + CLOCK_TOLERANCE)
 
 
-@dataclass
+@dataclass(eq=False)
 class Package:
-    """A bought allowance (B2, B4); None in a quantity: not limited."""
+    """A bought allowance (B2, B4) of a version of a plan; None in a quantity: not limited."""
 
     package_id: int
+    version_id: int
     purchased_at: datetime
     valid_from: datetime | None
     valid_until: datetime | None
@@ -103,37 +108,81 @@ class Tariff:
         return total
 
 
-@dataclass
+@dataclass(frozen=True)
+class Plan:
+    """A version of a plan (M6); no tariff: no pay-as-you-go."""
+
+    version_id: int
+    tariff: Tariff | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Cumulative counters of a session, or what a record added to them."""
+
+    seconds: int = 0
+    input_octets: int = 0
+    output_octets: int = 0
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(
+            self.seconds - other.seconds,
+            self.input_octets - other.input_octets,
+            self.output_octets - other.output_octets,
+        )
+
+    @property
+    def octets(self) -> int:
+        return self.input_octets + self.output_octets
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one record did, as the journal has it (U11)."""
+
+    session: int
+    added: Usage
+    micros: int
+    outcome: str
+
+
+@dataclass(eq=False)
 class Session:
     """One session as it is known so far."""
 
-    session_key: str
+    number: int
+    session_key: SessionKey
     started_at: datetime
     last_event_at: datetime
     readings: list[Reading] = field(default_factory=list)
+    total: Usage = Usage()
     closed_at: datetime | None = None
+    guessed: bool = False
+    """Its end is what a restart of its NAS made us believe (U7)."""
+    charged_micros: int = 0
+    priced_by: int | None = None
+    """The version of the plan that the next three were counted under (P3, M6)."""
     payg_seconds: int = 0
     payg_octets: int = 0
     payg_micros: int = 0
     cut: bool = False
 
-    @property
-    def seconds(self) -> int:
-        return max((r.seconds for r in self.readings if r.seconds is not None), default=0)
-
-    @property
-    def input_octets(self) -> int:
-        return self._counter("input_octets")
-
-    @property
-    def output_octets(self) -> int:
-        return self._counter("output_octets")
+    def read(self, reading: Reading) -> Usage:
+        """Take a reading in; what it adds (U4)."""
+        self.readings.append(reading)
+        before = self.total
+        self.total = Usage(
+            max((r.seconds for r in self.readings if r.seconds is not None), default=0),
+            self._counter("input_octets"),
+            self._counter("output_octets"),
+        )
+        return self.total - before
 
     def _counter(self, name: str) -> int:
         """The highest counter, wraps of a 32-bit one added in the order of session time (U4)."""
         known = [r for r in self.readings if getattr(r, name) is not None]
-        if any(r.has_gigawords for r in known):
-            return max(getattr(r, name) for r in known)
+        if any(r.has_gigawords for r in self.readings):
+            return max((getattr(r, name) for r in known), default=0)
         values = sorted((r.seconds or 0, getattr(r, name)) for r in known)
         total, wraps = max((value for _, value in values[:1]), default=0), 0
         for (earlier, _), (later, value) in pairwise(values):
@@ -156,9 +205,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the usage of one record: from (inclusive) and until (exclusive) on both axes."""
+    """What one package pays of a record: from (inclusive) and until (exclusive) on both axes.
 
-    label: date | int
+    `payer` is None for what no package covers.
+    """
+
+    payer: Package | None
     s_from: int
     s_until: int
     o_from: int
@@ -169,55 +221,101 @@ class Stretch:
         return self.s_until <= self.s_from and self.o_until <= self.o_from
 
 
-@dataclass
+@dataclass(frozen=True)
+class DayStretch:
+    """What belongs to one local day of the usage of a record."""
+
+    day: date
+    s_from: int
+    s_until: int
+    o_from: int
+    o_until: int
+
+
+SliceKey = tuple[int, date, str, int, int]
+"""Number of the session, local day, kind, package (0: none), version of the plan."""
+
+
+@dataclass(eq=False)
+class Wallet:
+    """What pays for pay-as-you-go on all subscriptions of one customer (P8)."""
+
+    funds_micros: int
+    """What may still be spent: posted balance and credit limit."""
+    unposted_micros: int = 0
+    accounts: list[Account] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Account:
-    """One customer with one subscription and one wallet."""
+    """One subscription; those of one customer share its wallet."""
 
     zone: ZoneInfo
     packages: list[Package]
-    tariff: Tariff | None
+    plan: Plan
     requires_package: bool
-    funds_micros: int
-    """What the wallet may still spend: posted balance and credit limit."""
-    unposted_micros: int = 0
+    wallet: Wallet
     suspended: bool = False
     sessions: list[Session] = field(default_factory=list)
-    slices: dict[tuple[int, date, str, int], Slice] = field(
-        default_factory=lambda: defaultdict(Slice)
-    )
+    slices: dict[SliceKey, Slice] = field(default_factory=lambda: defaultdict(Slice))
+    journal: list[Line] = field(default_factory=list)
     _waited: list[Package] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.wallet.accounts.append(self)
 
     def charge(self, reading: Reading, now: datetime) -> None:
         """Take one record into the books."""
         session = self._session_of(reading)
+        is_new = session is None
         if session is None:
             began = reading.start_at or reading.event_at
-            session = Session(reading.session_key, began, reading.event_at)
+            number = len(self.sessions)
+            session = Session(number, reading.session_key, began, reading.event_at)
             self.sessions.append(session)
             since = began
         else:
             since = min(session.last_event_at, reading.event_at)
-        before = session.seconds, session.input_octets, session.output_octets
-        session.readings.append(reading)
-        seconds = session.seconds - before[0]
-        sent = session.input_octets - before[1]
-        received = session.output_octets - before[2]
+        is_late = reading.event_at < session.last_event_at
+        added = session.read(reading)
         if reading.start_at is not None:
             session.started_at = min(session.started_at, reading.start_at)
         session.last_event_at = max(session.last_event_at, reading.event_at)
-        if reading.status == STOP and session.closed_at is None:
-            session.closed_at = reading.event_at
+        ends = session.closed_at is None and reading.status == STOP
+        self._close(session, reading)
 
-        payers = self._spend(reading, since, now, seconds, sent + received)
-        self._slice(session, payers, since, reading.event_at, (seconds, sent, received))
+        payers = self._spend(reading, since, now, added)
+        micros = self._price(session, payers)
+        self._slice(session, payers, (since, reading.event_at), added, micros)
+        told = is_new or ends or added != Usage()
+        outcome = ("late" if is_late else "counted") if told else "repeated"
+        self.journal.append(Line(session.number, added, micros, outcome))
         lasts = any(
             p.active(reading.event_at, reading.bought_by(now)) and p not in self._waited
             for p in self.packages
         )
-        if (self.requires_package or self.tariff is not None) and not lasts:
+        if (self.requires_package or self.plan.tariff is not None) and not lasts:
             self._chain(min(reading.event_at, now), now)
-            if not self._served(now):
-                self._cut()
+            for account in self.wallet.accounts:
+                if not account._served(now):
+                    account._cut()
+
+    def nas_restarted(self, nas: str, event_at: datetime) -> None:
+        """Sessions of that NAS that began before ended at their last update (U7)."""
+        for session in self.sessions:
+            is_older = max(session.started_at, session.last_event_at) < event_at
+            if session.session_key[0] == nas and session.closed_at is None and is_older:
+                session.closed_at, session.guessed = session.last_event_at, True
+
+    @staticmethod
+    def _close(session: Session, reading: Reading) -> None:
+        """A Stop ends it for good (U5); a guess is given up when a later record comes (U7)."""
+        if session.closed_at is not None:
+            if not session.guessed or reading.event_at <= session.closed_at:
+                return
+            session.closed_at, session.guessed = None, False
+        if reading.status == STOP:
+            session.closed_at = reading.event_at
 
     # Which session (U3)
 
@@ -233,9 +331,7 @@ class Account:
         if reading.event_at + reading.slack < chosen.started_at:
             return None
         slack = reading.slack
-        if reading.status != START and not (
-            chosen.seconds or chosen.input_octets or chosen.output_octets
-        ):
+        if reading.status != START and not (chosen.total.seconds or chosen.total.octets):
             slack = START_ONLY_SLACK
         if reading.start_at is None or reading.start_at <= chosen.last_event_at + slack:
             return chosen
@@ -272,18 +368,19 @@ class Account:
         return package.valid_from is None or package.valid_from > max(event_at, now)
 
     def _spend(
-        self, reading: Reading, since: datetime, now: datetime, seconds: int, octets: int
+        self, reading: Reading, since: datetime, now: datetime, added: Usage
     ) -> list[Stretch]:
         """Take the usage from the packages; what paid for which part of it."""
         self._waited = []
         stretches = []
         s_done = o_done = 0
+        seconds, octets = added.seconds, added.octets
         for package in self._open(reading, since, now):
             s_room = ENDLESS if package.seconds_left is None else package.seconds_left
             o_room = ENDLESS if package.octets_left is None else package.octets_left
             s_until = min(seconds, s_done + s_room)
             o_until = min(octets, o_done + o_room)
-            part = Stretch(package.package_id, s_done, s_until, o_done, o_until)
+            part = Stretch(package, s_done, s_until, o_done, o_until)
             waits = self._waits(package, reading.event_at, now)
             if waits:
                 self._waited.append(package)
@@ -291,7 +388,7 @@ class Account:
                 stretches.append(part)
                 self._use(package, part, min(reading.event_at, now) if waits else None)
             s_done, o_done = s_until, o_until
-        rest = Stretch(UNPAID, s_done, seconds, o_done, octets)
+        rest = Stretch(None, s_done, seconds, o_done, octets)
         return stretches if rest.empty else [*stretches, rest]
 
     @staticmethod
@@ -306,58 +403,67 @@ class Account:
 
     # Where it is written down (U9, P3)
 
+    def _price(self, session: Session, payers: list[Stretch]) -> int:
+        """What the part that no package covers costs: steps count on the cumulative usage."""
+        tariff = self.plan.tariff
+        if tariff is None or not payers or payers[-1].payer is not None:
+            return 0
+        if session.priced_by != self.plan.version_id:
+            session.priced_by = self.plan.version_id
+            session.payg_seconds = session.payg_octets = session.payg_micros = 0
+        rest = payers[-1]
+        session.payg_seconds += rest.s_until - rest.s_from
+        session.payg_octets += rest.o_until - rest.o_from
+        price = tariff.micros(session.payg_seconds, session.payg_octets)
+        added = price - session.payg_micros
+        session.payg_micros = price
+        session.charged_micros += added
+        self.wallet.unposted_micros += added
+        return added
+
     def _slice(
         self,
         session: Session,
         payers: list[Stretch],
-        since: datetime,
-        until: datetime,
-        usage: tuple[int, int, int],
+        window: tuple[datetime, datetime],
+        added: Usage,
+        micros: int,
     ) -> None:
-        seconds, sent, received = usage
-        octets = sent + received
-        number = self.sessions.index(session)
+        """Spread what was added over local days and what paid; its price is the last day's."""
+        octets = added.octets
         last_unpaid: Slice | None = None
-        for day in day_stretches(self.zone, since, until, seconds, octets):
+        for day in day_stretches(self.zone, *window, added.seconds, octets):
             for payer in payers:
                 s_part = min(day.s_until, payer.s_until) - max(day.s_from, payer.s_from)
                 o_from = max(day.o_from, payer.o_from)
                 o_until = max(o_from, min(day.o_until, payer.o_until))
                 if s_part <= 0 and o_until == o_from:
                     continue
-                assert isinstance(day.label, date)
-                assert isinstance(payer.label, int)
-                key = (number, day.label, self._kind(payer.label), payer.label)
-                entry = self.slices[key]
+                entry = self.slices[(session.number, day.day, *self._kind(payer.payer))]
+                sent = added.input_octets
                 part = sent * o_until // octets - sent * o_from // octets if octets else 0
                 entry.seconds += max(s_part, 0)
                 entry.input_octets += part
                 entry.output_octets += o_until - o_from - part
-                if payer.label == UNPAID:
+                if payer.payer is None:
                     last_unpaid = entry
-        if self.tariff is not None and last_unpaid is not None:
-            rest = payers[-1]
-            session.payg_seconds += rest.s_until - rest.s_from
-            session.payg_octets += rest.o_until - rest.o_from
-            price = self.tariff.micros(session.payg_seconds, session.payg_octets)
-            last_unpaid.micros += price - session.payg_micros
-            self.unposted_micros += price - session.payg_micros
-            session.payg_micros = price
+        if last_unpaid is not None:
+            last_unpaid.micros += micros
 
-    def _kind(self, payer: int) -> str:
-        if payer != UNPAID:
-            return "entitlement"
-        if self.tariff is not None:
-            return "payg"
-        return "overspend" if self.requires_package else "flat"
+    def _kind(self, payer: Package | None) -> tuple[str, int, int]:
+        """Kind of a slice, the package and the version of the plan."""
+        if payer is not None:
+            return "entitlement", payer.package_id, payer.version_id
+        kind = "overspend" if self.requires_package else "flat"
+        return kind if self.plan.tariff is None else "payg", UNPAID, self.plan.version_id
 
     # Who goes on (B4, P8)
 
     def _served(self, now: datetime) -> bool:
         if any(p.active(now) for p in self.packages):
             return True
-        if self.tariff is not None:
-            return self.funds_micros - self.unposted_micros > 0
+        if self.plan.tariff is not None:
+            return self.wallet.funds_micros - self.wallet.unposted_micros > 0
         return not self.requires_package
 
     def _cut(self) -> None:
@@ -389,7 +495,7 @@ class Account:
 
 def day_stretches(
     zone: ZoneInfo, since: datetime, until: datetime, seconds: int, octets: int
-) -> list[Stretch]:
+) -> list[DayStretch]:
     """Local days as stretches of the usage, pro rata to time (U9, M3)."""
     first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
     found = []
@@ -402,7 +508,7 @@ def day_stretches(
         gone = (midnight - since) // timedelta(microseconds=1)
         whole = (until - since) // timedelta(microseconds=1)
         s_until, o_until = seconds * gone // whole, octets * gone // whole
-        found.append(Stretch(day, s_done, s_until, o_done, o_until))
+        found.append(DayStretch(day, s_done, s_until, o_done, o_until))
         s_done, o_done = s_until, o_until
         day = following
-    return [*found, Stretch(last, s_done, seconds, o_done, octets)]
+    return [*found, DayStretch(last, s_done, seconds, o_done, octets)]

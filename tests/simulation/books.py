@@ -1,0 +1,181 @@
+"""The same history in two books: the product's, by its SQL function, and the model's."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.model.events import AccountingRecord, Status
+from billing.store import hotpath
+from tests.integration.meter_world import Metered, MeterWorld, Payg
+from tests.simulation.history import Batch, History
+from tests.simulation.oracle import Account, Package, Plan, Reading, Tariff, Wallet
+from tests.simulation.terms import Change, Credit, Household, NewPrice, Purchase, Terms
+from tests.simulation.traffic import NOBODY, STRANGER, Delivery
+
+
+class Books:
+    """Customers and NAS of one history, all new in the world's database, and their model."""
+
+    def __init__(self, world: MeterWorld, told: History, network: int) -> None:
+        """`network`: 0 to 65535, no other history's in this database."""
+        self.world = world
+        self.history = told
+        self.people: dict[int, Metered] = {}
+        self.accounts: dict[int, Account] = {}
+        numbers = [nas.number for nas in told.traffic.nas]
+        self.nas = {
+            number: f"10.{network >> 8}.{network & 255}.{number + 10}"
+            for number in (*numbers, STRANGER)
+        }
+        with world.db.transaction():
+            self.nas_ids = {number: world.nas(self.nas[number]) for number in numbers}
+            for household in told.traffic.households:
+                self._move_in(household)
+
+    def run(self) -> None:
+        """Charge the whole history, in both books."""
+        for batch in self.history.batches:
+            with self.world.db.transaction():
+                for change in batch.changes:
+                    self._change(change)
+            self._charge(batch)
+
+    def _move_in(self, household: Household) -> None:
+        wallet = Wallet(household.funds_micros)
+        first: Metered | None = None
+        for terms in household.subscribers:
+            who = self._subscribe(terms, household, first)
+            first = first or who
+            self.people[terms.number] = who
+            self.accounts[terms.number] = Account(
+                zone=ZoneInfo(self.history.traffic.zone),
+                packages=[package_of(row) for row in self.world.entitlements(who)],
+                plan=self._plan(terms.payg),
+                requires_package=terms.requires_entitlement,
+                wallet=wallet,
+            )
+
+    def _subscribe(self, terms: Terms, household: Household, first: Metered | None) -> Metered:
+        if first is None:
+            return self.world.customer(
+                terms.packs,
+                payg=terms.payg,
+                requires_entitlement=terms.requires_entitlement,
+                posted_micros=household.funds_micros,
+            )
+        return self.world.subscription(
+            first.customer_id,
+            first.wallet_id,
+            terms.packs,
+            payg=terms.payg,
+            requires_entitlement=terms.requires_entitlement,
+        )
+
+    def _plan(self, payg: Payg | None) -> Plan:
+        return Plan(self.world.plan_version(payg), None if payg is None else tariff_of(payg))
+
+    def _change(self, change: Change) -> None:
+        if change.subscriber not in self.people:
+            return  # left out of a shrunk history
+        who, account = self.people[change.subscriber], self.accounts[change.subscriber]
+        match change:
+            case Purchase(pack=pack):
+                self.world.buy(who, pack, account.plan.version_id)
+                account.packages.append(package_of(self.world.entitlements(who)[-1]))
+            case NewPrice(payg=payg):
+                account.plan = self._plan(payg)
+                self.world.db.execute(
+                    "UPDATE subscription SET plan_version_id = %s WHERE subscription_id = %s",
+                    (account.plan.version_id, who.subscription_id),
+                )
+            case Credit(amount_micros=amount):
+                self._credit(who, account.wallet, amount)
+
+    def _credit(self, who: Metered, wallet: Wallet, amount_micros: int) -> None:
+        self.world.db.execute(
+            "UPDATE wallet SET posted_micros = posted_micros + %s WHERE wallet_id = %s",
+            (amount_micros, who.wallet_id),
+        )
+        self.world.db.execute(
+            "UPDATE subscription SET service_rule = 'S8' WHERE customer_id = %s",
+            (who.customer_id,),
+        )
+        wallet.funds_micros += amount_micros
+        for account in wallet.accounts:
+            account.suspended = False
+
+    def _charge(self, batch: Batch) -> None:
+        rows = [hotpath.usage_row(self.record(one)) for one in batch.deliveries]
+        hotpath.charge_usage(self.world.lane, rows, batch.now)
+        # Restarts are taken first in a batch, whose records arrived together.
+        for one in batch.deliveries:
+            if one.packet.subscriber == NOBODY:
+                for account in self.accounts.values():
+                    account.nas_restarted(self.nas[one.packet.nas], one.event_at)
+        for one in batch.deliveries:
+            if one.packet.subscriber >= 0 and one.packet.nas >= 0:
+                self.accounts[one.packet.subscriber].charge(self._reading(one), batch.now)
+
+    def username(self, subscriber: int) -> str:
+        if subscriber >= 0:
+            return self.people[subscriber].username
+        return "" if subscriber == NOBODY else "who-is-that"
+
+    def record(self, one: Delivery) -> AccountingRecord:
+        """What the hook makes of this delivery."""
+        packet = one.packet
+        username = self.username(packet.subscriber)
+        return AccountingRecord(
+            status=Status(packet.status),
+            username=username,
+            nas_address=self.nas[packet.nas],
+            acct_session_id=packet.sid,
+            arrived_at=one.arrived_at,
+            event_at=one.event_at,
+            precise_time=one.is_precise,
+            session_seconds=packet.seconds,
+            input_octets=packet.input_octets,
+            output_octets=packet.output_octets,
+            has_gigawords=packet.has_gigawords,
+            terminate_cause=packet.cause,
+            sent_username=username.upper(),
+        )
+
+    def _reading(self, one: Delivery) -> Reading:
+        packet = one.packet
+        return Reading(
+            (self.nas[packet.nas], packet.sid),
+            packet.status,
+            one.event_at,
+            one.arrived_at,
+            one.is_precise,
+            packet.seconds,
+            packet.input_octets,
+            packet.output_octets,
+            packet.has_gigawords,
+        )
+
+
+def package_of(row: Any) -> Package:
+    """A package as it was sold."""
+    return Package(
+        row.entitlement_id,
+        row.plan_version_id,
+        row.purchased_at,
+        row.valid_from,
+        row.valid_until,
+        row.validity_minutes,
+        row.seconds_left,
+        row.octets_left,
+        row.follows,
+    )
+
+
+def tariff_of(payg: Payg) -> Tariff:
+    return Tariff(
+        payg.octet_step,
+        payg.octet_step_micros or 0,
+        payg.second_step,
+        payg.second_step_micros or 0,
+    )
