@@ -19,6 +19,7 @@ from radius_plugin.pairs import Pairs, first_values
 from radius_plugin.reply import (
     DecisionTag,
     Verdict,
+    address_pairs,
     control_pairs,
     message_pair,
     reply_pairs,
@@ -53,7 +54,7 @@ def authorize(p: Pairs) -> Answer:
         return _denied(Reason.UNAVAILABLE)
     if outcome.problem is not None:
         runtime.log(runtime.L_ERR, f"authorize: {outcome.problem}")
-    tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id)
+    tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id, outcome.admission)
     known = parts.clients.remembered(request.nas_address)
     try:
         lists = {"config": control_pairs(outcome.credential, tag)}
@@ -69,7 +70,7 @@ def authorize(p: Pairs) -> Answer:
 
 def post_auth(p: Pairs) -> Answer:
     """For what `authorize` did not settle: enforce a refusal after the password was verified,
-    start a package, keep the attempt (rules A1, A3)."""
+    take what the login needs, keep the attempt (rules A1, A3)."""
     request = access_request(p)
     values = first_values(p)
     tag = _tag(values.get("Tollway-Decision"))
@@ -77,8 +78,10 @@ def post_auth(p: Pairs) -> Answer:
         tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)
     elif "Tollway-Verified" not in values:
         tag = _as_seen_from_outside(tag)
-    if not _kept(_attempt(request, tag), int(values.get("Tollway-Attempt", "0"))):
-        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    attempt = _attempt(request, tag)
+    if tag.takes_something:
+        return _admitted(attempt)
+    _keep(attempt, int(values.get("Tollway-Attempt", "0")))
     if tag.verdict is Verdict.REJECT:
         return codes.REJECT, {"reply": (message_pair(tag.reason),)}
     return codes.OK
@@ -87,7 +90,7 @@ def post_auth(p: Pairs) -> Answer:
 def _follow_up(request: AccessRequest, tag: DecisionTag) -> tuple[str, str, str]:
     """What happens after the password was verified: nothing more for a plain grant, whose line
     of history is held already; else `post_auth` is asked."""
-    if tag.verdict is not Verdict.REJECT and tag.entitlement_id is None:
+    if tag.verdict is not Verdict.REJECT and not tag.takes_something:
         number = runtime.runtime().history.hold(_attempt(request, tag))
         if number is not None:
             return ("Tollway-Attempt", ":=", str(number))
@@ -105,21 +108,37 @@ def _attempt(request: AccessRequest, tag: DecisionTag) -> LoginRecord:
         reason=tag.reason.value,
         entitlement_id=tag.entitlement_id or 0,
         at=utc_now(),
+        session_limit=tag.admission.session_limit,
+        pool_id=tag.admission.pool_id,
+        silence_seconds=tag.admission.silence_seconds,
     )
 
 
-def _kept(record: LoginRecord, held: int) -> bool:
-    """Write the attempt; false when a package could not be started: used unstarted, it would last
-    for ever (rule B2). Only then is the write waited for."""
+def _admitted(attempt: LoginRecord) -> Answer:
+    """Wait until everything is taken. A package used unstarted would last for ever (rule B2), a
+    session without its slot or address break rules A6 and A7: so without the write, no access."""
     parts = runtime.runtime()
-    if record.entitlement_id == 0 and parts.history.amend(held, record):
-        return True
     try:
-        parts.logins.submit(record)
+        admitted = parts.logins.submit(attempt)
     except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"post_auth: {type(error).__name__}: {record.username}")
-        return record.entitlement_id == 0
-    return True
+        runtime.log(runtime.L_ERR, f"post_auth: {runtime.named(error)}; refused (rule A8)")
+        return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
+    if admitted.reason != attempt.reason:
+        return codes.REJECT, {"reply": (message_pair(Reason(admitted.reason)),)}
+    if admitted.address is not None:
+        return codes.UPDATED, {"reply": address_pairs(admitted.address, admitted.netmask)}
+    return codes.OK
+
+
+def _keep(attempt: LoginRecord, held: int) -> None:
+    """The line of history, written behind the answer; waited for where too many wait already."""
+    parts = runtime.runtime()
+    if parts.history.amend(held, attempt):
+        return
+    try:
+        parts.logins.submit(attempt)
+    except _REFUSED as error:
+        runtime.log(runtime.L_ERR, f"post_auth: {runtime.named(error)}: {attempt.username}")
 
 
 def _denied(reason: Reason) -> Answer:

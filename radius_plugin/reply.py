@@ -9,6 +9,7 @@ from billing.model.account import Credential
 from billing.model.decision import (
     MESSAGES,
     Accept,
+    Admission,
     Decision,
     Limits,
     Reason,
@@ -23,6 +24,7 @@ from radius_plugin.vendors.codec import escaped
 _PBKDF2_HEADER = "{x-pbkdf2}"
 _NT_HASH_OCTETS = 16
 _ID_LIMIT = 2**63
+_NOTHING = Admission()
 
 _MESSAGE_PAIRS: dict[Reason, Pair] = {
     reason: ("Reply-Message", ":=", escaped(message)) for reason, message in MESSAGES.items()
@@ -41,8 +43,8 @@ class Verdict(StrEnum):
 class DecisionTag:
     """A decision on its way from `authorize` to `post_auth`, in the attribute Tollway-Decision.
 
-    `entitlement_id` is the first-login package to activate (rule B2). An id that is not known or
-    not needed is None.
+    `entitlement_id` is the first-login package to activate (rule B2), `admission` what else is to
+    be taken. An id that is not known or not needed is None.
     """
 
     verdict: Verdict
@@ -50,23 +52,41 @@ class DecisionTag:
     customer_id: int | None = None
     subscription_id: int | None = None
     entitlement_id: int | None = None
+    admission: Admission = _NOTHING
+
+    @property
+    def takes_something(self) -> bool:
+        """Whether the login may be answered only after a write: a package to start, a slot or an
+        address to take (rule A1)."""
+        return self.verdict is not Verdict.REJECT and (
+            self.entitlement_id is not None or self.admission is not _NOTHING
+        )
 
     def encode(self) -> str:
-        """`verdict:reason:customer:subscription:entitlement`, 0 for None."""
-        return (
+        """`verdict:reason:customer:subscription:entitlement`, 0 for None; and, where there is
+        something to take, `:limit:pool:silence`."""
+        text = (
             f"{self.verdict}:{self.reason}:{self.customer_id or 0}"
             f":{self.subscription_id or 0}:{self.entitlement_id or 0}"
         )
+        take = self.admission
+        if take is _NOTHING:
+            return text
+        return f"{text}:{take.session_limit}:{take.pool_id}:{take.silence_seconds}"
 
     @classmethod
     def decode(cls, text: str) -> DecisionTag:
         """The reverse of `encode`; raises ValueError on anything that it did not write."""
         parts = text.split(":")
-        if len(parts) != 5:
-            raise ValueError("Tollway-Decision does not have five parts")
-        customer_id, subscription_id, entitlement_id = (_id(part) for part in parts[2:])
+        if len(parts) not in (5, 8):
+            raise ValueError("Tollway-Decision does not have five or eight parts")
+        customer_id, subscription_id, entitlement_id = (_id(part) for part in parts[2:5])
+        take = _NOTHING
+        if len(parts) == 8:
+            limit, pool, silence = (_id(part) or 0 for part in parts[5:])
+            take = Admission(session_limit=limit, pool_id=pool, silence_seconds=silence)
         return cls(
-            Verdict(parts[0]), Reason(parts[1]), customer_id, subscription_id, entitlement_id
+            Verdict(parts[0]), Reason(parts[1]), customer_id, subscription_id, entitlement_id, take
         )
 
 
@@ -80,9 +100,13 @@ def _id(text: str) -> int | None:
 
 
 def tag_of(
-    decision: Decision, customer_id: int | None = None, subscription_id: int | None = None
+    decision: Decision,
+    customer_id: int | None = None,
+    subscription_id: int | None = None,
+    admission: Admission | None = None,
 ) -> DecisionTag:
     """The tag of a decision; the ids are None for an unknown user."""
+    take = admission or _NOTHING
     match decision:
         case Accept():
             return DecisionTag(
@@ -91,9 +115,12 @@ def tag_of(
                 customer_id,
                 subscription_id,
                 decision.activate_entitlement_id,
+                take,
             )
         case Suspended():
-            return DecisionTag(Verdict.SUSPENDED, decision.reason, customer_id, subscription_id)
+            return DecisionTag(
+                Verdict.SUSPENDED, decision.reason, customer_id, subscription_id, None, take
+            )
         case Reject():
             return DecisionTag(Verdict.REJECT, decision.reason, customer_id, subscription_id)
 
@@ -110,10 +137,17 @@ def reply_pairs(decision: Decision, vendor: str) -> tuple[Pair, ...]:
         case Suspended():
             codec = vendors.for_nas(vendor)
             service = _walled(decision.service)
-            garden = codec.garden(service.pool) if service.pool is not None else []
+            name = service.pool or service.leased_pool
+            garden = codec.garden(name) if name is not None else []
             return (*codec.encode(service), *garden, message)
         case Reject():
             return (message,)
+
+
+def address_pairs(address: str, netmask: str | None) -> tuple[Pair, ...]:
+    """The address that a login was leased (rule A6), as the database wrote it."""
+    pairs: tuple[Pair, ...] = (("Framed-IP-Address", ":=", address),)
+    return pairs if netmask is None else (*pairs, ("Framed-IP-Netmask", ":=", netmask))
 
 
 def message_pair(reason: Reason) -> Pair:
@@ -126,6 +160,7 @@ def _walled(service: Service) -> Service:
     quota of what it bought do not (rules A6, B10)."""
     return Service(
         pool=service.pool,
+        leased_pool=service.leased_pool,
         interim_seconds=service.interim_seconds,
         idle_timeout_seconds=service.idle_timeout_seconds,
         limits=Limits(session_seconds=service.limits.session_seconds),

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from billing.clock import utc_now
 from billing.errors import TollwayError
-from billing.model.events import AccessRequest, LoginRecord
+from billing.model.events import AccessRequest, Admitted, LoginRecord
 from billing.services.access import AccessDesk, AccessOutcome
 from billing.services.clients import ClientBook
 from billing.services.metering import Metered, is_one_rows_fault, keep_poison, meter_batch
@@ -51,7 +51,7 @@ class Runtime:
     clients: ClientBook
     lookups: Lookups
     decisions: Batcher[AccessRequest, AccessOutcome, HotConnection]
-    logins: Batcher[LoginRecord, None, HotConnection]
+    logins: Batcher[LoginRecord, Admitted, HotConnection]
     history: History
     usage: Batcher[Metered, None, HotConnection]
 
@@ -155,9 +155,8 @@ def _compose(settings: Settings) -> Runtime:
             **more,
         )
 
-    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> list[None]:
+    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> None:
         desk.record_batch(lane, logins, utc_now())
-        return [None] * len(logins)
 
     return Runtime(
         desk=desk,
@@ -167,7 +166,12 @@ def _compose(settings: Settings) -> Runtime:
             lambda lane, requests: desk.decide_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,
         ),
-        logins=batcher(record, lanes=1),
+        logins=batcher(
+            lambda lane, logins: desk.admit_batch(lane, logins, utc_now()),
+            # Two, so that one customer's locked row does not hold up all others.
+            lanes=2,
+            is_one_requests_fault=is_one_rows_fault,
+        ),
         history=History(
             partial(record, lane()), partial(log, L_ERR), pending_max=settings.queue_max
         ),

@@ -148,7 +148,15 @@ def product_copy(state_dir: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def radius(settings: Settings, product_copy: Path) -> Iterator[dict[str, RadiusServer]]:
+def radius_threads() -> int:
+    """How many requests a server works on at once; a module may want more."""
+    return 8
+
+
+@pytest.fixture(scope="module")
+def radius(
+    settings: Settings, product_copy: Path, radius_threads: int
+) -> Iterator[dict[str, RadiusServer]]:
     """Real FreeRADIUS, one server for authentication and one for accounting: `["auth"].port`."""
     environment = {
         "TOLLWAY_STATE_DIR": str(settings.state_dir),
@@ -156,8 +164,8 @@ def radius(settings: Settings, product_copy: Path) -> Iterator[dict[str, RadiusS
         "TOLLWAY_DATABASE_NAME": settings.database_name,
     }
     options = RadiusOptions(
-        threads=8,
-        instances=8,
+        threads=radius_threads,
+        instances=radius_threads,
         reject_delay_seconds=0,
         client_lifetime_seconds=1,
         python_paths=(product_copy, Path(sysconfig.get_path("purelib"))),

@@ -17,6 +17,7 @@ from billing.cli import (
     imports,
     installation,
     nas,
+    pools,
     sales,
     staff,
     subscribers,
@@ -38,6 +39,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    pools.pool,
     catalog.profile,
     catalog.plan,
     customers.customer,

@@ -31,7 +31,8 @@ class Reason(StrEnum):
     NAS_NOT_ALLOWED = "nas-not-allowed"  # A4
     MAC_NOT_ALLOWED = "mac-not-allowed"  # A4
     OUTSIDE_HOURS = "outside-hours"  # A4
-    TOO_MANY_SESSIONS = "too-many-sessions"  # A4
+    TOO_MANY_SESSIONS = "too-many-sessions"  # A4, A7
+    POOL_EXHAUSTED = "pool-exhausted"  # A6
     THROTTLED = "throttled"  # A4
     UNAVAILABLE = "unavailable"  # A8
 
@@ -49,6 +50,9 @@ class Service:
     """What an accepted subscriber gets; the vendor encoders turn it into attributes (rule A6)."""
 
     pool: str | None = None
+    leased_pool: str | None = None
+    """A pool of our own, in place of `pool`: the address is added after the password was verified
+    (rule A6), and the NAS is told of no pool."""
     framed_ip: str | None = None
     speed_up_kbps: int | None = None
     speed_down_kbps: int | None = None
@@ -81,6 +85,19 @@ class Reject:
 
 Decision = Accept | Suspended | Reject
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a granted login must take after its password was verified (rules A6, A7); 0: nothing.
+
+    `silence_seconds`: for how long its session may be silent and still hold its place (rule U10).
+    """
+
+    session_limit: int = 0
+    pool_id: int = 0
+    silence_seconds: int = 0
+
+
 MESSAGES: dict[Reason, str] = {
     Reason.OK: "Welcome",
     Reason.UNKNOWN_USER: "Wrong user name or password",
@@ -102,6 +119,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.MAC_NOT_ALLOWED: "You may not log in from this device",
     Reason.OUTSIDE_HOURS: "You may not log in at this hour",
     Reason.TOO_MANY_SESSIONS: "You are logged in already; end the other session first",
+    Reason.POOL_EXHAUSTED: "No address is free at the moment; try again in a few minutes",
     Reason.THROTTLED: "Too many failed logins; wait a few minutes",
     Reason.UNAVAILABLE: "The service is not available at the moment; try again",
 }

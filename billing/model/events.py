@@ -60,6 +60,20 @@ class LoginRecord:
     reason: str
     entitlement_id: int
     at: datetime
+    session_limit: int = 0
+    pool_id: int = 0
+    silence_seconds: int = 0
+    """As in model.decision.Admission: what must be taken before it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a login ends with once all was taken: its own reason, or why it is refused after all;
+    and its address where one of our pools gave it."""
+
+    reason: str
+    address: str | None = None
+    netmask: str | None = None
 
 
 class Status(IntEnum):

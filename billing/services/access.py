@@ -21,15 +21,19 @@ from billing.model.account import (
     UnpaidBill,
     Wallet,
 )
-from billing.model.decision import Decision, Reason, Reject
-from billing.model.events import AccessRequest, LoginRecord
+from billing.model.decision import Accept, Admission, Decision, Reason, Reject, Suspended
+from billing.model.events import AccessRequest, Admitted, LoginRecord
 from billing.model.login_hours import parse_login_hours
 from billing.model.plan import Entitlement, PlanTerms
+from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile
 from billing.rules.access import decide
 from billing.rules.cycles import day_start
+from billing.rules.places import admission, leasing
+from billing.services.pool_book import PoolBook
 from billing.services.secrets import SecretBox
 from billing.store import hotpath
+from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
 
 
@@ -43,6 +47,8 @@ class AccessOutcome:
     subscription_id: int | None = None
     problem: str | None = None
     """What is wrong with the stored account, for the log; the login is refused then."""
+    admission: Admission | None = None
+    """What is to be taken once the password was verified; None: nothing."""
 
 
 _UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
@@ -58,6 +64,7 @@ class AccessDesk:
         self._terms: dict[int, PlanTerms] = {}
         self._profiles: dict[int, tuple[int, BillingProfile]] = {}
         self._time_zone: str | None = None
+        self._pools = PoolBook()
 
     def decide_batch(
         self, lane: HotConnection, requests: Sequence[AccessRequest], now: datetime
@@ -66,6 +73,7 @@ class AccessDesk:
         rows = hotpath.load_access(lane, requests, now)
         if self._time_zone is None:
             self._time_zone = hotpath.load_operator(lane).time_zone
+        self._pools.refresh(lane, now)
         return [
             self._outcome(lane, row, request, now)
             for row, request in zip(rows, requests, strict=True)
@@ -74,8 +82,15 @@ class AccessDesk:
     def record_batch(
         self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
     ) -> None:
-        """Keep finished logins: history, throttle, first-login activation (rule A1)."""
+        """Keep finished logins that take nothing: history and throttle (rules A3, A4)."""
         hotpath.record_logins(lane, logins, now)
+
+    def admit_batch(
+        self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
+    ) -> list[Admitted]:
+        """Take for verified logins what they need, and keep them: slots, addresses, first-login
+        activation (rules A1, A6, A7, B2). Raises Unavailable; nobody may be answered then."""
+        return admit_logins(lane, logins, now)
 
     def _outcome(
         self, lane: HotConnection, row: Any, request: AccessRequest, now: datetime
@@ -101,11 +116,36 @@ class AccessDesk:
             all_failures=row.all_failures,
             station_known=bool(row.station_known),
         )
+        decision = decide(account, context, now)
+        if not isinstance(decision, Reject) and (self._pools or account.session_limit is not None):
+            return self._taking(account, row.org_id, decision)
         return AccessOutcome(
-            decide(account, context, now),
+            decision,
             account.credential,
             row.customer_id,
             row.subscription_id,
+        )
+
+    def _taking(self, account: Account, org_id: int, decision: Accept | Suspended) -> AccessOutcome:
+        """For a subscription that must take a slot, or an address of a pool of ours."""
+        name = decision.service.pool
+        pool = None if name is None else self._pools.find(org_id, name)
+        wanted = PoolKind.NORMAL if isinstance(decision, Accept) else PoolKind.SUSPENDED
+        if pool is not None and pool.kind is not wanted:
+            return AccessOutcome(
+                Reject(reason=Reason.UNAVAILABLE),
+                account.credential,
+                account.customer_id,
+                account.subscription_id,
+                problem=f"subscription {account.subscription_id}: the pool {name!r} is "
+                f"{pool.kind}, where one that is {wanted} is needed",
+            )
+        return AccessOutcome(
+            decision if pool is None else leasing(decision),
+            account.credential,
+            account.customer_id,
+            account.subscription_id,
+            admission=admission(account, decision, None if pool is None else pool.pool_id),
         )
 
     def _account(self, lane: HotConnection, row: Any) -> Account:

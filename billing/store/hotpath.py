@@ -189,21 +189,23 @@ def _ord(row: Any) -> int:
 
 def record_logins(lane: HotConnection, logins: Sequence[LoginRecord], now: datetime) -> None:
     """Write the history, the throttle's counts and first-login activations."""
-    rows: list[Row] = [
-        (
-            quoted(login.username),
-            str(login.customer_id),
-            str(login.subscription_id),
-            login.nas_address or NULL,
-            quoted(login.calling_station),
-            login.outcome,
-            login.reason,
-            str(login.entitlement_id),
-            instant(login.at),
-        )
-        for login in logins
-    ]
+    rows = [login_row(login) for login in logins]
     lane.fetch(named_query("record_logins"), (now, *columns(rows)))
+
+
+def login_row(login: LoginRecord) -> Row:
+    """One finished login, encoded for `record_logins`."""
+    return (
+        quoted(login.username),
+        str(login.customer_id),
+        str(login.subscription_id),
+        login.nas_address or NULL,
+        quoted(login.calling_station),
+        login.outcome,
+        login.reason,
+        str(login.entitlement_id),
+        instant(login.at),
+    )
 
 
 def load_client(lane: HotConnection, address: str) -> Any | None:

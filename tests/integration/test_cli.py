@@ -193,3 +193,22 @@ def test_doctor_is_content_and_says_what_is_wrong(
     monkeypatch.setenv("TOLLWAY_DATABASE_NAME", "no_such_database")
     down = run("doctor")
     assert (down.code, "does not exist" in down.out) == (1, True)
+
+
+@pytest.mark.rule("A6")
+def test_pools_are_made_shown_and_given_back(run: Run) -> None:
+    added = run("pool", "add", "lease", "10.44.0.0/30", "10.44.0.9", "--netmask", "/24", "--json")
+    assert added.code == 0
+    assert added.value["ranges"] == ["10.44.0.1-10.44.0.2", "10.44.0.9"]
+    assert (added.value["addresses"], added.value["free"]) == (3, 3)
+    assert added.value["netmask"] == "255.255.255.0"
+    again = run("pool", "add", "lease", "10.45.0.1")
+    assert (again.code, "exists" in again.err) == (5, True)
+    assert run("pool", "add", "wrong", "10.44.0.0/99").code == 2
+    assert run("pool", "add", "walled", "10.46.0.1", "--suspended").code == 0
+    assert [one["kind"] for one in run("pool", "list", "--json").value] == ["normal", "suspended"]
+    assert "3 addresses: 0 running, 0 waiting" in run("pool", "show", "lease").out
+    assert run("pool", "leases", "lease", "--json").value == []
+    assert run("pool", "release", "lease", "10.44.0.1").code == 4
+    assert run("pool", "release", "lease", "10.44.0.77").code == 3
+    assert run("pool", "show", "nothing").code == 3

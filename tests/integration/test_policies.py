@@ -272,10 +272,16 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     ).fetchall()
     allowed = {name: roles for name, roles in rows if roles}
     assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
+    assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {
         "load_access_v1",
         "record_logins_v1",
+        "admit_logins_v1",
+        "take_slot_v1",
+        "lease_address_v1",
+        "reclaim_addresses_v1",
+        "end_taken_over_v1",
         "charge_usage_v1",
         "load_client_v1",
         "plan_chain_v1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
@@ -12,16 +13,23 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
+from billing.services import pools
 from billing.settings import Settings
 from billing.store import tables
 from rig.nas import NasSession, SimulatedNas
-from tests.factories import Factory, Subscriber
+from tests.factories import DAY_PLAN, Factory, Subscriber
 from tests.waiting import until
 
-STATEMENTS = ("load_access_v1", "record_logins_v1", "charge_usage_v1", "acct_dead_letter")
-# Not of a request: which NAS an address is, when its entry has grown old; plans made anew after
-# 1, 2, 4, 8 … calls.
-HOUSEKEEPING = ("load_client_v1", "DISCARD PLANS")
+STATEMENTS = (
+    "load_access_v1",
+    "record_logins_v1",
+    "admit_logins_v1",
+    "charge_usage_v1",
+    "acct_dead_letter",
+)
+# Not of a request: which NAS an address is, and which pools are ours, when what is known has grown
+# old; plans made anew after 1, 2, 4, 8 … calls.
+HOUSEKEEPING = ("load_client_v1", "LEFT JOIN address_pool", "DISCARD PLANS")
 
 
 class Counts:
@@ -90,6 +98,30 @@ def test_a_login_is_one_read_and_its_history_at_most_one_write(
     # Written behind the answers, as many at once as have gathered.
     assert 1 <= taken.pop("record_logins_v1") <= 24
     assert taken == {}
+
+
+@pytest.mark.rule("A1")
+def test_a_login_that_takes_a_slot_and_an_address_is_one_write(
+    counts: Counts, make: Factory, nas: SimulatedNas, now: datetime
+) -> None:
+    pools.add_pool(make.context, name="counted", ranges=["10.88.0.0/24"], now=now)
+    plan = replace(DAY_PLAN, pool="counted")
+    made = [make.subscriber(now, plan=plan, session_limit=1) for _ in range(12)]
+    for subscriber in made:
+        make.package(subscriber, now)
+    first = made[0]
+    until(lambda: nas.login(first.username, first.password).first("Framed-IP-Address"))
+    counts.reset()
+    for subscriber in made:
+        assert nas.login(subscriber.username, subscriber.password).result == "accept"
+    assert counts.taken() == {"load_access_v1": 12, "admit_logins_v1": 12}
+    counts.reset()
+    with ThreadPoolExecutor(max_workers=12) as pool:
+        outcomes = list(pool.map(lambda s: nas.login(s.username, s.password), made))
+    assert {outcome.result for outcome in outcomes} == {"accept"}
+    taken = counts.taken()
+    assert set(taken) == {"load_access_v1", "admit_logins_v1"}
+    assert all(1 <= calls <= 12 for calls in taken.values())
 
 
 def attempts(make: Factory, subscribers: list[Subscriber]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from billing.model.account import Credential
 from billing.model.decision import (
     MESSAGES,
     Accept,
+    Admission,
     Decision,
     Limits,
     Reason,
@@ -21,6 +24,7 @@ from billing.model.network import Vendor
 from radius_plugin.reply import (
     DecisionTag,
     Verdict,
+    address_pairs,
     control_pairs,
     message_pair,
     reply_pairs,
@@ -133,12 +137,44 @@ def test_the_tag_of_a_decision() -> None:
     assert tag_of(Reject(reason=Reason.UNKNOWN_USER)).encode() == "reject:unknown-user:0:0:0"
 
 
-@given(st.sampled_from(Verdict), st.sampled_from(Reason), IDS, IDS, IDS)
+@pytest.mark.rule("A1")
+def test_a_plain_grant_takes_nothing_and_others_say_what() -> None:
+    accept = Accept(service=SERVICE)
+    assert not tag_of(accept, 7, 12).takes_something
+    assert tag_of(Accept(service=SERVICE, activate_entitlement_id=9), 7, 12).takes_something
+    take = Admission(session_limit=2, pool_id=5, silence_seconds=900)
+    for decision in (accept, Suspended(reason=Reason.OVERDUE, service=SERVICE)):
+        tag = tag_of(decision, 7, 12, take)
+        assert tag.takes_something
+        assert tag.encode().endswith(":7:12:0:2:5:900")
+
+
+@given(st.sampled_from(Verdict), st.sampled_from(Reason), IDS, IDS, IDS, st.none() | IDS)
 def test_the_tag_survives_the_way(
-    verdict: Verdict, reason: Reason, customer: int | None, subscription: int | None, bought: int
+    verdict: Verdict,
+    reason: Reason,
+    customer: int | None,
+    subscription: int | None,
+    bought: int,
+    pool: int | None,
 ) -> None:
-    tag = DecisionTag(verdict, reason, customer, subscription, bought)
+    taking = {} if pool is None else {"admission": Admission(pool_id=pool, silence_seconds=900)}
+    tag = DecisionTag(verdict, reason, customer, subscription, bought, **taking)
     assert DecisionTag.decode(tag.encode()) == tag
+
+
+@pytest.mark.rule("A6")
+def test_a_pool_of_ours_is_not_sent_but_still_names_the_garden() -> None:
+    service = replace(SERVICE, pool=None, framed_ip=None, leased_pool="walled")
+    accepted = by_name(Accept(service=service), Vendor.MIKROTIK)
+    assert "Framed-Pool" not in accepted and "Mikrotik-Address-List" not in accepted
+    suspended = by_name(Suspended(reason=Reason.OVERDUE, service=service), Vendor.MIKROTIK)
+    assert "Framed-Pool" not in suspended
+    assert suspended["Mikrotik-Address-List"] == "walled"
+    assert address_pairs("10.0.0.7", None) == (("Framed-IP-Address", ":=", "10.0.0.7"),)
+    assert address_pairs("10.0.0.7", "255.255.255.0")[1:] == (
+        ("Framed-IP-Netmask", ":=", "255.255.255.0"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ from billing.store.tables.network import (
     SessionHistory,
 )
 from billing.store.tables.organisations import Operator, Organisation
+from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
 from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
 
 __all__ = [
     "AcctDeadLetter",
     "AcctJournal",
+    "AddressPool",
     "Anomaly",
     "AuditLog",
     "Base",
@@ -56,8 +58,10 @@ __all__ = [
     "PaymentAllocation",
     "Plan",
     "PlanVersion",
+    "PoolAddress",
     "Posting",
     "SessionHistory",
+    "SessionSlot",
     "Staff",
     "StaffSession",
     "StaffThrottle",

@@ -54,6 +54,11 @@ class Subscription(Base):
             name="hold_behaviour",
         ),
         Index("subscription_username_idx", "username"),
+        Index(
+            "subscription_framed_ip_idx",
+            "framed_ip",
+            postgresql_where=text("framed_ip IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
