@@ -85,7 +85,7 @@ def reasons(make: Factory, subscriber: Subscriber) -> Counter[str]:
             .where(attempt.username == subscriber.username)
             .group_by(attempt.reason)
         )
-        return Counter(dict(rows.tuples()))
+        return Counter(dict(map(tuple, rows)))
 
 
 @pytest.mark.rule("A7")
