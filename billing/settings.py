@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         description="public https:// address of the panel; empty: plain HTTP, on loopback only",
     )
 
+    eap_certificate: str = Field(
+        default="", description="PEM file of your own for PEAP and EAP-TTLS; empty: one is made"
+    )
+    eap_key: str = Field(default="", description="PEM file of the private key that belongs to it")
+
     auth_lanes: int = Field(default=1, ge=1, le=16)
     acct_lanes: int = Field(default=1, ge=1, le=16)
     pin_cpus: bool = Field(

@@ -29,6 +29,16 @@ from radius_plugin.reply import (
 __all__ = ["authorize", "client", "detach", "instantiate", "post_auth"]
 
 _REFUSED = (Overloaded, TimedOut, Unavailable)
+_NOT_ABOUT_PASSWORDS = frozenset(
+    {
+        Reason.UNKNOWN_USER,
+        Reason.UNAVAILABLE,
+        Reason.BAD_REQUEST,
+        Reason.NO_CREDENTIAL,
+        Reason.TUNNEL_FAILED,
+        Reason.OUTER_NAME,
+    }
+)
 
 
 def instantiate(_p: object) -> int:
@@ -154,6 +164,5 @@ def _tag(text: str | None) -> DecisionTag:
 
 def _as_seen_from_outside(tag: DecisionTag) -> DecisionTag:
     """The attempt failed at the password; only our own records tell an unknown user apart."""
-    kept = (Reason.UNKNOWN_USER, Reason.UNAVAILABLE, Reason.BAD_REQUEST, Reason.NO_CREDENTIAL)
-    reason = tag.reason if tag.reason in kept else Reason.BAD_PASSWORD
+    reason = tag.reason if tag.reason in _NOT_ABOUT_PASSWORDS else Reason.BAD_PASSWORD
     return DecisionTag(Verdict.REJECT, reason, tag.customer_id, tag.subscription_id)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rig.account import Account
+from rig.certificates import DEFAULT_NAME, EapOptions
 from rig.ports import free_tcp_port, free_udp_port
 from rig.postgres import PrivateCluster
 from rig.processes import StartError
@@ -72,9 +73,21 @@ def radius_options(settings: Mapping[str, str]) -> RadiusOptions:
             reject_delay_seconds=float(
                 settings.get("TOLLWAY_REJECT_DELAY_SECONDS", default.reject_delay_seconds)
             ),
+            eap=_eap_options(settings),
         )
     except ValueError as error:
         raise StartError(f"a TOLLWAY_ setting is malformed: {error}") from error
+
+
+def _eap_options(settings: Mapping[str, str]) -> EapOptions:
+    certificate, key = (
+        settings.get(name) or None for name in ("TOLLWAY_EAP_CERTIFICATE", "TOLLWAY_EAP_KEY")
+    )
+    return EapOptions(
+        name=settings.get("TOLLWAY_EAP_NAME") or DEFAULT_NAME,
+        certificate=Path(certificate) if certificate else None,
+        key=Path(key) if key else None,
+    )
 
 
 def ensure_master_key(state_dir: Path, account: Account) -> None:

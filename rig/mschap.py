@@ -21,7 +21,8 @@ def challenge_response(username: str, password: str) -> tuple[bytes, bytes]:
         DES.new(_with_parity(padded[at : at + 7]), DES.MODE_ECB).encrypt(digest)  # noqa: S304
         for at in (0, 7, 14)
     )
-    identifier, flags = b"\x01", b"\x00"
+    # Counted by the NAS, and above 127 no text that UTF-8 knows.
+    identifier, flags = b"\xe9", b"\x00"
     return challenge, identifier + flags + peer_challenge + bytes(8) + answer
 
 

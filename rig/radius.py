@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rig import processes
+from rig import certificates, processes
 from rig.account import Account, service_account
+from rig.certificates import EapOptions
 from rig.ports import free_udp_port
 from rig.processes import Process, StartError
 
@@ -43,6 +44,7 @@ class RadiusOptions:
     instances: of the Python module; 0 means two per thread (the pick is random, radius.md F1).
     nas_networks: networks from which a NAS is looked up; packets from elsewhere are dropped.
     client_lifetime_seconds: how long a looked-up NAS is kept before it is asked for again.
+    eap: the certificate that devices see in PEAP and EAP-TTLS.
     python_paths: searched for the hooks before the system's; default is this interpreter's.
     """
 
@@ -52,6 +54,7 @@ class RadiusOptions:
     nas_networks: Sequence[str] = ("127.0.0.0/8",)
     client_lifetime_seconds: int = 60
     reject_delay_seconds: float = 1.0
+    eap: EapOptions = field(default_factory=EapOptions)
     python_paths: Sequence[Path] = field(
         default_factory=lambda: (Path(sysconfig.get_path("purelib")),)
     )
@@ -167,6 +170,9 @@ class RadiusServer:
             "reject_delay_seconds": options.reject_delay_seconds,
             "python_path": ":".join(str(path) for path in options.python_paths),
         }
+        if self.kind == "auth":
+            files = certificates.ensure(self.state_dir, options.eap, self.account)
+            values |= {"eap_certificate": files.certificate, "eap_key": files.key}
         return "".join(f'{name} = "{value}"\n' for name, value in values.items())
 
     def _clients(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rig import configuration, processes
+from rig import certificates, configuration, processes
 from rig.account import service_account
 from rig.ports import port_is_free
 from rig.postgres import PrivateCluster
@@ -48,14 +48,17 @@ class Stack:
     def up(self, environ: Mapping[str, str]) -> None:
         """Start what does not run and wait until it serves; idempotent.
 
-        After a change of the installed product or of the settings everything but the database
-        is started anew. Raises StartError; what this call started is then stopped again.
+        After a change of the installed product, of the settings or of the certificate everything
+        but the database is started anew. Raises StartError; what this call started is then stopped
+        again.
         """
         for path in (self.run_dir, self.log_dir):
             self.account.make_dir(path)
         configuration.ensure_master_key(self.state_dir, self.account)
         self.settings = configuration.choose(self.state_dir, environ, self.account)
-        fingerprint = self._fingerprint()
+        options = configuration.radius_options(self.settings)
+        certificate = certificates.ensure(self.state_dir, options.eap, self.account).certificate
+        fingerprint = self._fingerprint(certificate.read_bytes())
         mark = self.run_dir / "fingerprint"
         known = mark.read_text(encoding="utf-8") if mark.exists() else ""
         if known != fingerprint:
@@ -200,7 +203,8 @@ class Stack:
             self.settings, self.state_dir
         )
 
-    def _fingerprint(self) -> str:
+    def _fingerprint(self, certificate: bytes) -> str:
         stamp = self.state_dir / "stamps" / "product"
         product = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
-        return hashlib.sha256(f"{product}{sorted(self.settings.items())}".encode()).hexdigest()
+        settings = f"{product}{sorted(self.settings.items())}"
+        return hashlib.sha256(settings.encode() + certificate).hexdigest()

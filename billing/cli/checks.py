@@ -11,6 +11,7 @@ from billing.clock import utc_now
 from billing.errors import TollwayError
 from billing.model.views import CheckView
 from billing.services import doctor as services
+from billing.services.certificates import certificate_checks
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -43,6 +44,8 @@ def _checks(app: App) -> Iterator[CheckView]:
     try:
         settings.master_key()
         yield CheckView(name="key file", status="ok", detail=str(settings.key_file))
+        own = (settings.eap_certificate, settings.eap_key)
+        yield from certificate_checks(settings.state_dir, own, utc_now())
         yield services.schema_check(settings.dsn("owner"))
         context = app.context
     except TollwayError as error:

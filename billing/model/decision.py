@@ -17,6 +17,8 @@ class Reason(StrEnum):
     BAD_PASSWORD = "bad-password"  # noqa: S105 (a reason, not a secret)
     NO_CREDENTIAL = "no-credential"  # A4
     BAD_REQUEST = "bad-request"  # a name that is not UTF-8, no User-Name
+    TUNNEL_FAILED = "tunnel-failed"  # A2: PEAP or EAP-TTLS ended before it brought a password
+    OUTER_NAME = "outer-name"  # A2: the name outside of the tunnel is somebody else's
     CLOSED = "closed"  # S1
     STAFF_SUSPENDED = "staff-suspended"  # S2
     PAUSED = "paused"  # S3
@@ -104,6 +106,8 @@ MESSAGES: dict[Reason, str] = {
     Reason.BAD_PASSWORD: "Wrong user name or password",
     Reason.NO_CREDENTIAL: "Wrong user name or password",
     Reason.BAD_REQUEST: "The request could not be read",
+    Reason.TUNNEL_FAILED: "The device ended the login; let it trust this network's certificate",
+    Reason.OUTER_NAME: "The anonymous identity must be empty, anonymous, or the user name",
     Reason.CLOSED: "This account is closed",
     Reason.STAFF_SUSPENDED: "This account is suspended; please call support",
     Reason.PAUSED: "This account is paused; resume it to go online",

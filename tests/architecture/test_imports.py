@@ -64,6 +64,7 @@ MODULES: dict[str, set[str]] = {
     "billing.store.migrate": {"alembic"},
     "billing.services.context": {"sqlalchemy.orm"},
     "billing.services.secrets": {"cryptography"},
+    "billing.services.certificates": {"cryptography"},
     "billing.services.passwords": {"argon2"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},

@@ -12,6 +12,8 @@ import pytest
 
 from billing.cli import main
 from billing.settings import Settings
+from rig.account import service_account
+from rig.certificates import EapOptions, ensure
 
 
 @dataclass
@@ -176,6 +178,7 @@ def test_before_and_after_migrate(
 def test_doctor_is_content_and_says_what_is_wrong(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ensure(settings.state_dir, EapOptions(), service_account())
     healthy = run("doctor", "--json")
     assert {c["name"]: c["detail"] for c in healthy.value if c["status"] == "fail"} == {}
     assert healthy.code == 0
@@ -190,6 +193,9 @@ def test_doctor_is_content_and_says_what_is_wrong(
     finally:
         with psycopg.connect(settings.admin_dsn(), autocommit=True) as admin:
             admin.execute("ALTER ROLE tollway_worker RESET synchronous_commit")
+    monkeypatch.setenv("TOLLWAY_EAP_CERTIFICATE", "/nowhere/server.pem")
+    lost = run("doctor")
+    assert (lost.code, "/nowhere/server.pem: No such file" in lost.out) == (1, True)
     monkeypatch.setenv("TOLLWAY_DATABASE_NAME", "no_such_database")
     down = run("doctor")
     assert (down.code, "does not exist" in down.out) == (1, True)

@@ -353,20 +353,20 @@ def test_validity_begins_with_the_first_login_that_was_let_in(
         pay_by=MoneyChannel.CASH,
     )
     assert nas.login(subscriber.username, "wrong").result == "reject"
-    assert _windows(make, subscriber) == [(None, None)]
+    assert windows(make, subscriber) == [(None, None)]
     before = utc_now()
     outcome = nas.login(subscriber.username, PASSWORD)
     after = utc_now()
     assert outcome.result == "accept"
-    ((start, end),) = _windows(make, subscriber)
+    ((start, end),) = windows(make, subscriber)
     assert before <= start <= after
     assert end - start == timedelta(minutes=90)
     # Once only.
     assert nas.login(subscriber.username, PASSWORD).result == "accept"
-    assert _windows(make, subscriber) == [(start, end)]
+    assert windows(make, subscriber) == [(start, end)]
 
 
-def _windows(make: Factory, subscriber: Subscriber) -> list[tuple[datetime, datetime]]:
+def windows(make: Factory, subscriber: Subscriber) -> list[tuple[datetime, datetime]]:
     with make.context.transaction() as tx:
         package = tables.Entitlement
         rows = tx.scalars(

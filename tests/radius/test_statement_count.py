@@ -16,7 +16,9 @@ from sqlalchemy import func, select
 from billing.services import pools
 from billing.settings import Settings
 from billing.store import tables
+from rig import eapol
 from rig.nas import NasSession, SimulatedNas
+from rig.radius import RadiusServer
 from tests.factories import DAY_PLAN, Factory, Subscriber
 from tests.waiting import until
 
@@ -122,6 +124,29 @@ def test_a_login_that_takes_a_slot_and_an_address_is_one_write(
     taken = counts.taken()
     assert set(taken) == {"load_access_v1", "admit_logins_v1"}
     assert all(1 <= calls <= 12 for calls in taken.values())
+
+
+def test_an_eap_login_asks_once_however_many_rounds_it_takes(
+    counts: Counts,
+    make: Factory,
+    nas: SimulatedNas,
+    subscribers: list[Subscriber],
+    radius: dict[str, RadiusServer],
+) -> None:
+    """The handshake and the proofs ask nobody (radius.md F10)."""
+    methods: tuple[eapol.Method, ...] = ("peap", "ttls", "mschapv2")
+    authority = radius["auth"].state_dir / "eap" / "ca.pem"
+    counts.reset()
+    for number, method in enumerate(methods):
+        name, password = subscribers[number].username, subscribers[number].password
+        entered = eapol.Credentials(name, password, method, authority=authority)
+        outcome = eapol.log_in(nas, entered)
+        assert (outcome.result, len(outcome.answers) > 2) == ("accept", True)
+    until(lambda: attempts(make, subscribers) == 4)
+    taken = counts.taken()
+    assert taken.pop("load_access_v1") == len(methods)
+    assert 1 <= taken.pop("record_logins_v1") <= len(methods)
+    assert taken == {}
 
 
 def attempts(make: Factory, subscribers: list[Subscriber]) -> int:
