@@ -10,7 +10,7 @@ from billing.model.pools import LeasedPool, PoolKind
 from billing.store.admission import load_pools
 from billing.store.hotpath import HotConnection
 
-READ_AGAIN = timedelta(seconds=5)
+READ_AGAIN = timedelta(seconds=2)
 """A pool that is made while logins come in is leased from after this long at most."""
 
 
