@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing.model.commerce import MoneyChannel
-from billing.model.events import AccountingRecord, Status
+from billing.model.events import AccountingRecord, LoginRecord, Status
 from billing.model.network import Vendor
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile, Payment
-from billing.services import bills, catalog, customers, metering, nas, sales
+from billing.services import bills, catalog, customers, metering, nas, pools, sales, subscribers
 from billing.services.context import Context
 from billing.settings import Settings
+from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
 
 NAS_ADDRESS = "127.77.0.9"
@@ -67,6 +68,7 @@ class Isp:
     running_id: int
     expired_id: int
     overdue_id: int
+    pool_id: int
 
 
 def build(context: Context, settings: Settings, now: datetime) -> Isp:
@@ -88,7 +90,32 @@ def build(context: Context, settings: Settings, now: datetime) -> Isp:
     overdue = _subscriber(context, monthly, "Greta Lind", "greta-home", long_ago, home)
     _bill(context, overdue, now)
     _subscriber(context, monthly, "Hugo Martin", "hugo-home", now - timedelta(days=3), home)
-    return Isp(daily, week, running[0], lapsed, overdue)
+    return Isp(daily, week, running[0], lapsed, overdue, _pool(context, settings, running, now))
+
+
+def _pool(context: Context, settings: Settings, running: list[int], now: datetime) -> int:
+    """A pool of ours: the first subscriber's session has an address, the second waits for his."""
+    pool_id = pools.add_pool(
+        context, name="leased here", ranges=["10.20.0.7-10.20.0.99"], now=now
+    ).pool_id
+    with closing(_lane(settings)) as lane:
+        for subscription_id in running[:2]:
+            row = subscribers.show(context, subscription_id, now).row
+            login = LoginRecord(
+                username=row.username,
+                customer_id=row.customer_id,
+                subscription_id=subscription_id,
+                nas_address=NAS_ADDRESS,
+                calling_station="0242ac110002",
+                outcome="accept",
+                reason="ok",
+                entitlement_id=0,
+                at=now,
+                pool_id=pool_id,
+                silence_seconds=4 * 3600,
+            )
+            admit_logins(lane, [login], now)
+    return pool_id
 
 
 def _lane(settings: Settings) -> HotConnection:

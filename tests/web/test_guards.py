@@ -61,7 +61,9 @@ def _log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> str:
     return client.post("/login", data=form, follow_redirects=True).get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout", "/profiles/new", "/plans/new"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/logout", "/profiles/new", "/plans/new", "/pools/1/release"]
+)
 def test_unsafe_requests_without_a_csrf_token_are_refused(
     client: FlaskClient, owner: str, path: str
 ) -> None:

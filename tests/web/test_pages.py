@@ -19,6 +19,9 @@ PAGES = (
     "/plans",
     "/plans/new",
     "/plans/{plan}",
+    "/pools",
+    "/pools/new",
+    "/pools/{pool}",
 )
 
 
@@ -29,6 +32,7 @@ def _path(template: str, isp: Isp) -> str:
         overdue=isp.overdue_id,
         profile=isp.profile_id,
         plan=isp.plan_id,
+        pool=isp.pool_id,
     )
 
 

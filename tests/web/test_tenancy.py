@@ -66,6 +66,7 @@ def test_only_the_own_rows_are_listed(client: FlaskClient) -> None:
     assert "Corner daily" in client.get("/profiles").get_data(as_text=True)
     assert "Prepaid daily" not in client.get("/profiles").get_data(as_text=True)
     assert "Week 20 GB" not in client.get("/plans").get_data(as_text=True)
+    assert "leased here" not in client.get("/pools").get_data(as_text=True)
 
 
 def test_searching_for_a_foreign_name_finds_nobody(client: FlaskClient) -> None:
@@ -75,6 +76,7 @@ def test_searching_for_a_foreign_name_finds_nobody(client: FlaskClient) -> None:
 def test_a_foreign_number_does_not_exist(client: FlaskClient, isp: Isp) -> None:
     for number in (isp.running_id, isp.expired_id, isp.overdue_id):
         assert client.get(f"/subscribers/{number}").status_code == 404
+    assert client.get(f"/pools/{isp.pool_id}").status_code == 404
 
 
 def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:

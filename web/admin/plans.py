@@ -53,7 +53,7 @@ class PlanForm(FlaskForm):
     )
     speed_down_kbps = QuantityField("Speed down", quantities.KBPS, _SPEED, "20 Mbit/s")
     speed_up_kbps = QuantityField("Speed up", quantities.KBPS, _SPEED, "5 Mbit/s")
-    pool = StringField("Address pool", description="Name of the pool on your NAS.")
+    pool = StringField("Address pool", description="Name of the pool on your NAS, or of one here.")
     pay_only_pool = StringField(
         "Pay-only pool",
         description="Where set, a daily customer without a package connects into this pool to buy "

@@ -98,8 +98,8 @@ class ProfileForm(FlaskForm):
     )
     suspended_pool = StringField(
         "Suspended pool",
-        description="Name of the address pool on your NAS for customers who must pay first; they "
-        "reach only your payment pages (B10).",
+        description="Name of the address pool, on your NAS or here, for customers who must pay "
+        "first; they reach only your payment pages (B10).",
     )
     no_cut_weekdays = SelectMultipleField(
         "Never cut on",
