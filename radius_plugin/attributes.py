@@ -16,7 +16,7 @@ from billing.model.events import (
     fold_station,
     fold_username,
 )
-from billing.model.network import NasTraits
+from billing.model.network import Link, NasTraits
 from billing.services.metering import event_time, total_octets
 from radius_plugin import pairs as p
 
@@ -83,7 +83,15 @@ def access_request(pairs: p.Pairs) -> AccessRequest:
         _station(get("Calling-Station-Id")),
         _station(get("Called-Station-Id")),
         _text(get("NAS-Port-Id")),
+        _link(values),
     )
+
+
+def _link(values: dict[str, str]) -> Link:
+    """PPP says so; a hotspot gateway tells the address of a host that has one before it logs in."""
+    if values.get("Framed-Protocol") == "PPP":
+        return Link.PPP
+    return Link.HOTSPOT if "Mikrotik-Host-IP" in values else Link.OTHER
 
 
 def accounting_record(

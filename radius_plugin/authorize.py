@@ -70,7 +70,7 @@ def authorize(p: Pairs) -> Answer:
         lists = {"config": control_pairs(outcome.credential, tag)}
         if tag.verdict is not Verdict.REJECT:
             vendor = known.traits.vendor.value if known else "generic"
-            lists["reply"] = reply_pairs(outcome.decision, vendor)
+            lists["reply"] = reply_pairs(outcome.decision, vendor, request.link)
     except ValueError as error:
         runtime.log(runtime.L_ERR, f"subscription {outcome.subscription_id}: {error}")
         return _denied(Reason.UNAVAILABLE)

@@ -8,6 +8,8 @@ from radius_plugin import codes, runtime
 from radius_plugin.pairs import Pairs, source_address
 from radius_plugin.vendors.codec import escaped
 
+_SAID: set[tuple[str, str]] = set()
+
 
 def client(p: Pairs) -> codes.Answer:
     """The NAS's name and secret for FreeRADIUS; anything but OK leaves the NAS unknown.
@@ -34,7 +36,21 @@ def client(p: Pairs) -> codes.Answer:
             runtime.L_WARN, f"packet from unknown NAS {address}; add it with: tollway nas add"
         )
         return codes.NOTFOUND
+    _say_what_is_spoken(found)
     return codes.OK, {"config": _client_pairs(address, found)}
+
+
+def _say_what_is_spoken(found: Client) -> None:
+    """Once for each NAS and vendor that has no dialect here: it gets standard attributes."""
+    said = (found.name, found.vendor)
+    if found.vendor == found.traits.vendor or said in _SAID:
+        return
+    _SAID.add(said)
+    runtime.log(
+        runtime.L_WARN,
+        f"NAS {found.name}: the vendor {found.vendor!r} is not known;"
+        f" it is spoken to with standard attributes ({found.traits.vendor})",
+    )
 
 
 def _client_pairs(address: str, found: Client) -> codes.Pairs:

@@ -36,7 +36,7 @@ from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, Se
 from billing.services import orders
 from billing.services.context import Context
 from radius_plugin import vendors
-from radius_plugin.vendors import Codec
+from radius_plugin.vendors import Attributes, Codec, Part, Used
 from radius_plugin.wire import Flight, Slot, Wire
 
 log = logging.getLogger(__name__)
@@ -58,45 +58,59 @@ _DICTIONARY = Dictionary(str(Path(__file__).resolve().parent / "dictionary" / "r
 _CODES = {PacketKind.COA: CoARequest, PacketKind.DISCONNECT: DisconnectRequest}
 _ACKS = {PacketKind.COA: CoAACK, PacketKind.DISCONNECT: DisconnectACK}
 _NAKS = {PacketKind.COA: CoANAK, PacketKind.DISCONNECT: DisconnectNAK}
+_ANY_SPEED = Service(speed_up_kbps=1, speed_down_kbps=1)
 _NUMERIC_TYPES = frozenset({"integer", "date", "short", "byte", "signed"})
 
 
-def packet_for(order: SessionOrder) -> tuple[PacketKind, dict[str, str]]:
+def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     """Which packet carries out an order, and its attributes (rules C3, C4).
 
-    New limits go by CoA where the vendor's CoA can change everything that this NAS enforces for
-    the session; what it can't, the next login brings, so the session is disconnected. No vendor
-    here can change pool or address by CoA: into and out of the suspended pool is a Disconnect.
+    A CoA where the vendor's can change everything that is to change and that the NAS enforces;
+    what it can't, the next login brings, so the session is disconnected. No CoA changes a pool or
+    an address: into and out of the suspended pool by CoA only where the NAS fences in by policy,
+    and out only who was fenced in by CoA (who logged in suspended has the pool's address).
+
+    Raises ValueError when the service holds what can't be sent.
     """
-    codec = vendors.for_nas(order.vendor)
-    names = codec.identify(order.identity)
+    codec = vendors.for_nas(order.vendor, order.link)
+    namings = codec.identify(order.identity)
+    names = namings[order.unknown_answers % len(namings)]
+    disconnect = (PacketKind.DISCONNECT, names)
     service = order.service
-    if order.goal is not Goal.REFRESH or order.escalated or service is None:
-        return PacketKind.DISCONNECT, names
-    enforced = _enforced(codec, service)
-    able = codec.capabilities
-    if not enforced:
-        return PacketKind.NONE, {}
-    if not enforced <= {name for name in ("speed", "timeout", "quota") if getattr(able, name)}:
-        return PacketKind.DISCONNECT, names
-    changes = codec.change_speed(service, order.used_seconds, order.used_octets)
-    if "timeout" in enforced and "Session-Timeout" not in changes:
-        # Counted from the session's start, like the one in the Accept.
-        left_seconds = service.limits.session_seconds or 1
-        changes["Session-Timeout"] = str(order.used_seconds + left_seconds)
-    return PacketKind.COA, names | changes
+    if order.goal is Goal.DISCONNECT or order.escalated or service is None:
+        return disconnect
+    if order.goal is Goal.SUSPEND:
+        if not codec.capabilities.fence:
+            return disconnect
+        return PacketKind.COA, names + codec.fence(service)
+    if order.goal is Goal.RESTORE:
+        if not (codec.capabilities.fence and order.fenced):
+            return disconnect
+        return PacketKind.COA, names + codec.let_out(service)
+    parts = _enforced(codec, service) if order.goal is Goal.REFRESH else _speed_part(codec)
+    if not parts:
+        return PacketKind.NONE, ()
+    if not codec.capabilities.covers(parts):
+        return disconnect
+    used = Used(order.used_seconds, order.used_octets)
+    return PacketKind.COA, names + codec.change(service, used, parts)
 
 
-def _enforced(codec: Codec, service: Service) -> set[str]:
+def _enforced(codec: Codec, service: Service) -> set[Part]:
     """What the NAS itself enforces of a service: seen by what its Accept would carry."""
     whole = codec.encode(service)
     limits = service.limits
     without = {
-        "speed": replace(service, speed_up_kbps=None, speed_down_kbps=None),
-        "timeout": replace(service, limits=Limits(total_octets=limits.total_octets)),
-        "quota": replace(service, limits=Limits(session_seconds=limits.session_seconds)),
+        Part.SPEED: replace(service, speed_up_kbps=None, speed_down_kbps=None),
+        Part.TIMEOUT: replace(service, limits=Limits(total_octets=limits.total_octets)),
+        Part.QUOTA: replace(service, limits=Limits(session_seconds=limits.session_seconds)),
     }
-    return {name for name, less in without.items() if codec.encode(less) != whole}
+    return {part for part, less in without.items() if codec.encode(less) != whole}
+
+
+def _speed_part(codec: Codec) -> set[Part]:
+    """Speed, where the NAS enforces one at all: also when a limit is lifted."""
+    return _enforced(codec, _ANY_SPEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +292,7 @@ class CoaSender:
 def build(
     order: SessionOrder,
     kind: PacketKind,
-    attributes: dict[str, str],
+    attributes: Attributes,
     slot: Slot,
     now: datetime,
 ) -> CoAPacket:
@@ -289,9 +303,9 @@ def build(
     request = CoAPacket(
         code=_CODES[kind], id=slot.identifier, secret=order.nas.secret, dict=_DICTIONARY
     )
-    for name, value in attributes.items():
-        numeric = _DICTIONARY[name].type in _NUMERIC_TYPES
-        request[name] = int(value) if numeric else value
+    for name, value in attributes:
+        numeric = _DICTIONARY[name.partition(":")[0]].type in _NUMERIC_TYPES
+        request.AddAttribute(name, int(value) if numeric else value)
     request["Event-Timestamp"] = int(now.timestamp())
     request.add_message_authenticator()
     return request
@@ -310,4 +324,11 @@ def _reply(request: CoAPacket, kind: PacketKind, raw: bytes) -> CoAPacket | None
 def _result(
     order: SessionOrder, kind: PacketKind, sent_at: datetime, outcome: Outcome
 ) -> OrderResult:
-    return OrderResult(order=order, packet=kind, sent_at=sent_at, outcome=outcome)
+    codec = vendors.for_nas(order.vendor, order.link)
+    return OrderResult(
+        order=order,
+        packet=kind,
+        sent_at=sent_at,
+        outcome=outcome,
+        namings=len(codec.identify(order.identity)),
+    )

@@ -17,6 +17,7 @@ from billing.model.decision import (
     Service,
     Suspended,
 )
+from billing.model.network import Link
 from radius_plugin import vendors
 from radius_plugin.vendors import Pair
 from radius_plugin.vendors.codec import escaped
@@ -125,7 +126,7 @@ def tag_of(
             return DecisionTag(Verdict.REJECT, decision.reason, customer_id, subscription_id)
 
 
-def reply_pairs(decision: Decision, vendor: str) -> tuple[Pair, ...]:
+def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tuple[Pair, ...]:
     """The reply list of a decision: attributes in the NAS's dialect, and a Reply-Message.
 
     Raises ValueError when a value (pool, address, Class) can't be sent: then nothing may be.
@@ -133,9 +134,9 @@ def reply_pairs(decision: Decision, vendor: str) -> tuple[Pair, ...]:
     message = _MESSAGE_PAIRS[decision.reason]
     match decision:
         case Accept():
-            return (*vendors.for_nas(vendor).encode(decision.service), message)
+            return (*vendors.for_nas(vendor, link).encode(decision.service), message)
         case Suspended():
-            codec = vendors.for_nas(vendor)
+            codec = vendors.for_nas(vendor, link)
             service = _walled(decision.service)
             name = service.pool or service.leased_pool
             garden = codec.garden(name) if name is not None else []

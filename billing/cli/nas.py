@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
-from billing.model.network import COA_PORT, Vendor
+from billing.model.network import Vendor
 from billing.services import nas as services
 
 
@@ -19,9 +19,14 @@ def nas() -> None:
 @nas.command("add", cls=Command)
 @click.argument("name")
 @click.argument("address")
-@click.option("--vendor", type=click.Choice([v.value for v in Vendor]), default="generic")
+@click.option(
+    "--vendor",
+    default=Vendor.GENERIC.value,
+    show_default=True,
+    help=f"{', '.join(v.value for v in Vendor)}; any other gets standard attributes.",
+)
 @click.option("--secret", help="Shared secret; a random one unless given.")
-@click.option("--coa-port", type=int, default=COA_PORT, show_default=True)
+@click.option("--coa-port", type=int, help="3799, or what the vendor uses (Cisco: 1700).")
 @click.option("--swap-octets", is_flag=True, help="It reports input as the subscriber sees it.")
 @click.option(
     "--no-message-authenticator",
@@ -36,7 +41,7 @@ def add(
     address: str,
     vendor: str,
     secret: str | None,
-    coa_port: int,
+    coa_port: int | None,
     swap_octets: bool,
     no_message_authenticator: bool,
     at: datetime,
@@ -47,7 +52,7 @@ def add(
         name=name,
         address=address,
         now=at,
-        vendor=Vendor(vendor),
+        vendor=vendor,
         secret=secret,
         coa_port=coa_port,
         swap_octets=swap_octets,
@@ -55,7 +60,8 @@ def add(
     )
     app.show(
         {"nas": view, "secret": shown},
-        f"NAS {view.nas_id} {view.name} at {view.address} ({view.vendor.value})",
+        f"NAS {view.nas_id} {view.name} at {view.address} ({view.spoken})",
+        f"CoA and Disconnect go to its port {view.coa_port}",
         f"secret: {shown}",
         "Write it into the NAS now; it is not shown again.",
     )
@@ -75,7 +81,7 @@ def list_(app: App, at: datetime) -> None:
                 view.nas_id,
                 view.name,
                 view.address,
-                view.vendor.value,
+                view.spoken,
                 view.coa_port,
                 "required" if view.require_message_authenticator else "optional",
             )

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from billing.model.decision import Service
-from billing.model.network import NasAddress, SessionIdentity, Vendor
+from billing.model.network import Link, NasAddress, SessionIdentity, Vendor
 
 
 class Goal(StrEnum):
@@ -17,6 +17,9 @@ class Goal(StrEnum):
     SUSPEND = "suspend"
     RESTORE = "restore"
     REFRESH = "refresh"
+    """New limits, and everything else that its service now is (rule B4)."""
+    SPEED = "speed"
+    """Another speed, all else as it is (rule Q2)."""
 
 
 class PacketKind(StrEnum):
@@ -40,8 +43,10 @@ class Outcome(StrEnum):
 class SessionOrder:
     """One order that is due, for one running session.
 
-    `service` is what a session with new limits (`REFRESH`) should have now; None: nothing.
-    `escalated`: the NAS refused to do it by CoA. `used_*` are the session's totals so far.
+    `service` is what the session should have now; None: nothing, or it does not matter.
+    `escalated`: the NAS would not do it by CoA. `unknown_answers`: how often it has said that it
+    does not know the session. `fenced`: a CoA has put this session into the walled garden.
+    `used_*` are the totals that a new limit is added to.
     """
 
     customer_id: int
@@ -54,6 +59,9 @@ class SessionOrder:
     created_at: datetime
     nas: NasAddress
     vendor: Vendor
+    link: Link = Link.OTHER
+    unknown_answers: int = 0
+    fenced: bool = False
     identity: SessionIdentity
     service: Service | None
     used_seconds: int
@@ -70,3 +78,5 @@ class OrderResult:
     outcome: Outcome
     answered_at: datetime | None = None
     error_cause: str | None = None
+    namings: int = 1
+    """How many ways there are to name the session to this NAS."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
+from billing.model.network import Link
+
 COUNTER_LIMIT = 2**62
 USERNAME_LIMIT = 253
 
@@ -45,6 +47,7 @@ class AccessRequest:
     calling_station: str | None = None
     called_station: str | None = None
     nas_port_id: str | None = None
+    link: Link = Link.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,48 @@ COA_PORT = 3799  # RFC 5176 2.1
 
 
 class Vendor(StrEnum):
-    """What an operator may choose for a NAS; which of them has an encoder of its own is decided
-    in `radius_plugin.vendors`."""
+    """Dialects of NAS, each with an encoder of its own in `radius_plugin.vendors`."""
 
     MIKROTIK = "mikrotik"
     CHILLI = "chilli"
     WISPR = "wispr"
+    UBIQUITI = "ubiquiti"
+    CAMBIUM = "cambium"
     CISCO = "cisco"
     JUNIPER = "juniper"
     HUAWEI = "huawei"
     GENERIC = "generic"
+
+
+_KNOWN_VENDORS = {vendor.value: vendor for vendor in Vendor}
+_COA_PORTS = {Vendor.CISCO: 1700}
+
+
+def dialect_of(vendor: str) -> Vendor:
+    """What is spoken to a NAS registered as `vendor`: an unknown one gets the standard dialect."""
+    return _KNOWN_VENDORS.get(vendor, Vendor.GENERIC)
+
+
+def default_coa_port(vendor: str) -> int:
+    """Where a vendor's NAS listens for CoA and Disconnect unless it was told otherwise."""
+    return _COA_PORTS.get(dialect_of(vendor), COA_PORT)
+
+
+class Link(StrEnum):
+    """How a subscriber is connected, as far as its NAS treats these differently."""
+
+    PPP = "ppp"
+    HOTSPOT = "hotspot"
+    OTHER = ""
+
+
+_LINKS = {link.value: link for link in Link}
+
+
+def link_of(session_class: str | None) -> Link:
+    """What our Class `tw1:<subscription>:<n or s>:<link>` says of a session, if anything."""
+    parts = (session_class or "").split(":")
+    return _LINKS.get(parts[3], Link.OTHER) if len(parts) == 4 else Link.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

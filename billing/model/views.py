@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing.model.network import Vendor
+from billing.model.network import Vendor, dialect_of
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingProfile
 
@@ -261,12 +261,24 @@ class NasView:
     org_id: int
     name: str
     address: str
-    vendor: Vendor
+    vendor: str
     coa_port: int
     swap_octets: bool
     require_message_authenticator: bool
     created_at: datetime
     closed_at: datetime | None
+
+    @property
+    def dialect(self) -> Vendor:
+        """What is spoken to it: standard attributes where the vendor is not known."""
+        return dialect_of(self.vendor)
+
+    @property
+    def spoken(self) -> str:
+        """The vendor, and the dialect where it is another."""
+        if self.vendor == self.dialect:
+            return self.vendor
+        return f"{self.vendor} (not known: {self.dialect})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,23 @@ def decide(account: Account | None, request: LoginContext, now: datetime) -> Dec
     return _accepted(account, hours_end, now)
 
 
+def normal_speed(account: Account) -> tuple[int | None, int | None]:
+    """Up and down in kbit/s of a service that nothing holds back; None: not limited."""
+    sold = account.package_plan or account.plan or _UNSOLD
+    return (
+        account.speed_up_kbps or sold.speed_up_kbps,
+        account.speed_down_kbps or sold.speed_down_kbps,
+    )
+
+
+def metered_by_time(account: Account) -> bool:
+    """Whether being online uses up what there is, seconds bought or money."""
+    plan = account.plan
+    if plan is not None and plan.pay_as_you_go and plan.payg_second_step is not None:
+        return True
+    return any(bought.seconds_left is not None for bought in account.entitlements)
+
+
 def throttled(request: LoginContext) -> bool:
     """Too many wrong passwords (rule A4): from this station, or from all of them and this one is
     not known, so that a stranger's guessing does not lock the subscriber out."""
@@ -80,12 +97,13 @@ def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
         rest = (hard_end - now) // _ONE_SECOND
         seconds = rest if seconds is None else min(seconds, rest)
     sold = account.package_plan or plan
+    speed_up_kbps, speed_down_kbps = normal_speed(account)
     return Accept(
         service=Service(
             pool=sold.pool,
             framed_ip=account.framed_ip,
-            speed_up_kbps=account.speed_up_kbps or sold.speed_up_kbps,
-            speed_down_kbps=account.speed_down_kbps or sold.speed_down_kbps,
+            speed_up_kbps=speed_up_kbps,
+            speed_down_kbps=speed_down_kbps,
             interim_seconds=sold.interim_seconds,
             idle_timeout_seconds=sold.idle_timeout_seconds,
             limits=_limits(seconds, octets),

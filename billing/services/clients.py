@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from billing.model.network import NasTraits, Vendor
+from billing.model.network import NasTraits, dialect_of
 from billing.services.secrets import SecretBox
 from billing.store import hotpath
 from billing.store.hotpath import HotConnection
@@ -15,6 +15,8 @@ class Client:
     """A NAS that may speak RADIUS to us."""
 
     name: str
+    vendor: str
+    """As registered; the dialect that is spoken is among the traits."""
     traits: NasTraits
     require_message_authenticator: bool
     secret: str = field(repr=False)
@@ -36,8 +38,9 @@ class ClientBook:
             return None
         client = Client(
             name=row.name,
+            vendor=row.vendor,
             traits=NasTraits(
-                nas_id=row.nas_id, vendor=Vendor(row.vendor), swap_octets=row.swap_octets
+                nas_id=row.nas_id, vendor=dialect_of(row.vendor), swap_octets=row.swap_octets
             ),
             require_message_authenticator=row.require_message_authenticator,
             secret=self._box.open(row.secret_sealed, f"nas:{row.nas_id}"),

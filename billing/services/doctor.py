@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from billing.errors import TollwayError
+from billing.model.network import dialect_of
 from billing.model.views import CheckView
 from billing.services.context import Context
 from billing.store import doctor as store
@@ -135,6 +136,20 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         facts.nas > 0 and not facts.lax_nas,
         f"{facts.nas} registered, {facts.lax_nas} without Message-Authenticator",
         "`tollway nas add`; update a NAS that cannot send Message-Authenticator",
+    )
+    yield _vendors(facts)
+
+
+def _vendors(facts: store.DatabaseFacts) -> CheckView:
+    unknown = [name for name in facts.vendors if name != dialect_of(name)]
+    return _warn(
+        "NAS vendors",
+        not unknown,
+        f"not known, spoken to with standard attributes: {', '.join(unknown)}"
+        if unknown
+        else "known",
+        "no speed and no octet limit reach these; register them with the vendor whose attributes"
+        " they understand (`tollway nas add --help` lists them), or go on as it is",
     )
 
 

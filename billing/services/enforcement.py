@@ -2,8 +2,9 @@
 
 `reconcile` compares what each running session has with what table S says it should have, and
 writes an order for every difference; it can be called any number of times. A session's pool is
-known by its Class hint (`tw1:<subscription>:s` is suspended); where the NAS does not echo Class,
-by the state that was enforced last.
+known by its Class hint (`tw1:<subscription>:s` is suspended), unless a CoA moved it since; where
+the NAS does not echo Class, by the state that was enforced last. A speed that differs from the one
+enforced last (another package has begun, rule Q2) is told to what runs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from billing.errors import Unavailable
 from billing.model.account import Account
 from billing.model.enforcement import Goal
+from billing.rules.access import normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.services.context import Context
 from billing.store import customers
@@ -33,8 +35,8 @@ _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
-    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH}),
-    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, Goal.REFRESH}),
+    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
+    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
 }
 
 
@@ -45,6 +47,8 @@ class _Running:
     session: LiveSession
     waiting: list[CoaIntent] = field(default_factory=list)
     refreshed_at: datetime | None = None
+    moved: Goal | None = None
+    """Where a CoA put it, which its Class does not show."""
 
     def has(self, goal: Goal) -> bool:
         return any(intent.goal == goal for intent in self.waiting)
@@ -65,13 +69,15 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
         row = rows[account.subscription_id]
         state = deciding(account, now)
         bought_at = purchases.get(account.subscription_id)
+        changed_speed = row.service_speed not in (None, _speed(account))
         for one in running.get(account.subscription_id, ()):
-            goal = _goal(one, row, state, bought_at)
+            goals = _goals(one, row, state, bought_at, changed_speed)
             _withdraw(one, state, now)
-            if goal is not None and not one.has(goal):
-                reason = state.reason.value
-                store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
-                orders += 1
+            for goal in goals:
+                if not one.has(goal):
+                    reason = state.reason.value
+                    store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
+                    orders += 1
         _remember(row, account, state, now)
     tx.flush()
     if orders:
@@ -115,31 +121,40 @@ def _running(tx: Transaction, customer_id: int) -> dict[int, list[_Running]]:
             one.waiting.append(intent)
         if intent.goal == Goal.REFRESH and intent.state != "cancelled":
             one.refreshed_at = intent.created_at
+        if intent.moved_by_coa:
+            one.moved = Goal(intent.goal)
     found: dict[int, list[_Running]] = {}
     for one in sessions.values():
         found.setdefault(one.session.subscription_id, []).append(one)
     return found
 
 
-def _goal(
-    one: _Running, row: Subscription, state: State, bought_at: datetime | None
-) -> Goal | None:
-    """What this session must become; None where it is as it should be."""
+def _goals(
+    one: _Running,
+    row: Subscription,
+    state: State,
+    bought_at: datetime | None,
+    changed_speed: bool,
+) -> list[Goal]:
+    """What this session must become; nothing where it is as it should be."""
     if state.effect is Effect.REJECT:
-        return Goal.DISCONNECT
-    suspended = _in_suspended_pool(one.session, row)
+        return [Goal.DISCONNECT]
+    suspended = _in_suspended_pool(one, row)
     if state.effect is Effect.SUSPENDED_POOL:
-        return None if suspended else Goal.SUSPEND
+        return [] if suspended else [Goal.SUSPEND]
     if suspended:
-        return Goal.RESTORE
-    return Goal.REFRESH if _outdated(one, bought_at) else None
+        return [Goal.RESTORE]
+    limits = [Goal.REFRESH] if _outdated(one, bought_at) else []
+    return [*limits, Goal.SPEED] if changed_speed else limits
 
 
-def _in_suspended_pool(session: LiveSession, row: Subscription) -> bool:
-    normal = f"tw1:{row.subscription_id}:n"
-    if session.session_class == normal:
+def _in_suspended_pool(one: _Running, row: Subscription) -> bool:
+    if one.moved is not None:
+        return one.moved is Goal.SUSPEND
+    told = one.session.session_class or ""
+    if told.startswith(f"tw1:{row.subscription_id}:n"):
         return False
-    if session.session_class == f"tw1:{row.subscription_id}:s":
+    if told.startswith(f"tw1:{row.subscription_id}:s"):
         return True
     return row.service_checked_at is not None and row.service_rule != _NORMAL_RULE
 
@@ -165,7 +180,14 @@ def _withdraw(one: _Running, state: State, now: datetime) -> None:
         one.session.cut_requested_at = None
 
 
+def _speed(account: Account) -> str:
+    up, down = normal_speed(account)
+    return f"{up or ''}/{down or ''}"
+
+
 def _remember(row: Subscription, account: Account, state: State, now: datetime) -> None:
     row.service_rule = state.rule
     row.service_checked_at = now
+    if state.effect is Effect.NORMAL:
+        row.service_speed = _speed(account)
     row.service_next_change_at = next_change(account, now)

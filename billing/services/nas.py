@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 
 from billing.errors import InvalidInput
-from billing.model.network import COA_PORT, Vendor
+from billing.model.network import Vendor, default_coa_port
 from billing.model.views import NasView
 from billing.services.context import Context
 from billing.services.identity import checked_address, checked_name
 from billing.store import audit, tables
 from billing.store import nas as store
 
+_VENDOR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 SECRET_BITS = 160
 SECRET_MINIMUM_OCTETS = 16
 SECRET_LIMIT_OCTETS = 128
@@ -29,17 +31,22 @@ def add_nas(
     name: str,
     address: str,
     now: datetime,
-    vendor: Vendor = Vendor.GENERIC,
+    vendor: str = Vendor.GENERIC,
     secret: str | None = None,
-    coa_port: int = COA_PORT,
+    coa_port: int | None = None,
     swap_octets: bool = False,
     require_message_authenticator: bool = True,
 ) -> tuple[NasView, str]:
     """The NAS and its secret, random unless given: the one time that it is shown.
 
-    Raises InvalidInput, Conflict (the address or the name is taken).
+    A vendor that is not known is kept by its name and spoken to with standard attributes; without
+    `coa_port` it is the vendor's own. Raises InvalidInput, Conflict (the address or the name is
+    taken).
     """
     chosen = new_secret() if secret is None else _checked_secret(secret)
+    vendor = _checked_vendor(vendor)
+    if coa_port is None:
+        coa_port = default_coa_port(vendor)
     if not 1 <= coa_port <= 65535:
         raise InvalidInput("must be 1 to 65535", field="coa_port")
     row = tables.Nas(
@@ -47,7 +54,7 @@ def add_nas(
         revision=1,
         name=checked_name(name),
         address=checked_address(address, "address"),
-        vendor=vendor.value,
+        vendor=vendor,
         secret_sealed=b"",
         coa_port=coa_port,
         swap_octets=swap_octets,
@@ -74,6 +81,18 @@ def list_nas(context: Context, now: datetime) -> list[NasView]:
     """By name; secrets are never shown again."""
     with context.transaction() as tx:
         return store.list_nas(tx, now)
+
+
+def _checked_vendor(vendor: str) -> str:
+    name = vendor.strip().lower()
+    if not _VENDOR_NAME.fullmatch(name):
+        known = ", ".join(one.value for one in Vendor)
+        raise InvalidInput(
+            f"must be one of {known}, or another maker's name of at most 32 letters, digits"
+            " and hyphens (it gets standard attributes)",
+            field="vendor",
+        )
+    return name
 
 
 def _checked_secret(secret: str) -> str:

@@ -1,10 +1,11 @@
 """Orders to running sessions, from due to settled (rules C1, C2): what the sender works on.
 
 An order is claimed (and falls due again after a back-off: 1, 2, 5, 15, 60, then 300 s), sent, and
-its outcome recorded. An ACK is not the end of it: accounting confirms. When a NAS answers that it
-does not know the session, the Stop may have been lost, or our naming of the session was wrong; so
-the order is repeated, and only when accounting has been silent too is the session closed at its
-last update (a later record still counts, rules U5, U10). After a day an order has failed.
+its outcome recorded; rules/answers.py says what follows from it. An ACK is not the end: accounting
+confirms. When a NAS does not know the session, by none of its names, the Stop may have been lost;
+so the order is repeated, and only when accounting has been silent too is the session closed at its
+last update (a later record still counts, rules U5, U10). After a day an order has failed; it stays
+to be seen, and `retry` takes it up again.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from datetime import datetime, timedelta
 
 from billing.errors import InvalidInput
 from billing.model.account import Account, LoginContext
-from billing.model.decision import Reject, Service
+from billing.model.decision import Reject, Service, Suspended
 from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
-from billing.model.network import NasAddress, SessionIdentity, Vendor
-from billing.rules.access import decide
+from billing.model.network import NasAddress, SessionIdentity, Vendor, dialect_of, link_of
+from billing.rules.access import decide, metered_by_time
+from billing.rules.answers import ACCOUNTING_EXPECTED_WITHIN, consequence
 from billing.services.context import Context
 from billing.store import customers
 from billing.store import enforcement as store
@@ -30,24 +32,9 @@ from billing.store.listener import Listener
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
-STOP_EXPECTED_WITHIN = timedelta(seconds=30)
-# The longest interim interval in use, three times.
-ACCOUNTING_EXPECTED_WITHIN = timedelta(minutes=15)
-UNKNOWN_SESSION_DELAY = timedelta(minutes=1)
-SESSION_UNKNOWN = "Session-Context-Not-Found"
-# A Disconnect that the NAS will never carry out, however often it is sent (RFC 5176 3.5).
-_HOPELESS = frozenset(
-    {
-        "Unsupported-Attribute",
-        "Missing-Attribute",
-        "NAS-Identification-Mismatch",
-        "Invalid-Request",
-        "Unsupported-Service",
-        "Unsupported-Extension",
-        "Invalid-Attribute-Value",
-        "Administratively-Prohibited",
-    }
-)
+_NEEDS_ACCOUNT = frozenset({Goal.REFRESH, Goal.SPEED})
+_MOVES = frozenset({Goal.SUSPEND, Goal.RESTORE})
+_SAID: set[tuple[int, str]] = set()
 
 
 def listen(context: Context) -> Listener:
@@ -64,7 +51,7 @@ def claim_due(
         accounts = _accounts(tx, context, rows, now)
     orders = []
     for row in rows:
-        if row.goal == Goal.REFRESH and row.subscription_id not in accounts:
+        if row.goal in _NEEDS_ACCOUNT and row.subscription_id not in accounts:
             continue
         try:
             orders.append(_order(context, row, accounts.get(row.subscription_id), now))
@@ -90,7 +77,7 @@ def record_results(context: Context, results: Sequence[OrderResult], now: dateti
         if attempts:
             store.insert_attempts(tx, attempts)
         for result in ordered:
-            values = _consequence(result, now)
+            values = _changes(result, now)
             if values:
                 order = result.order
                 store.set_intent(tx, order.customer_id, order.intent_id, values=values)
@@ -113,7 +100,7 @@ def _accounts(
     tx: Transaction, context: Context, rows: Sequence[ClaimedRow], now: datetime
 ) -> dict[int, Account]:
     """By subscription, where limits change; one that cannot be read is logged and left out."""
-    ids = {row.subscription_id for row in rows if row.goal == Goal.REFRESH}
+    ids = {row.subscription_id for row in rows if row.goal != Goal.DISCONNECT}
     found = {}
     for subscription_id in ids:
         try:
@@ -125,12 +112,40 @@ def _accounts(
 
 
 def _service(account: Account | None, row: ClaimedRow, now: datetime) -> Service | None:
-    """What the subscription would get if it logged in there now; None: nothing."""
+    """What the subscription would get if it logged in there now; None: nothing, or not what the
+    order is for."""
     if account is None:
         return None
     request = LoginContext(nas_id=row.nas_id, calling_station=row.calling_station)
     decision = decide(account, request, now)
-    return None if isinstance(decision, Reject) else decision.service
+    if isinstance(decision, Reject):
+        return None
+    into_pool = isinstance(decision, Suspended)
+    return decision.service if into_pool == (row.goal == Goal.SUSPEND) else None
+
+
+def _used_seconds(account: Account | None, row: ClaimedRow, now: datetime) -> int:
+    """What is added to the seconds left to make a limit counted from the session's start.
+
+    Time that is used up by being online is known as of the last accounting, like what is left of
+    it; an instant at which service ends is counted from now.
+    """
+    if account is None or metered_by_time(account):
+        return row.session_seconds
+    return max(row.session_seconds, (now - row.started_at) // timedelta(seconds=1))
+
+
+def _dialect(row: ClaimedRow) -> Vendor:
+    """Said once for each NAS whose vendor is not known."""
+    dialect = dialect_of(row.nas_vendor)
+    said = (row.nas_id, row.nas_vendor)
+    if dialect != row.nas_vendor and said not in _SAID:
+        _SAID.add(said)
+        log.warning(
+            "NAS %d: the vendor %r is not known; it is spoken to with standard attributes",
+            *said,
+        )
+    return dialect
 
 
 def _order(
@@ -147,7 +162,10 @@ def _order(
         escalated=row.escalated,
         created_at=row.created_at,
         nas=NasAddress(address=row.nas_address, coa_port=row.nas_coa_port, secret=secret.encode()),
-        vendor=Vendor(row.nas_vendor),
+        vendor=_dialect(row),
+        link=link_of(row.session_class),
+        unknown_answers=row.unknown_answers,
+        fenced=row.fenced,
         identity=SessionIdentity(
             username=row.username,
             acct_session_id=row.acct_session_id,
@@ -157,7 +175,7 @@ def _order(
             nas_port_id=row.nas_port_id,
         ),
         service=_service(account, row, now),
-        used_seconds=row.session_seconds,
+        used_seconds=_used_seconds(account, row, now),
         used_octets=row.session_octets,
     )
 
@@ -177,21 +195,27 @@ def _attempt(result: OrderResult) -> AttemptRow:
     )
 
 
-def _consequence(result: OrderResult, now: datetime) -> dict[str, object]:
-    """What an attempt changes in its order; nothing: the back-off of the claim stands."""
-    if result.packet is PacketKind.NONE:
-        return {"state": "confirmed", "finished_at": now}
-    if result.outcome is Outcome.ACK:
-        disconnect = result.packet is PacketKind.DISCONNECT
-        wait = STOP_EXPECTED_WITHIN if disconnect else ACCOUNTING_EXPECTED_WITHIN
-        return {"state": "acked", "next_attempt_at": now + wait}
-    if result.outcome is not Outcome.NAK:
-        return {}
-    if result.error_cause == SESSION_UNKNOWN:
-        backoff = min(result.order.attempt, 5) * UNKNOWN_SESSION_DELAY
-        return {"next_attempt_at": now + backoff}
-    if result.packet is PacketKind.COA:
-        return {"next_attempt_at": now}  # at once, as a Disconnect
-    if result.error_cause in _HOPELESS:
-        return {"state": "failed", "finished_at": now}
-    return {}
+def _changes(result: OrderResult, now: datetime) -> dict[str, object]:
+    """What an attempt changes in its order's row; nothing: the back-off of the claim stands."""
+    order = result.order
+    follows = consequence(
+        result.packet,
+        result.outcome,
+        result.error_cause,
+        attempt=order.attempt,
+        unknown_answers=order.unknown_answers,
+        namings=result.namings,
+    )
+    changes: dict[str, object] = {}
+    if follows.state is not None:
+        changes["state"] = follows.state
+        if follows.state != "acked":
+            changes["finished_at"] = now
+    if follows.wait is not None:
+        changes["next_attempt_at"] = now + follows.wait
+    if follows.escalate:
+        changes["escalated"] = True
+    acked_coa = result.outcome is Outcome.ACK and result.packet is PacketKind.COA
+    if acked_coa and order.goal in _MOVES:
+        changes["moved_by_coa"] = True
+    return changes

@@ -29,6 +29,7 @@ class DatabaseFacts:
     stuck_orders: int
     nas: int
     lax_nas: int
+    vendors: list[str]
 
 
 def facts(tx: Session, now: datetime) -> DatabaseFacts:

@@ -35,6 +35,8 @@ class ClaimedRow:
     framed_ip: str | None
     calling_station: str | None
     nas_port_id: str | None
+    session_class: str | None
+    started_at: datetime
     session_seconds: int
     session_octets: int
     nas_address: str
@@ -42,6 +44,8 @@ class ClaimedRow:
     nas_secret_sealed: bytes
     nas_coa_port: int
     escalated: bool
+    unknown_answers: int
+    fenced: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,8 @@ def running_sessions(tx: Session, customer_id: int) -> Sequence[LiveSession]:
 
 
 def intents_of(tx: Session, customer_id: int, session_ids: Collection[int]) -> Sequence[CoaIntent]:
-    """What these sessions have not carried out yet, and every refresh they ever got; oldest
-    first."""
+    """What these sessions have not carried out yet, every refresh they ever got, and every CoA
+    that moved them; oldest first."""
     if not session_ids:
         return []
     statement = (
@@ -92,7 +96,11 @@ def intents_of(tx: Session, customer_id: int, session_ids: Collection[int]) -> S
         .where(
             CoaIntent.customer_id == customer_id,
             CoaIntent.session_id.in_(session_ids),
-            or_(CoaIntent.state.in_(OPEN_STATES), CoaIntent.goal == "refresh"),
+            or_(
+                CoaIntent.state.in_(OPEN_STATES),
+                CoaIntent.goal == "refresh",
+                CoaIntent.moved_by_coa,
+            ),
         )
         .order_by(CoaIntent.intent_id)
         .execution_options(populate_existing=True)

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.model.network import Vendor
 from billing.model.views import NasView
 from billing.store import tables
 from billing.store.guard import unique
@@ -43,7 +42,7 @@ def view(row: tables.Nas) -> NasView:
         org_id=row.org_id,
         name=row.name,
         address=str(row.address),
-        vendor=Vendor(row.vendor),
+        vendor=row.vendor,
         coa_port=row.coa_port,
         swap_octets=row.swap_octets,
         require_message_authenticator=row.require_message_authenticator,

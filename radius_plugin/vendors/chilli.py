@@ -1,23 +1,30 @@
 """ChilliSpot and CoovaChilli.
 
 A CoA resets every parameter that it omits, and limits count from the session's start (F12): so a
-change of speed repeats all parameters, with what was used already added to the limits.
+CoA repeats all parameters, with what was used already added to the limits.
 Addresses come from chilli's own DHCP: it has no named pools.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from billing.model.decision import Service
-from billing.model.network import SessionIdentity, Vendor
+from billing.model.network import Vendor
 from radius_plugin.vendors import generic
 from radius_plugin.vendors.codec import (
     SECONDS_LIMIT,
+    Attributes,
     Capabilities,
     Codec,
     Pair,
+    Part,
+    Used,
+    attributes,
     integer,
     no_garden,
     quota,
+    session_timeout,
 )
 
 
@@ -45,21 +52,13 @@ def _quota(service: Service, used_octets: int) -> list[Pair]:
     )
 
 
-def identify(identity: SessionIdentity) -> dict[str, str]:
-    """CoovaChilli looks sessions up by User-Name, then by Acct-Session-Id (F12)."""
-    return generic.identify(identity)
-
-
-def change_speed(service: Service, used_seconds: int, used_octets: int) -> dict[str, str]:
-    """Every parameter of the session; an absent speed is unlimited."""
+def change(service: Service, used: Used, _parts: Collection[Part]) -> Attributes:
+    """Every parameter of the session, whatever is to change; an absent speed is unlimited."""
     pairs = [integer("Acct-Interim-Interval", service.interim_seconds, SECONDS_LIMIT)]
-    if service.limits.session_seconds is not None:
-        session_seconds = used_seconds + max(service.limits.session_seconds, 1)
-        pairs.append(integer("Session-Timeout", session_seconds, SECONDS_LIMIT))
+    pairs += session_timeout(service, used)
     if service.idle_timeout_seconds is not None:
         pairs.append(integer("Idle-Timeout", service.idle_timeout_seconds, SECONDS_LIMIT))
-    pairs += _speed(service) + _quota(service, used_octets)
-    return {name: value for name, _, value in pairs}
+    return attributes(pairs + _speed(service) + _quota(service, used.octets))
 
 
 CODEC = Codec(
@@ -67,6 +66,7 @@ CODEC = Codec(
     capabilities=Capabilities(speed=True, timeout=True, quota=True),
     encode=encode,
     garden=no_garden,
-    identify=identify,
-    change_speed=change_speed,
+    # CoovaChilli looks sessions up by User-Name, then by Acct-Session-Id (F12).
+    identify=generic.identify,
+    change=change,
 )

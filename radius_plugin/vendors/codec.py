@@ -6,14 +6,17 @@ checked and escaped here, where it becomes a text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from billing.model.decision import Service
 from billing.model.network import SessionIdentity, Vendor
 
 Pair = tuple[str, str, str]
 """Name, operator and value of one attribute of a reply."""
+Attributes = tuple[tuple[str, str], ...]
+"""Names and values of a CoA-Request or Disconnect-Request; a name may occur more than once."""
 
 TEXT_OCTETS_LIMIT = 253
 INTEGER_LIMIT = 2**32 - 1
@@ -23,15 +26,42 @@ _GIGAWORD_OCTETS = 2**32
 _OCTETS_LIMIT = 2**62
 
 
+class Part(StrEnum):
+    """A part of a running session's service that a NAS enforces by itself."""
+
+    SPEED = "speed"
+    TIMEOUT = "timeout"
+    QUOTA = "quota"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a CoA changes in a running session (rule C4); all else needs a Disconnect."""
+    """What a CoA changes in a running session (rule C4); all else needs a Disconnect.
+
+    `fence`: a subscriber is fenced in and let out again by a policy of the NAS, keeping its
+    address. No NAS here changes a pool or an address by CoA.
+    """
 
     speed: bool = False
     timeout: bool = False
     quota: bool = False
-    pool: bool = False
-    address_list: bool = False
+    fence: bool = False
+
+    def covers(self, parts: Collection[Part]) -> bool:
+        """Whether a CoA can change every one of these."""
+        return all(getattr(self, part.value) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a session has used, by its last accounting; limits of a CoA count from its start."""
+
+    seconds: int
+    octets: int
+
+
+def _no_fence(_service: Service) -> Attributes:
+    raise ValueError("this NAS cannot be told by CoA to fence a subscriber in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +70,22 @@ class Codec:
 
     `encode`: the attributes of an Access-Accept (rule A6).
     `garden`: those that mark a suspended subscriber beside its pool (rule B10).
-    `identify`: exactly what names a session in a CoA or Disconnect (rule C3): what a NAS does not
-    expect there makes it refuse (radius.md F12).
-    `change_speed`: all that a CoA must carry to change the speed of a session and nothing else;
-    given the service as decided now, and the seconds and octets that the session has used.
+    `identify`: what names a session in a CoA or Disconnect (rule C3), and no more, as extras make
+    some NAS refuse (radius.md F12); more than one way where a NAS is known to differ: the next is
+    tried when the session was not found.
+    `change`: all that a CoA must carry to change these parts of a session (F12).
+    `fence`, `let_out`: a CoA into the walled garden and out of it (rules B10, P9), for those whose
+    capabilities say so.
     """
 
     vendor: Vendor
     capabilities: Capabilities
     encode: Callable[[Service], list[Pair]]
     garden: Callable[[str], list[Pair]]
-    identify: Callable[[SessionIdentity], dict[str, str]]
-    change_speed: Callable[[Service, int, int], dict[str, str]]
+    identify: Callable[[SessionIdentity], tuple[Attributes, ...]]
+    change: Callable[[Service, Used, Collection[Part]], Attributes]
+    fence: Callable[[Service], Attributes] = _no_fence
+    let_out: Callable[[Service], Attributes] = _no_fence
 
 
 def integer(name: str, value: int, limit: int = INTEGER_LIMIT) -> Pair:
@@ -61,9 +95,14 @@ def integer(name: str, value: int, limit: int = INTEGER_LIMIT) -> Pair:
 
 def text(name: str, value: str) -> Pair:
     """A text of the reply, backslashes doubled (F6). Raises ValueError when it can't be sent."""
+    return (name, ":=", escaped(checked_text(name, value)))
+
+
+def checked_text(name: str, value: str) -> str:
+    """A text as it is; raises ValueError when it can't be sent."""
     if not value or not value.isprintable() or len(value.encode()) > TEXT_OCTETS_LIMIT:
         raise ValueError(f"{name} is empty, too long or not printable")
-    return (name, ":=", escaped(value))
+    return value
 
 
 def octets(name: str, value: str) -> Pair:
@@ -95,6 +134,19 @@ def quota(low_name: str, high_name: str, total_octets: int) -> list[Pair]:
     if high:
         pairs.append((high_name, ":=", str(high)))
     return pairs
+
+
+def session_timeout(service: Service, used: Used) -> list[Pair]:
+    """Session-Timeout of a CoA, counted from the session's start like the one in the Accept."""
+    left_seconds = service.limits.session_seconds
+    if left_seconds is None:
+        return []
+    return [integer("Session-Timeout", used.seconds + max(left_seconds, 1), SECONDS_LIMIT)]
+
+
+def attributes(pairs: Iterable[Pair]) -> Attributes:
+    """Pairs of numbers (nothing in them is escaped) as what a CoA carries."""
+    return tuple((name, value) for name, _, value in pairs)
 
 
 def no_garden(_pool: str) -> list[Pair]:

@@ -6,15 +6,19 @@ to accounting (rule Q4), and speed by the NAS's own profile.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from socket import AF_INET, inet_pton
 
 from billing.model.decision import Service
 from billing.model.network import SessionIdentity, Vendor
 from radius_plugin.vendors.codec import (
     SECONDS_LIMIT,
+    Attributes,
     Capabilities,
     Codec,
     Pair,
+    Part,
+    Used,
     integer,
     no_garden,
     octets,
@@ -49,15 +53,27 @@ def _framed_ip(address: str) -> Pair:
     return ("Framed-IP-Address", ":=", address)
 
 
-def identify(identity: SessionIdentity) -> dict[str, str]:
+def session_names(identity: SessionIdentity) -> Attributes:
     """User-Name and Acct-Session-Id: strongSwan looks at the first, hostapd at the second, and
     hostapd refuses a Disconnect with Framed-IP-Address."""
-    return {"User-Name": identity.username, "Acct-Session-Id": identity.acct_session_id}
+    return (("User-Name", identity.username), ("Acct-Session-Id", identity.acct_session_id))
 
 
-def change_speed(_service: Service, _used_seconds: int, _used_octets: int) -> dict[str, str]:
-    """There is no standard attribute for a speed."""
-    return {}
+def with_address(identity: SessionIdentity) -> Attributes:
+    """The same and Framed-IP-Address, where it is known."""
+    if identity.framed_ip is None:
+        return session_names(identity)
+    return (*session_names(identity), ("Framed-IP-Address", identity.framed_ip))
+
+
+def identify(identity: SessionIdentity) -> tuple[Attributes, ...]:
+    """One way, by user and session."""
+    return (session_names(identity),)
+
+
+def change(_service: Service, _used: Used, _parts: Collection[Part]) -> Attributes:
+    """What a NAS of unknown make changes by CoA is unknown."""
+    return ()
 
 
 CODEC = Codec(
@@ -66,5 +82,5 @@ CODEC = Codec(
     encode=encode,
     garden=no_garden,
     identify=identify,
-    change_speed=change_speed,
+    change=change,
 )

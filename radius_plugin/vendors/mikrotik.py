@@ -1,29 +1,65 @@
-"""MikroTik RouterOS: PPP and hotspot.
+"""MikroTik RouterOS: PPP and hotspot, which it treats differently.
 
 RouterOS keeps what a CoA does not name, and can't change address, pool or address list by CoA.
-Of octet limits its CoA takes those per direction only, and ours is one for both.
+Hotspot users have one limit of octets for both directions (Mikrotik-Total-Limit), which no CoA
+changes; PPP has one for each direction, which a CoA changes: each gets all that is left, so that
+the router is the second line behind the reaction to accounting (rule Q4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
 from billing.model.decision import Service
-from billing.model.network import SessionIdentity, Vendor
+from billing.model.network import Link, SessionIdentity, Vendor
 from radius_plugin.vendors import generic
-from radius_plugin.vendors.codec import Capabilities, Codec, Pair, quota, text
+from radius_plugin.vendors.codec import (
+    Attributes,
+    Capabilities,
+    Codec,
+    Pair,
+    Part,
+    Used,
+    attributes,
+    octets,
+    quota,
+    session_timeout,
+    text,
+)
 
 _RATE_LIMIT = "Mikrotik-Rate-Limit"
 
 
-def encode(service: Service) -> list[Pair]:
-    """The standard ones, speed and octet limit. Raises ValueError as `generic.encode` does."""
-    pairs = generic.encode(service)
-    if service.speed_up_kbps is not None or service.speed_down_kbps is not None:
-        pairs.append((_RATE_LIMIT, ":=", _rate_limit(service)))
-    if service.limits.total_octets is not None:
-        pairs += quota(
-            "Mikrotik-Total-Limit", "Mikrotik-Total-Limit-Gigawords", service.limits.total_octets
-        )
-    return pairs
+def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
+    """The encoder of an Access-Accept for sessions of this kind.
+
+    Class tells the kind back, with every accounting record: a CoA needs to know it.
+    """
+    quota_of = _quota_of_each_direction if link is Link.PPP else _quota_of_both
+
+    def encode(service: Service) -> list[Pair]:
+        pairs = generic.encode(service)
+        if link and service.session_class:
+            pairs[-1] = octets("Class", f"{service.session_class}:{link}")
+        if service.speed_up_kbps is not None or service.speed_down_kbps is not None:
+            pairs.append((_RATE_LIMIT, ":=", _rate_limit(service)))
+        if service.limits.total_octets is not None:
+            pairs += quota_of(service.limits.total_octets)
+        return pairs
+
+    return encode
+
+
+def _quota_of_both(total_octets: int) -> list[Pair]:
+    return quota("Mikrotik-Total-Limit", "Mikrotik-Total-Limit-Gigawords", total_octets)
+
+
+def _quota_of_each_direction(total_octets: int) -> list[Pair]:
+    return [
+        *quota("Mikrotik-Recv-Limit", "Mikrotik-Recv-Limit-Gigawords", total_octets),
+        *quota("Mikrotik-Xmit-Limit", "Mikrotik-Xmit-Limit-Gigawords", total_octets),
+    ]
 
 
 def _rate_limit(service: Service) -> str:
@@ -40,24 +76,57 @@ def garden(pool: str) -> list[Pair]:
     return [text("Mikrotik-Address-List", pool)]
 
 
-def identify(identity: SessionIdentity) -> dict[str, str]:
-    """PPP is found by User-Name and Acct-Session-Id, a hotspot user by Framed-IP-Address."""
-    named = generic.identify(identity)
-    if identity.framed_ip is not None:
-        named["Framed-IP-Address"] = identity.framed_ip
-    return named
+def _by_address(identity: SessionIdentity) -> Attributes:
+    """How the hotspot finds a user."""
+    if identity.framed_ip is None:
+        return generic.session_names(identity)
+    return (("User-Name", identity.username), ("Framed-IP-Address", identity.framed_ip))
 
 
-def change_speed(service: Service, _used_seconds: int, _used_octets: int) -> dict[str, str]:
-    """The rate alone; `0/0` lifts it."""
-    return {_RATE_LIMIT: _rate_limit(service)}
+def _distinct(*namings: Attributes) -> tuple[Attributes, ...]:
+    return tuple(dict.fromkeys(namings))
+
+
+def _identify_any(identity: SessionIdentity) -> tuple[Attributes, ...]:
+    """The kind is not known: everything at first, then as PPP, then as hotspot."""
+    return _distinct(
+        generic.with_address(identity), generic.session_names(identity), _by_address(identity)
+    )
+
+
+def _identify_ppp(identity: SessionIdentity) -> tuple[Attributes, ...]:
+    return _distinct(generic.session_names(identity), generic.with_address(identity))
+
+
+def _identify_hotspot(identity: SessionIdentity) -> tuple[Attributes, ...]:
+    return _distinct(_by_address(identity), generic.with_address(identity))
+
+
+def change(service: Service, used: Used, parts: Collection[Part]) -> Attributes:
+    """What is to change, and nothing else; the rate `0/0` lifts a limit."""
+    changed: Attributes = ()
+    if Part.SPEED in parts:
+        changed += ((_RATE_LIMIT, _rate_limit(service)),)
+    if Part.TIMEOUT in parts:
+        changed += attributes(session_timeout(service, used))
+    if Part.QUOTA in parts and service.limits.total_octets is not None:
+        total_octets = used.octets + max(service.limits.total_octets, 1)
+        changed += attributes(_quota_of_each_direction(total_octets))
+    return changed
 
 
 CODEC = Codec(
     vendor=Vendor.MIKROTIK,
     capabilities=Capabilities(speed=True, timeout=True),
-    encode=encode,
+    encode=_encoder(Link.OTHER),
     garden=garden,
-    identify=identify,
-    change_speed=change_speed,
+    identify=_identify_any,
+    change=change,
+)
+HOTSPOT = replace(CODEC, encode=_encoder(Link.HOTSPOT), identify=_identify_hotspot)
+PPP = replace(
+    CODEC,
+    capabilities=Capabilities(speed=True, timeout=True, quota=True),
+    encode=_encoder(Link.PPP),
+    identify=_identify_ppp,
 )

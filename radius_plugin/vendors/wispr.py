@@ -1,17 +1,25 @@
-"""Hotspot controllers that follow WISPr: speeds in bit/s, no octet limit."""
+"""Hotspot controllers that follow WISPr: speeds in bit/s, no octet limit. And two makers of access
+points that take WISPr's speeds at login: what is known of them beyond that is here, too."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
 
 from billing.model.decision import Service
 from billing.model.network import SessionIdentity, Vendor
 from radius_plugin.vendors import generic
 from radius_plugin.vendors.codec import (
     INTEGER_LIMIT,
+    Attributes,
     Capabilities,
     Codec,
     Pair,
+    Part,
+    Used,
     integer,
     no_garden,
+    quota,
 )
 
 _UP = "WISPr-Bandwidth-Max-Up"
@@ -29,22 +37,34 @@ def encode(service: Service) -> list[Pair]:
     return pairs
 
 
-def identify(identity: SessionIdentity) -> dict[str, str]:
-    """User-Name, Acct-Session-Id and the address, by which gateways keep their subscribers."""
-    named = generic.identify(identity)
-    if identity.framed_ip is not None:
-        named["Framed-IP-Address"] = identity.framed_ip
-    return named
+def identify(identity: SessionIdentity) -> tuple[Attributes, ...]:
+    """Gateways keep their subscribers by address; some refuse it beside the session."""
+    named, without = generic.with_address(identity), generic.session_names(identity)
+    return (named,) if named == without else (named, without)
 
 
-def change_speed(service: Service, _used_seconds: int, _used_octets: int) -> dict[str, str]:
-    """Both directions; WISPr has no word for unlimited but its largest value (4.29 Gbit/s)."""
-    return {_UP: _rate(service.speed_up_kbps), _DOWN: _rate(service.speed_down_kbps)}
+def change(service: Service, _used: Used, parts: Collection[Part]) -> Attributes:
+    """Both speeds; WISPr has no word for unlimited but its largest value (4.29 Gbit/s)."""
+    if Part.SPEED not in parts:
+        return ()
+    return ((_UP, _rate(service.speed_up_kbps)), (_DOWN, _rate(service.speed_down_kbps)))
 
 
 def _rate(kbps: int | None) -> str:
     bits = INTEGER_LIMIT if kbps is None else kbps * _BITS_PER_KBIT
     return integer(_UP, bits)[2]
+
+
+def _encode_cambium(service: Service) -> list[Pair]:
+    """Speed as WISPr has it, and Cambium's own octet limit (its name is spelt so)."""
+    pairs = encode(service)
+    if service.limits.total_octets is not None:
+        pairs += quota(
+            "Cambium-Traffic-Quota-Limit-Total",
+            "Cambium-Traffic-Quota-Limit-Total-Gigwords",
+            service.limits.total_octets,
+        )
+    return pairs
 
 
 CODEC = Codec(
@@ -53,5 +73,16 @@ CODEC = Codec(
     encode=encode,
     garden=no_garden,
     identify=identify,
-    change_speed=change_speed,
+    change=change,
 )
+
+# Their access points end sessions by Disconnect and document no CoA for speed or limits; they are
+# built on hostapd, which refuses a Framed-IP-Address (F12).
+UBIQUITI = replace(
+    CODEC,
+    vendor=Vendor.UBIQUITI,
+    capabilities=Capabilities(),
+    identify=generic.identify,
+    change=generic.change,
+)
+CAMBIUM = replace(UBIQUITI, vendor=Vendor.CAMBIUM, encode=_encode_cambium)

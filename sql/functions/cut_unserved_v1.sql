@@ -6,15 +6,24 @@ CREATE FUNCTION cut_unserved_v1(
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     v_orders int;
+    v_waiting bigint[];
 BEGIN
-    PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
-    FROM unnest(p_customer_id, p_subscription_id, p_event_at)
-        AS u(customer_id, subscription_id, event_at)
+    SELECT array_agg(u.subscription_id) INTO v_waiting
+    FROM unnest(p_customer_id, p_subscription_id) AS u(customer_id, subscription_id)
     WHERE EXISTS (
         SELECT 1 FROM entitlement e
         WHERE e.customer_id = u.customer_id AND e.subscription_id = u.subscription_id
           AND e.ended_at IS NULL
           AND (e.valid_from IS NULL OR e.follows AND e.valid_from > p_now));
+    IF v_waiting IS NOT NULL THEN
+        PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
+        FROM unnest(p_customer_id, p_subscription_id, p_event_at)
+            AS u(customer_id, subscription_id, event_at)
+        WHERE u.subscription_id = ANY (v_waiting);
+        -- The sweep tells running sessions the speed of what has begun, and ends it in time.
+        UPDATE subscription s SET service_next_change_at = p_now
+        WHERE s.customer_id = ANY (p_customer_id) AND s.subscription_id = ANY (v_waiting);
+    END IF;
 
     WITH unserved AS MATERIALIZED (
         SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,
@@ -28,9 +37,9 @@ BEGIN
         WHERE l.customer_id = u.customer_id AND l.subscription_id = u.subscription_id
           AND l.closed_at IS NULL AND l.cut_requested_at IS NULL
           -- Not what was let into a suspended pool because of this state already.
-          AND COALESCE(l.session_class, '') <> concat('tw1:', l.subscription_id, ':s')
+          AND NOT starts_with(COALESCE(l.session_class, ''), concat('tw1:', l.subscription_id, ':s'))
           AND (u.requires_entitlement OR u.service_rule = 'S8'
-               OR l.session_class = concat('tw1:', l.subscription_id, ':n'))
+               OR starts_with(l.session_class, concat('tw1:', l.subscription_id, ':n')))
         RETURNING l.customer_id, l.session_id, l.nas_id, u.subscription_id, u.org_id,
             u.requires_entitlement, u.rule
     ), ordered AS (

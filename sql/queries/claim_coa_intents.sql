@@ -1,5 +1,6 @@
 -- Takes due orders to sessions that still run; each falls due again after its back-off, so one
--- taken by a sender that died comes back by itself. `escalated`: the NAS has refused a CoA for it.
+-- taken by a sender that died comes back by itself. `unknown_answers`: how often the NAS has said
+-- that it does not know the session; `fenced`: a CoA has put it into the walled garden last.
 WITH due AS MATERIALIZED (
     SELECT i.customer_id, i.intent_id
     FROM coa_intent i
@@ -21,13 +22,17 @@ WITH due AS MATERIALIZED (
 )
 SELECT t.customer_id, t.intent_id, t.org_id, t.subscription_id, t.session_id, t.nas_id, t.goal,
     t.created_at, t.attempts AS attempt, s.username, s.acct_session_id,
-    host(s.framed_ip) AS framed_ip, s.calling_station, s.nas_port_id, s.session_seconds,
+    host(s.framed_ip) AS framed_ip, s.calling_station, s.nas_port_id,
+    s.session_class, s.started_at, s.session_seconds,
     s.input_octets + s.output_octets AS session_octets, host(n.address) AS nas_address,
     n.vendor AS nas_vendor, n.secret_sealed AS nas_secret_sealed, n.coa_port AS nas_coa_port,
-    EXISTS (SELECT FROM coa_attempt a
-            WHERE a.customer_id = t.customer_id AND a.intent_id = t.intent_id
-              AND a.packet = 'CoA-Request' AND a.outcome = 'nak'
-              AND a.error_cause IS DISTINCT FROM 'Session-Context-Not-Found') AS escalated
+    t.escalated,
+    (SELECT count(*) FROM coa_attempt a
+     WHERE a.customer_id = t.customer_id AND a.intent_id = t.intent_id
+       AND a.error_cause = 'Session-Context-Not-Found')::int AS unknown_answers,
+    COALESCE((SELECT o.goal = 'suspend' FROM coa_intent o
+              WHERE o.customer_id = t.customer_id AND o.session_id = t.session_id
+                AND o.moved_by_coa ORDER BY o.intent_id DESC LIMIT 1), false) AS fenced
 FROM taken t
 JOIN live_session s ON s.customer_id = t.customer_id AND s.session_id = t.session_id
 JOIN nas n ON n.nas_id = t.nas_id

@@ -24,4 +24,5 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
         WHERE state = 'pending' AND created_at < %(now)s - interval '10 minutes') AS stuck_orders,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL) AS nas,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL AND NOT require_message_authenticator)
-           AS lax_nas
+           AS lax_nas,
+       ARRAY(SELECT DISTINCT vendor FROM nas WHERE closed_at IS NULL ORDER BY 1) AS vendors

@@ -9,7 +9,7 @@ FROM (
                 THEN 'cancelled'
             WHEN s.session_id IS NULL OR s.closed_at IS NOT NULL THEN 'confirmed'
             WHEN s.last_arrival_at > acked.answered_at THEN 'confirmed'
-            WHEN o.created_at < :oldest THEN 'failed' END AS state
+            WHEN COALESCE(o.retried_at, o.created_at) < :oldest THEN 'failed' END AS state
     FROM coa_intent o
     LEFT JOIN live_session s ON s.customer_id = o.customer_id AND s.session_id = o.session_id
     LEFT JOIN LATERAL (

@@ -478,15 +478,39 @@ _SPEEDS = {
         "WISPr-Bandwidth-Max-Up": [2_000_000],
         "WISPr-Bandwidth-Max-Down": [10_000_000],
     },
+    Vendor.CISCO: {
+        "Cisco-AVPair": [
+            "ip:addr-pool=pool-normal",
+            "subscriber:sub-qos-policy-in=tollway-up-2000k",
+            "subscriber:sub-qos-policy-out=tollway-down-10000k",
+        ],
+    },
+    Vendor.JUNIPER: {
+        "ERX-Address-Pool-Name": ["pool-normal"],
+        "ERX-Service-Activate": ["tollway-speed(2000k,10000k)"],
+    },
+    Vendor.HUAWEI: {
+        "Huawei-Framed-Pool": ["pool-normal"],
+        "Huawei-Input-Average-Rate": [2_000_000],
+        "Huawei-Input-Peak-Rate": [2_000_000],
+        "Huawei-Output-Average-Rate": [10_000_000],
+        "Huawei-Output-Peak-Rate": [10_000_000],
+        "Huawei-Remanent-Volume": [5 * 2**22 + 1],
+    },
 }
+_SPEEDS[Vendor.UBIQUITI] = _SPEEDS[Vendor.CAMBIUM] = _SPEEDS[Vendor.WISPR]
 _QUOTA_NAMES = {
     Vendor.MIKROTIK: ("Mikrotik-Total-Limit", "Mikrotik-Total-Limit-Gigawords"),
     Vendor.CHILLI: ("ChilliSpot-Max-Total-Octets", "ChilliSpot-Max-Total-Gigawords"),
+    Vendor.CAMBIUM: (
+        "Cambium-Traffic-Quota-Limit-Total",
+        "Cambium-Traffic-Quota-Limit-Total-Gigwords",
+    ),
 }
 
 
 @pytest.mark.rule("A6")
-@pytest.mark.parametrize("vendor", [*_SPEEDS, Vendor.CISCO])
+@pytest.mark.parametrize("vendor", list(Vendor))
 def test_the_reply_speaks_the_dialect_of_the_nas(
     make: Factory, radius: dict[str, RadiusServer], now: datetime, vendor: Vendor
 ) -> None:
@@ -505,7 +529,7 @@ def test_the_reply_speaks_the_dialect_of_the_nas(
         "Acct-Interim-Interval": [120],
         "Idle-Timeout": [900],
         "Class": [f"tw1:{subscriber.subscription_id}:n".encode()],
-        **_SPEEDS.get(vendor, {}),
+        **_SPEEDS[vendor],
     }
     if vendor in _QUOTA_NAMES:
         expected |= dict(zip(_QUOTA_NAMES[vendor], ([7], [5]), strict=True))

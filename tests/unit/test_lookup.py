@@ -13,7 +13,11 @@ from radius_plugin.lookup import Lookups
 from tests.waiting import until
 
 KNOWN = Client(
-    name="nas", traits=NasTraits(nas_id=1), require_message_authenticator=True, secret="s" * 16
+    vendor="generic",
+    name="nas",
+    traits=NasTraits(nas_id=1),
+    require_message_authenticator=True,
+    secret="s" * 16,
 )
 
 

@@ -90,6 +90,8 @@ class Subscription(Base):
     service_checked_at: Mapped[datetime | None]
     service_next_change_at: Mapped[datetime | None]
     """When time alone may change the state; the sweep looks again then."""
+    service_speed: Mapped[str | None]
+    """`up/down` in kbit/s that running sessions were last brought in line with."""
 
 
 Index(
