@@ -150,6 +150,7 @@ class SimulatedNas:
         *,
         method: Method = "pap",
         calling_station: str = "02-00-00-00-00-01",
+        extra: Mapping[str, object] | None = None,
     ) -> LoginOutcome:
         """One Access-Request, answered or not."""
         request = packet.AuthPacket(
@@ -160,6 +161,8 @@ class SimulatedNas:
             dict=self._dictionary,
         )
         self._name(request, username, calling_station)
+        for name, value in (extra or {}).items():
+            request[name] = value
         self._add_password(request, username, password, method)
         request.add_message_authenticator()
         reply = self._exchange(request, self.auth_port)

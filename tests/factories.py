@@ -156,7 +156,7 @@ class Factory:
         address: str,
         secret: str,
         coa_port: int,
-        vendor: Vendor = Vendor.GENERIC,
+        vendor: str = Vendor.GENERIC,
     ) -> int:
         """A NAS that Tollway knows; returns its id."""
         with self.context.transaction() as tx:
@@ -165,7 +165,7 @@ class Factory:
                 revision=1,
                 name=f"nas {next(_numbers)}",
                 address=address,
-                vendor=vendor.value,
+                vendor=vendor,
                 secret_sealed=b"",
                 coa_port=coa_port,
                 swap_octets=False,
@@ -181,7 +181,7 @@ class Factory:
         self,
         now: datetime,
         *,
-        vendor: Vendor = Vendor.GENERIC,
+        vendor: str = Vendor.GENERIC,
         auth_port: int = 0,
         acct_port: int = 0,
     ) -> SimulatedNas:

@@ -143,6 +143,28 @@ def test_secrets_are_shown_once(run: Run) -> None:
     assert "edge" in run("nas", "list").out
 
 
+def test_an_unknown_vendor_is_taken_and_said_to_be_unknown(run: Run) -> None:
+    added = run("nas", "add", "odd", "192.0.2.77", "--vendor", "Acme-9000", "--json").value
+    assert (added["nas"]["vendor"], added["nas"]["dialect"]) == ("acme-9000", "generic")
+    assert "acme-9000 (not known: generic)" in run("nas", "list").out
+    checks = {check["name"]: check for check in run("doctor", "--json").value}
+    assert checks["NAS vendors"]["status"] == "warn"
+    assert "acme-9000" in checks["NAS vendors"]["detail"]
+    refused = run("nas", "add", "odd", "192.0.2.78", "--vendor", "no such vendor!")
+    assert refused.code == 2
+    assert "vendor: must be one of mikrotik, " in refused.err
+
+
+def test_the_port_for_orders_follows_the_vendor(run: Run) -> None:
+    def port(address: str, *options: str) -> int:
+        added = run("nas", "add", address, address, *options, "--json").value
+        return int(added["nas"]["coa_port"])
+
+    assert port("192.0.2.81", "--vendor", "cisco") == 1700
+    assert port("192.0.2.82", "--vendor", "juniper") == 3799
+    assert port("192.0.2.83", "--vendor", "cisco", "--coa-port", "4000") == 4000
+
+
 def test_enrolment_link(run: Run) -> None:
     assert "/enrol/" in run("staff", "enrol", "owner@example.com", "--json").value["link"]
     assert run("staff", "enrol", "not an address").code == 2
