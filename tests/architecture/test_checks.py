@@ -29,7 +29,7 @@ LONGER = {
     "sql/functions/charge_usage_v1.sql": "one function is one statement after the other",
     "sql/migrations/versions/0001_foundation.py": "the whole first schema, written once",
 }
-# As in .gitignore; git itself need not be there.
+# As in .gitignore; git itself need not be there (in a work tree it is a file).
 LEFT_OUT = {"var", "vendor", "dist", "build", "__pycache__"}
 SOURCES = {".py", ".sql", ".sh", ".html", ".css"}
 
@@ -47,7 +47,9 @@ def checked() -> list[Path]:
             for name in folders
             if name not in LEFT_OUT and (name == ".ci" or not name.startswith("."))
         ]
-        found += [Path(folder, name) for name in names if not name.endswith(".pyc")]
+        found += [
+            Path(folder, name) for name in names if not name.endswith(".pyc") and name != ".git"
+        ]
     return sorted(found)
 
 
