@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     pin_cpus: bool = Field(
         default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
     )
-    batch_max: int = Field(default=64, ge=1, le=512)
+    batch_max: int = Field(default=128, ge=1, le=512)
     queue_max: int = Field(default=4096, ge=64)
     statement_timeout_ms: int = Field(default=3000, ge=100)
     lock_timeout_ms: int = Field(default=300, ge=50)

@@ -17,16 +17,19 @@ from typing import Any, Literal, get_args
 
 from billing.clock import utc_now
 from billing.errors import TollwayError
-from billing.model.events import AccessRequest, Admitted, LoginRecord
-from billing.services.access import AccessDesk, AccessOutcome
+from billing.model.events import Admitted, LoginRecord
+from billing.services.access import AccessDesk
 from billing.services.clients import ClientBook
 from billing.services.metering import Metered, is_one_rows_fault, keep_poison, meter_batch
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
+from radius_plugin.answers import LoginAnswers
 from radius_plugin.batcher import Batcher
+from radius_plugin.codes import Answer
 from radius_plugin.history import History
 from radius_plugin.lookup import Lookups
+from radius_plugin.pairs import Pairs
 
 try:  # only inside radiusd
     import radiusd  # type: ignore[import-not-found]
@@ -47,10 +50,9 @@ L_ERR, L_WARN = 4, 5
 class Runtime:
     """What the hooks need while the server runs."""
 
-    desk: AccessDesk
     clients: ClientBook
     lookups: Lookups
-    decisions: Batcher[AccessRequest, AccessOutcome, HotConnection]
+    decisions: Batcher[Pairs, Answer, HotConnection]
     logins: Batcher[LoginRecord, Admitted, HotConnection]
     history: History
     usage: Batcher[Metered, None, HotConnection]
@@ -94,10 +96,13 @@ def detach() -> int:
 
 def _stay_on_one_cpu(kind: Kind, settings: Settings) -> None:
     """The interpreter lets one thread run at a time; on one CPU it is handed over without waking
-    another one (docs/adr/0008). radiusd's threads, not started yet, inherit it."""
+    another one (docs/adr/0008). A thread that is woken waits for the interpreter anyway, so it
+    does not displace the one that has it (SCHED_BATCH). radiusd's threads, not started yet,
+    inherit both."""
     cpus = sorted(os.sched_getaffinity(0))
     if settings.pin_cpus and len(cpus) > 1:
         os.sched_setaffinity(0, {cpus[KINDS.index(kind) % len(cpus)]})
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _calm_the_interpreter() -> None:
@@ -158,12 +163,13 @@ def _compose(settings: Settings) -> Runtime:
     def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> None:
         desk.record_batch(lane, logins, utc_now())
 
+    history = History(partial(record, lane()), partial(log, L_ERR), pending_max=settings.queue_max)
+    answers = LoginAnswers(desk, clients, history, partial(log, L_ERR))
     return Runtime(
-        desk=desk,
         clients=clients,
         lookups=Lookups(partial(clients.look_up, lane())),
         decisions=batcher(
-            lambda lane, requests: desk.decide_batch(lane, requests, utc_now()),
+            lambda lane, requests: answers.answer_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,
         ),
         logins=batcher(
@@ -172,9 +178,7 @@ def _compose(settings: Settings) -> Runtime:
             lanes=2,
             is_one_requests_fault=is_one_rows_fault,
         ),
-        history=History(
-            partial(record, lane()), partial(log, L_ERR), pending_max=settings.queue_max
-        ),
+        history=history,
         usage=batcher(
             lambda lane, records: meter_batch(lane, records, utc_now()),
             lanes=settings.acct_lanes,

@@ -30,7 +30,7 @@ _SETTINGS: dict[str, str] = {
     "shared_buffers": "128MB",
     "max_connections": "100",
     "max_locks_per_transaction": "256",
-    "wal_compression": "on",
+    "wal_compression": "lz4",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",

@@ -29,6 +29,9 @@ EXECUTABLE = "/usr/sbin/freeradius"
 MINIMUM_VERSION = (3, 2, 7)
 _TEMPLATES = Path(__file__).resolve().parent.parent / "freeradius-config"
 
+# Larger batches make a record cheaper, and an idle thread costs only memory; logins gain nothing
+# from more threads than are in flight.
+_THREADS: dict[Kind, int] = {"auth": 64, "acct": 96}
 # Module and functions that each kind of server calls; both also have `client`.
 _HOOKS: dict[Kind, tuple[str, tuple[str, ...]]] = {
     "auth": ("radius_plugin.authorize", ("authorize", "post_auth")),
@@ -40,15 +43,17 @@ _HOOKS: dict[Kind, tuple[str, tuple[str, ...]]] = {
 class RadiusOptions:
     """What may differ between installations; both servers of one usually share it.
 
-    threads: requests handled at the same time, and so the largest batch of one commit.
-    instances: of the Python module; 0 means two per thread (the pick is random, radius.md F1).
+    threads: requests handled at the same time, and so the largest batch of one commit; 0 means
+        what measured best for the kind (docs/performance.md).
+    instances: of the Python module, taken in turn; 0 means a quarter more than threads. Every
+        thread keeps an interpreter state an instance: more of them cost memory and time.
     nas_networks: networks from which a NAS is looked up; packets from elsewhere are dropped.
     client_lifetime_seconds: how long a looked-up NAS is kept before it is asked for again.
     eap: the certificate that devices see in PEAP and EAP-TTLS.
     python_paths: searched for the hooks before the system's; default is this interpreter's.
     """
 
-    threads: int = 64
+    threads: int = 0
     instances: int = 0
     bind_address: str = "127.0.0.1"
     nas_networks: Sequence[str] = ("127.0.0.0/8",)
@@ -59,10 +64,13 @@ class RadiusOptions:
         default_factory=lambda: (Path(sysconfig.get_path("purelib")),)
     )
 
-    @property
-    def instance_count(self) -> int:
-        """Number of Python module instances."""
-        return self.instances or 2 * self.threads
+    def thread_count(self, kind: Kind) -> int:
+        """Number of threads of a server."""
+        return self.threads or _THREADS[kind]
+
+    def instance_count(self, kind: Kind) -> int:
+        """Number of Python module instances of a server."""
+        return self.instances or self.thread_count(kind) * 5 // 4
 
 
 class RadiusServer:
@@ -166,7 +174,7 @@ class RadiusServer:
             f"{self.kind}_port": self.port,
             "status_port": free_udp_port(),
             "status_secret": secrets.token_hex(16),
-            "threads": options.threads,
+            "threads": options.thread_count(self.kind),
             "reject_delay_seconds": options.reject_delay_seconds,
             "python_path": ":".join(str(path) for path in options.python_paths),
         }
@@ -190,14 +198,20 @@ class RadiusServer:
     def _instances(self) -> str:
         module, functions = _HOOKS[self.kind]
         hooks = {name: name for name in functions}
-        bodies = {f"tollway_hook_{number}": hooks for number in range(self.options.instance_count)}
+        count = self.options.instance_count(self.kind)
+        bodies = {f"tollway_hook_{number}": hooks for number in range(count)}
         bodies["tollway_client"] = {"authorize": "client"}
         return "".join(_instance(name, module, sections) for name, sections in bodies.items())
 
     def _spread(self) -> str:
-        count = self.options.instance_count
-        names = "".join(f"\t\ttollway_hook_{number}\n" for number in range(count))
-        return f"tollway_hooks {{\n\tload-balance {{\n{names}\t}}\n}}\n"
+        """Instances in turn, by the number of the request. Picked at random, as `load-balance`
+        does, requests meet at the same one and wait for each other unless there are many."""
+        count = self.options.instance_count(self.kind)
+        cases = "".join(
+            f'\t\tcase "{number}" {{\n\t\t\ttollway_hook_{number}\n\t\t}}\n'
+            for number in range(count)
+        )
+        return f'tollway_hooks {{\n\tswitch "%{{expr:%n %% {count}}}" {{\n{cases}\t}}\n}}\n'
 
 
 def _instance(name: str, module: str, sections: Mapping[str, str]) -> str:

@@ -123,7 +123,7 @@ BEGIN
         -- Some NAS begin to count a little after their Start: where only that is known, a start
         -- computed a little later is not another session's.
         found AS (
-            SELECT rec.*, v.session_id AS old_id, v.epoch AS old_epoch, v.last_epoch,
+            SELECT rec.*, v.session_id AS old_id,
                 v.started_at AS old_started_at, v.last_event_at AS old_last_event_at,
                 v.closed_at AS old_closed_at,
                 v.terminate_cause IS DISTINCT FROM 'NAS-Reboot' AS old_stopped,
@@ -144,7 +144,7 @@ BEGIN
                     AS is_new
             FROM rec
             LEFT JOIN LATERAL (
-                SELECT s.*, max(s.epoch) OVER () AS last_epoch FROM live_session s
+                SELECT s.* FROM live_session s
                 CROSS JOIN LATERAL (SELECT
                     s.started_at <= COALESCE(rec.start_at, rec.event_at) + rec.slack) b(began)
                 WHERE s.customer_id = rec.customer_id AND s.subscription_id = rec.subscription_id
@@ -363,7 +363,11 @@ BEGIN
                 framed_ipv6_prefix, framed_ipv6_address, delegated_ipv6_prefix,
                 framed_interface_id, calling_station, called_station, nas_port_id, session_class)
             SELECT u.customer_id, u.session_id, u.org_id, u.subscription_id, u.nas_id,
-                u.acct_session_id, COALESCE(u.last_epoch, 0) + 1, u.username,
+                u.acct_session_id, 1 + COALESCE((
+                    SELECT max(s.epoch) FROM live_session s
+                    WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
+                      AND s.nas_id = u.nas_id AND s.acct_session_id = u.acct_session_id), 0),
+                u.username,
                 COALESCE(u.start_at, u.event_at), u.event_at, u.arrived_at,
                 CASE WHEN u.status = 2 THEN u.event_at END, u.terminate_cause,
                 u.new_seconds, u.new_input, u.new_output, 0, 0,

@@ -24,6 +24,7 @@ _CONFIGURATION = Path(__file__).parent / "peer"
 _STOCK = Path(os.environ.get("TOLLWAY_STOCK_RADDB", "/etc/freeradius/3.0"))
 _STOCK_PARTS = ("mods-config/sql", "policy.d/accounting")
 _READY = "Ready to process requests"
+_THREADS = 64  # and so many connections; more of them made it slower
 
 
 class PeerTarget:
@@ -36,7 +37,7 @@ class PeerTarget:
         self._cluster = cluster
         self._account: Account = cluster.account
         self._state_dir = state_dir / "peer"
-        self._threads = threads
+        self._threads = threads or _THREADS
         self._process: Process | None = None
         self.auth_port = free_udp_port()
         self.acct_port = free_udp_port()

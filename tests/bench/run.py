@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], metavar="SERVER")
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=0, help="0: what each is best with")
     parser.add_argument("--open-seconds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
     parser.add_argument(
