@@ -11,9 +11,8 @@ from datetime import datetime
 
 from billing.model.decision import Reason, Reject
 from billing.model.events import AccessRequest, LoginRecord
-from billing.services.access import AccessDesk, AccessOutcome
+from billing.services.access import AccessDesk, AccessOutcome, Lane
 from billing.services.clients import ClientBook
-from billing.store.hotpath import HotConnection
 from radius_plugin import codes
 from radius_plugin.attributes import access_request
 from radius_plugin.codes import Answer
@@ -45,7 +44,7 @@ class LoginAnswers:
         self._log_error = log_error
 
     def answer_batch(
-        self, lane: HotConnection, requests: Sequence[Pairs], now: datetime
+        self, lane: Lane, requests: Sequence[Pairs], now: datetime
     ) -> list[Answer]:
         """One answer a request, in order. Raises Unavailable when the database is out."""
         typed = [access_request(pairs) for pairs in requests]

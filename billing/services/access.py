@@ -51,6 +51,9 @@ class AccessOutcome:
     """What is to be taken once the password was verified; None: nothing."""
 
 
+Lane = HotConnection
+"""What a batch is decided on."""
+
 _UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
 _NO_CREDENTIAL = Credential()
 
