@@ -43,9 +43,7 @@ class LoginAnswers:
         self._history = history
         self._log_error = log_error
 
-    def answer_batch(
-        self, lane: Lane, requests: Sequence[Pairs], now: datetime
-    ) -> list[Answer]:
+    def answer_batch(self, lane: Lane, requests: Sequence[Pairs], now: datetime) -> list[Answer]:
         """One answer a request, in order. Raises Unavailable when the database is out."""
         typed = [access_request(pairs) for pairs in requests]
         outcomes = self._desk.decide_batch(lane, typed, now)
