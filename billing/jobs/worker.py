@@ -1,4 +1,5 @@
-"""The worker process: the job queue, the sweep, and the companions its main hands over."""
+"""The worker process: the job queue, the sweep, the end of silent sessions, and the companions that
+its main hands over."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from functools import partial
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.jobs import queue, sweeper
+from billing.jobs import queue, reaper, sweeper
 from billing.services import upkeep
 from billing.services.context import Context
 
@@ -38,7 +39,11 @@ async def _run(context: Context, dsn: str, companions: Mapping[str, Companion]) 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    every = {"sweep": partial(sweeper.run, context), **companions}
+    every = {
+        "sweep": partial(sweeper.run, context),
+        "silent sessions": partial(reaper.run, context),
+        **companions,
+    }
     threads = [
         threading.Thread(target=_supervise, args=(name, body, stop), name=name, daemon=True)
         for name, body in every.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.model.views import SessionView
@@ -31,3 +32,13 @@ def sessions_of(
         },
     )
     return [SessionView(**row._mapping) for row in result]
+
+
+def reap_silent(tx: Session, now: datetime, limit: int) -> int:
+    """Close sessions that fell silent, `limit` at most (rule U10); returns how many."""
+    return int(tx.scalar(select(func.reap_silent_v1(now, limit))) or 0)
+
+
+def close_rebooted(tx: Session, now: datetime) -> int:
+    """Close what a NAS has lost by a reboot that it did not tell of (rule U7); how many."""
+    return int(tx.scalar(select(func.close_rebooted_v1(now))) or 0)

@@ -126,7 +126,7 @@ BEGIN
             SELECT rec.*, v.session_id AS old_id,
                 v.started_at AS old_started_at, v.last_event_at AS old_last_event_at,
                 v.closed_at AS old_closed_at,
-                v.terminate_cause IS DISTINCT FROM 'NAS-Reboot' AS old_stopped,
+                COALESCE(v.terminate_cause NOT IN ('NAS-Reboot', 'Lost-Stop'), true) AS old_stopped,
                 v.session_seconds AS old_seconds,
                 v.input_octets AS old_input, v.output_octets AS old_output,
                 v.input_wraps AS old_input_wraps, v.output_wraps AS old_output_wraps,
