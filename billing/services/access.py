@@ -18,7 +18,6 @@ from billing.model.account import (
     HoldBehaviour,
     LoginContext,
     StaffHold,
-    UnpaidBill,
     Wallet,
 )
 from billing.model.decision import Accept, Admission, Decision, Reason, Reject, Suspended
@@ -175,7 +174,7 @@ class AccessDesk:
             created_at=row.created_at,
             credential=self._credential(row),
             entitlements=entitlements,
-            last_ended=next(iter(self._entitlements(lane, row.last_ended)), None),
+            last_ended=self._entitlements(lane, row.last_ended)[0] if row.last_ended else None,
             closed_at=row.closed_at,
             staff_hold=None
             if row.hold_behaviour is None
@@ -188,10 +187,7 @@ class AccessDesk:
             discontinue_on=row.discontinue_on,
             promise_until=row.promise_until,
             paid_until=None if paid_until is None else day_start(paid_until, time_zone),
-            unpaid_bills=tuple(
-                UnpaidBill(number=bill.number, due_on=bill.due_on, open_micros=bill.open_micros)
-                for bill in hotpath.bill_rows(row.bills)
-            ),
+            unpaid_bills=hotpath.unpaid_bills_of(row.bills),
             framed_ip=row.framed_ip,
             speed_up_kbps=row.speed_up_kbps,
             speed_down_kbps=row.speed_down_kbps,
@@ -210,20 +206,7 @@ class AccessDesk:
         return Credential(nt_hash=row.nt_hash, pbkdf2=row.pbkdf2)
 
     def _entitlements(self, lane: HotConnection, text: str | None) -> tuple[Entitlement, ...]:
-        return tuple(
-            Entitlement(
-                entitlement_id=row.entitlement_id,
-                plan_version_id=row.plan_version_id,
-                plan_name=self._plan(lane, row.plan_version_id).plan_name,
-                validity_minutes=row.validity_minutes,
-                valid_from=hotpath.from_us(row.from_us),
-                valid_until=hotpath.from_us(row.until_us),
-                seconds_left=row.seconds_left,
-                octets_left=row.octets_left,
-                follows=row.follows,
-            )
-            for row in hotpath.entitlement_rows(text)
-        )
+        return hotpath.entitlements_of(text, lambda version: self._plan(lane, version))
 
     def _plan(self, lane: HotConnection, plan_version_id: int) -> PlanTerms:
         terms = self._terms.get(plan_version_id)

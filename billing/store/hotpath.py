@@ -5,16 +5,17 @@ Rows are encoded when a request arrives (`*_row`), columns are joined when its b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
 
 from billing.errors import Unavailable
+from billing.model.account import UnpaidBill
 from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, UnusableRecord
-from billing.model.plan import PlanTerms
+from billing.model.plan import Entitlement, PlanTerms
 from billing.model.profile import BillingProfile
 from billing.store.arrays import NULL, array, columns, number, quoted
 from billing.store.catalog import profile_of, terms_of
@@ -29,6 +30,8 @@ IMPRECISE_SLACK_SECONDS = "60"
 # So plans are made anew when the number of calls has doubled, at last every so many.
 FIRST_PLANS_CALLS = 16
 LAST_PLANS_CALLS = 8192
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, ...]
 NAS_ADDRESS_COLUMN = 3  # of usage_row
@@ -53,6 +56,8 @@ class HotConnection:
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
         )
         self._connection: psycopg.Connection[Any] | None = None
+        # One for all statements: it remembers how each column's type is read.
+        self._cursor: psycopg.Cursor[Any] | None = None
         self._calls = 0
         self._plans_until = FIRST_PLANS_CALLS
 
@@ -76,8 +81,8 @@ class HotConnection:
             raise Unavailable(f"the database: {type(error).__name__}") from error
 
     def _execute(self, query: str, parameters: Sequence[object]) -> list[Any]:
-        connection = self._connection
-        if connection is None:
+        connection, cursor = self._connection, self._cursor
+        if connection is None or cursor is None:
             connection = self._connection = psycopg.connect(
                 self._dsn,
                 autocommit=True,
@@ -91,12 +96,13 @@ class HotConnection:
                 keepalives_count=3,
                 row_factory=namedtuple_row,
             )
+            cursor = self._cursor = connection.cursor()
         try:
             self._calls += 1
             if self._calls >= self._plans_until:
                 self._plans_until = self._calls + min(self._calls, LAST_PLANS_CALLS)
                 connection.execute("DISCARD PLANS")
-            return connection.execute(query, parameters, prepare=True).fetchall()
+            return cursor.execute(query, parameters, prepare=True).fetchall()
         except psycopg.OperationalError:
             if connection.broken:
                 self.close()
@@ -104,7 +110,7 @@ class HotConnection:
 
     def close(self) -> None:
         """Drop the connection, if there is one."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             connection.close()
 
@@ -119,53 +125,39 @@ def is_one_rows_fault(error: Exception) -> bool:
     return isinstance(error, (psycopg.DataError, psycopg.IntegrityError, RowLocked))
 
 
-class EntitlementRow(NamedTuple):
-    """One package as load_access_v1 lists it; instants in microseconds since 1970."""
-
-    entitlement_id: int
-    plan_version_id: int
-    validity_minutes: int | None
-    from_us: int | None
-    until_us: int | None
-    seconds_left: int | None
-    octets_left: int | None
-    follows: bool
-
-
-def entitlement_rows(text: str | None) -> list[EntitlementRow]:
-    """Parse the list that load_access_v1 gives."""
+def entitlements_of(text: str | None, terms: Callable[[int], PlanTerms]) -> tuple[Entitlement, ...]:
+    """The packages that load_access_v1 lists; *terms* tells those of a plan version."""
     if not text:
-        return []
+        return ()
     found = []
     for entry in text.split(";"):
         identity, version, minutes, since, until, seconds, octets, follows = entry.split(":")
+        plan_version_id = int(version)
         found.append(
-            EntitlementRow(
-                int(identity),
-                int(version),
-                int(minutes) if minutes else None,
-                int(since) if since else None,
-                int(until) if until else None,
-                int(seconds) if seconds else None,
-                int(octets) if octets else None,
-                follows == "t",
+            Entitlement(
+                entitlement_id=int(identity),
+                plan_version_id=plan_version_id,
+                plan_name=terms(plan_version_id).plan_name,
+                validity_minutes=int(minutes) if minutes else None,
+                valid_from=from_us(since),
+                valid_until=from_us(until),
+                seconds_left=int(seconds) if seconds else None,
+                octets_left=int(octets) if octets else None,
+                follows=follows == "t",
             )
         )
-    return found
+    return tuple(found)
 
 
-class BillRow(NamedTuple):
-    number: str
-    due_on: date
-    open_micros: int
-
-
-def bill_rows(text: str | None) -> list[BillRow]:
-    """Parse the unpaid bills that load_access_v1 gives, oldest due day first."""
+def unpaid_bills_of(text: str | None) -> tuple[UnpaidBill, ...]:
+    """The unpaid bills that load_access_v1 gives, oldest due day first."""
     if not text:
-        return []
+        return ()
     parts = (entry.rsplit("|", 2) for entry in text.split(";"))
-    return [BillRow(name, date.fromisoformat(due), int(left)) for name, due, left in parts]
+    return tuple(
+        UnpaidBill(number=name, due_on=date.fromisoformat(due), open_micros=int(left))
+        for name, due, left in parts
+    )
 
 
 def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: datetime) -> list[Any]:
@@ -284,9 +276,6 @@ def instant(at: datetime) -> str:
     return f'"{at.replace(tzinfo=None).isoformat()}+00"'
 
 
-def from_us(microseconds: int | None) -> datetime | None:
-    """Microseconds since 1970 → UTC instant, exact."""
-    if microseconds is None:
-        return None
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+def from_us(text: str) -> datetime | None:
+    """Microseconds since 1970 → UTC instant, exact; empty is None."""
+    return _EPOCH + timedelta(microseconds=int(text)) if text else None

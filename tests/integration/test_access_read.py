@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from billing.model.account import UnpaidBill
 from billing.model.events import AccessRequest
+from billing.model.plan import Entitlement, PlanTerms
 from billing.store import hotpath
 from tests.integration.meter_world import (
     ROUTER,
@@ -33,6 +35,12 @@ def _read(world: MeterWorld, *names: str, now_seconds: float = 0, nas: str = ROU
 def _one(world: MeterWorld, who: Metered, now_seconds: float = 0) -> Any:
     (row,) = _read(world, who.username, now_seconds=now_seconds)
     return row
+
+
+def _packages(text: str | None) -> tuple[Entitlement, ...]:
+    """As the access service reads them; the plans do not matter here."""
+    terms = PlanTerms(plan_version_id=0, plan_name="", price_micros=0, currency="USD")
+    return hotpath.entitlements_of(text, lambda _version: terms)
 
 
 def _bill(world: MeterWorld, who: Metered, number: str, **columns: Any) -> None:
@@ -129,23 +137,27 @@ def test_packages_are_listed_in_the_order_of_use(world: MeterWorld) -> None:
         ]
     )
     long, short, follower, first_login, _over = who.entitlement_ids
-    listed = hotpath.entitlement_rows(_one(world, who).entitlements)
+    listed = _packages(_one(world, who).entitlements)
     assert [one.entitlement_id for one in listed] == [short, long, follower, first_login]
     assert [one.follows for one in listed] == [False, False, True, False]
     assert (listed[0].seconds_left, listed[0].octets_left) == (2, None)
-    assert hotpath.from_us(listed[1].from_us) == at(minutes=-1_440)
-    assert hotpath.from_us(listed[1].until_us) == at(minutes=9_000 - 1_440)
-    assert (listed[3].from_us, listed[3].until_us, listed[3].validity_minutes) == (None, None, 60)
+    assert listed[1].valid_from == at(minutes=-1_440)
+    assert listed[1].valid_until == at(minutes=9_000 - 1_440)
+    assert (listed[3].valid_from, listed[3].valid_until, listed[3].validity_minutes) == (
+        None,
+        None,
+        60,
+    )
 
 
 @pytest.mark.rule("B2")
 def test_package_is_listed_until_its_last_microsecond(world: MeterWorld) -> None:
     who = world.customer([Pack(since_minutes=-60, minutes=60)])
-    assert len(hotpath.entitlement_rows(_one(world, who, -0.000001).entitlements)) == 1
+    assert len(_packages(_one(world, who, -0.000001).entitlements)) == 1
     row = _one(world, who, 0)
-    assert hotpath.entitlement_rows(row.entitlements) == []
-    (ended,) = hotpath.entitlement_rows(row.last_ended)
-    assert hotpath.from_us(ended.until_us) == at(0)
+    assert _packages(row.entitlements) == ()
+    (ended,) = _packages(row.last_ended)
+    assert ended.valid_until == at(0)
 
 
 @pytest.mark.rule("B3", "A4")
@@ -154,7 +166,7 @@ def test_last_package_tells_why_nothing_is_left(world: MeterWorld) -> None:
     world.charge(start(who, at(0)), interim(who, at(300), 300, 60, 60), now=at(300))
     row = _one(world, who, 400)
     assert row.entitlements is None
-    (ended,) = hotpath.entitlement_rows(row.last_ended)
+    (ended,) = _packages(row.last_ended)
     assert (ended.entitlement_id, ended.octets_left) == (who.entitlement_ids[0], 0)
 
 
@@ -166,10 +178,10 @@ def test_unpaid_bills_of_a_monthly_customer(world: MeterWorld) -> None:
     _bill(world, who, "2025-9", paid_micros=30_000_000, cycle_until=date(2026, 3, 10))
     row = _one(world, who)
     assert row.paid_until == date(2026, 3, 10)
-    assert hotpath.bill_rows(row.bills) == [
-        hotpath.BillRow("A|1", date(2026, 3, 20), 20_000_000),
-        hotpath.BillRow("2026-2", date(2026, 4, 20), 30_000_000),
-    ]
+    assert hotpath.unpaid_bills_of(row.bills) == (
+        UnpaidBill(number="A|1", due_on=date(2026, 3, 20), open_micros=20_000_000),
+        UnpaidBill(number="2026-2", due_on=date(2026, 4, 20), open_micros=30_000_000),
+    )
 
 
 @pytest.mark.rule("B9", "B15")
@@ -178,7 +190,7 @@ def test_bills_of_another_subscription_do_not_count(world: MeterWorld) -> None:
     other = world.subscription(who.customer_id, who.wallet_id, requires_entitlement=False)
     _bill(world, who, "mine")
     assert _one(world, other).bills is None
-    assert len(hotpath.bill_rows(_one(world, who).bills)) == 1
+    assert len(hotpath.unpaid_bills_of(_one(world, who).bills)) == 1
 
 
 @pytest.mark.rule("A7")
