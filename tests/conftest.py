@@ -154,8 +154,14 @@ def radius_threads() -> int:
 
 
 @pytest.fixture(scope="module")
+def radius_client_seconds() -> int:
+    """How long a NAS is kept before it is looked up anew; a module may want it longer."""
+    return 1
+
+
+@pytest.fixture(scope="module")
 def radius(
-    settings: Settings, product_copy: Path, radius_threads: int
+    settings: Settings, product_copy: Path, radius_threads: int, radius_client_seconds: int
 ) -> Iterator[dict[str, RadiusServer]]:
     """Real FreeRADIUS, one server for authentication and one for accounting: `["auth"].port`."""
     environment = {
@@ -167,7 +173,7 @@ def radius(
         threads=radius_threads,
         instances=radius_threads,
         reject_delay_seconds=0,
-        client_lifetime_seconds=1,
+        client_lifetime_seconds=radius_client_seconds,
         python_paths=(product_copy, Path(sysconfig.get_path("purelib"))),
     )
     servers = {
