@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import md5
@@ -33,6 +33,7 @@ _CODES = {
     packet.AccessReject: "reject",
     packet.AccessChallenge: "challenge",
 }
+_SESSION_NOT_FOUND = 503
 _REQUESTS = {packet.CoARequest: "CoA-Request", packet.DisconnectRequest: "Disconnect-Request"}
 
 
@@ -86,12 +87,16 @@ class Behaviour:
     """How CoA and Disconnect are answered.
 
     `answer`: ack | nak | silent. `error_cause` goes with a NAK. `obedient`: a Disconnect that is
-    acknowledged also ends the session, and its Stop is sent.
+    acknowledged also ends the session, and its Stop is sent. `copies`: so often the answer is
+    sent; 0: it is lost on the way. `finds` says of an order's attributes whether they name a
+    session that there is; if not, the answer is a NAK that says so.
     """
 
     answer: Literal["ack", "nak", "silent"] = "ack"
     error_cause: int | None = None
     obedient: bool = True
+    copies: int = 1
+    finds: Callable[[dict[str, list[object]]], bool] = lambda _attributes: True
 
 
 @dataclass
@@ -339,14 +344,18 @@ class SimulatedNas:
             self._arrived.notify_all()
         if not genuine or behaviour.answer == "silent":
             return
+        found = behaviour.finds(order.attributes)
+        cause = behaviour.error_cause if found else _SESSION_NOT_FOUND
+        acked = found and behaviour.answer == "ack"
         reply = request.CreateReply()
         reply.secret = self.answer_secret or self.secret
-        if behaviour.answer == "nak":
+        if not acked:
             reply.code += 1  # each NAK follows its ACK
-            if behaviour.error_cause is not None:
-                reply["Error-Cause"] = behaviour.error_cause
-        self._listener.sendto(reply.ReplyPacket(), source)
-        if behaviour.answer == "ack" and behaviour.obedient and kind == "Disconnect-Request":
+            if cause is not None:
+                reply["Error-Cause"] = cause
+        for _ in range(behaviour.copies):
+            self._listener.sendto(reply.ReplyPacket(), source)
+        if acked and behaviour.obedient and kind == "Disconnect-Request":
             self._end_session(order)
 
     def _end_session(self, order: Order) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from billing.model.events import AccountingRecord, Status
-from billing.model.network import Vendor
+from billing.model.network import Link, Vendor
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.services import catalog, customers, enforcement
@@ -210,10 +210,12 @@ class Factory:
         *,
         suspended: bool = False,
         session_class: str | None = "",
+        link: Link = Link.OTHER,
     ) -> int:
         """A running session as its Start leaves it; returns its id."""
         if session_class == "":
             session_class = f"tw1:{subscriber.subscription_id}:{'s' if suspended else 'n'}"
+            session_class += f":{link}" if link else ""
         acct_session_id = secrets.token_hex(8)
         start = AccountingRecord(
             status=Status.START,

@@ -13,6 +13,7 @@ from billing.cli import (
     bills,
     catalog,
     checks,
+    coa,
     customers,
     imports,
     installation,
@@ -39,6 +40,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    coa.coa,
     pools.pool,
     catalog.profile,
     catalog.plan,

@@ -13,7 +13,7 @@ from billing.model.decision import Accept, Decision, Limits, Reason, Reject, Ser
 from billing.model.events import COUNTER_LIMIT
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind
-from billing.rules.chain import Supply, supply
+from billing.rules.chain import Supply, supply, timeline
 from billing.rules.cycles import END_OF_TIME
 from billing.rules.hours import allowed_until
 from billing.rules.states import Effect, State, deciding
@@ -69,6 +69,19 @@ def normal_speed(account: Account) -> tuple[int | None, int | None]:
         account.speed_up_kbps or sold.speed_up_kbps,
         account.speed_down_kbps or sold.speed_down_kbps,
     )
+
+
+def next_speed_change(account: Account, now: datetime) -> datetime | None:
+    """When by time alone a package of another plan may come into use; None: at no known instant."""
+    plans = {bought.plan_version_id for bought in account.entitlements}
+    if account.plan is not None:
+        plans.add(account.plan.plan_version_id)
+    if len(plans) < 2:
+        return None
+    windows = timeline(account.entitlements, account.last_ended)
+    moments = (moment for window in windows for moment in (window.start, window.end))
+    ahead = (moment for moment in moments if moment is not None and now < moment < END_OF_TIME)
+    return min(ahead, default=None)
 
 
 def metered_by_time(account: Account) -> bool:

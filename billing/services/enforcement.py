@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from billing.errors import Unavailable
 from billing.model.account import Account
 from billing.model.enforcement import Goal
-from billing.rules.access import normal_speed
+from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.services.context import Context
 from billing.store import customers
@@ -33,6 +33,7 @@ FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
 # A NAS tells the start of a session in whole seconds.
 _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
+_TAKEN_OVER = "taken-over"
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
     Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
@@ -113,6 +114,14 @@ def next_sweep_at(context: Context) -> datetime | None:
         return store.next_due(tx)
 
 
+def still_wanted(tx: Transaction, order: CoaIntent, now: datetime) -> bool:
+    """Whether the subscription's state at `now` does not contradict an order written before."""
+    return all(
+        not _contradicts(deciding(account, now), order)
+        for account in load_accounts(tx, None, [order.subscription_id], now)
+    )
+
+
 def _running(tx: Transaction, customer_id: int) -> dict[int, list[_Running]]:
     sessions = {row.session_id: _Running(row) for row in store.running_sessions(tx, customer_id)}
     for intent in store.intents_of(tx, customer_id, sessions):
@@ -171,13 +180,18 @@ def _withdraw(one: _Running, state: State, now: datetime) -> None:
     again later."""
     kept = []
     for intent in one.waiting:
-        if Goal(intent.goal) in _OPPOSITES[state.effect]:
+        if _contradicts(state, intent):
             intent.state, intent.finished_at = "cancelled", now
         else:
             kept.append(intent)
     one.waiting = kept
     if state.effect is Effect.NORMAL:
         one.session.cut_requested_at = None
+
+
+def _contradicts(state: State, order: CoaIntent) -> bool:
+    """A session that another one took over is to end whatever the state (rule A7)."""
+    return order.reason != _TAKEN_OVER and Goal(order.goal) in _OPPOSITES[state.effect]
 
 
 def _speed(account: Account) -> str:
@@ -190,4 +204,5 @@ def _remember(row: Subscription, account: Account, state: State, now: datetime) 
     row.service_checked_at = now
     if state.effect is Effect.NORMAL:
         row.service_speed = _speed(account)
-    row.service_next_change_at = next_change(account, now)
+    moments = (next_change(account, now), next_speed_change(account, now))
+    row.service_next_change_at = min((at for at in moments if at is not None), default=None)

@@ -165,6 +165,19 @@ def test_the_port_for_orders_follows_the_vendor(run: Run) -> None:
     assert port("192.0.2.83", "--vendor", "cisco", "--coa-port", "4000") == 4000
 
 
+def test_orders_are_listed_and_retried(run: Run) -> None:
+    assert run("coa", "list", "--json").value == []
+    assert run("coa", "list", "--state", "all").code == 0
+    assert run("coa", "list", "--state", "lost").code == 2
+    assert run("coa", "list", "--nas", "nowhere").code == 3
+    assert run("coa", "show", "12345").code == 3
+    assert run("coa", "retry", "12345").code == 3
+    assert run("coa", "retry").code == 2
+    run("nas", "add", "mended", "192.0.2.90")
+    again = run("coa", "retry", "--nas", "mended", "--json").value
+    assert again == {"retried": [], "left": []}
+
+
 def test_enrolment_link(run: Run) -> None:
     assert "/enrol/" in run("staff", "enrol", "owner@example.com", "--json").value["link"]
     assert run("staff", "enrol", "not an address").code == 2

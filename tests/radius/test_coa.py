@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from billing.model.enforcement import Goal
 from billing.model.network import Vendor
 from billing.services.context import Context
-from billing.store import enforcement as store
 from billing.store import tables
-from radius_plugin.coa import CoaSender
 from rig.nas import Behaviour, SimulatedNas
 from tests.factories import Factory, Subscriber
-
-ANSWER_SECONDS = 0.4
-
-
-@dataclass
-class Seen:
-    """An order as the database has it."""
-
-    state: str
-    attempts: list[tuple[str, str, str | None]]
+from tests.radius.sending import account, order, seen, sending, until
 
 
 @pytest.fixture
@@ -39,78 +24,10 @@ def sender(context: Context) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def sending(context: Context) -> Iterator[threading.Thread]:
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=CoaSender(context, answer_seconds=ANSWER_SECONDS).run, args=(stop,)
-    )
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(20)
-    assert not thread.is_alive()
-
-
 @pytest.fixture
 def router(make: Factory, now: datetime) -> Iterator[SimulatedNas]:
     with make.simulated_nas(now) as simulated:
         yield simulated
-
-
-def order(context: Context, session_id: int, goal: Goal, now: datetime) -> int:
-    """Write an order as `reconcile` does; returns its id."""
-    with context.transaction() as tx:
-        session = tx.scalars(
-            select(tables.LiveSession).where(tables.LiveSession.session_id == session_id)
-        ).one()
-        store.insert_intent(tx, session, goal=goal, reason="expired", now=now)
-        tx.flush()
-        store.notify(tx)
-        return (
-            tx.scalars(
-                select(tables.CoaIntent.intent_id)
-                .where(tables.CoaIntent.session_id == session_id)
-                .order_by(tables.CoaIntent.intent_id.desc())
-            ).first()
-            or 0
-        )
-
-
-def seen(context: Context, intent_id: int) -> Seen:
-    with context.transaction() as tx:
-        intent = tx.scalars(
-            select(tables.CoaIntent).where(tables.CoaIntent.intent_id == intent_id)
-        ).one()
-        attempts = tx.scalars(
-            select(tables.CoaAttempt)
-            .where(tables.CoaAttempt.intent_id == intent_id)
-            .order_by(tables.CoaAttempt.attempt)
-        )
-        return Seen(intent.state, [(a.packet, a.outcome, a.error_cause) for a in attempts])
-
-
-def until(
-    context: Context, intent_id: int, holds: Callable[[Seen], bool], seconds: float = 10.0
-) -> Seen:
-    """The order once `holds` is true of it; fails with what it is instead."""
-    deadline = time.monotonic() + seconds
-    while not holds(found := seen(context, intent_id)):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return found
-
-
-def account(context: Context, session_id: int, **values: object) -> None:
-    """What an accounting record changes in a session."""
-    with context.transaction() as tx:
-        tx.execute(
-            update(tables.LiveSession)
-            .where(tables.LiveSession.session_id == session_id)
-            .values(**values)
-        )
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ def _log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/login", "/logout", "/profiles/new", "/plans/new", "/pools/1/release"]
+    "path",
+    ["/login", "/logout", "/profiles/new", "/plans/new", "/pools/1/release", "/orders/1/retry"],
 )
 def test_unsafe_requests_without_a_csrf_token_are_refused(
     client: FlaskClient, owner: str, path: str

@@ -22,6 +22,7 @@ PAGES = (
     "/pools",
     "/pools/new",
     "/pools/{pool}",
+    "/orders",
 )
 
 

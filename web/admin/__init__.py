@@ -5,6 +5,6 @@ from flask import Blueprint
 
 blueprint = Blueprint("admin", __name__)
 
-from web.admin import plans, pools, profiles, subscribers  # noqa: E402 (they add their routes)
+from web.admin import orders, plans, pools, profiles, subscribers  # noqa: E402 (they add routes)
 
-__all__ = ["blueprint", "plans", "pools", "profiles", "subscribers"]
+__all__ = ["blueprint", "orders", "plans", "pools", "profiles", "subscribers"]

@@ -136,6 +136,11 @@ class CoaIntent(Base):
             postgresql_where=text("state IN ('pending', 'acked')"),
         ),
         Index("coa_intent_session_idx", "customer_id", "session_id"),
+        Index(
+            "coa_intent_not_done_idx",
+            "intent_id",
+            postgresql_where=text("state IN ('pending', 'acked', 'failed')"),
+        ),
     )
 
     customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
