@@ -17,6 +17,7 @@ from billing.model.account import UnpaidBill
 from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, UnusableRecord
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.profile import BillingProfile
+from billing.store import outer_names
 from billing.store.arrays import NULL, array, columns, number, quoted
 from billing.store.catalog import profile_of, terms_of
 from billing.store.pool import named_query
@@ -254,7 +255,10 @@ def usage_row(record: AccountingRecord) -> Row:
 
 def charge_usage(lane: HotConnection, rows: list[Row], now: datetime) -> None:
     """Charge a batch, exactly once (charge_usage_v1); returns when it is durable."""
-    lane.fetch(named_query("charge_usage"), (now, *columns(rows)))
+    encoded = columns(rows)
+    if outer_names.may_be_among(encoded[outer_names.USERNAME_COLUMN]):
+        encoded = columns(outer_names.own_names(lane, rows))
+    lane.fetch(named_query("charge_usage"), (now, *encoded))
 
 
 def store_dead_letters(lane: HotConnection, records: Sequence[UnusableRecord]) -> None:

@@ -298,3 +298,38 @@ def test_usage_goes_to_the_inner_name(
     assert nas.stop(session)
     assert meter.totals(make.context, subscriber) == [(10, 1_000, 2_000)]
     assert meter.left(make.context, subscriber) == [(None, 7_000)]
+
+
+@pytest.mark.rule("U3")
+@pytest.mark.parametrize("outer", ["anonymous", "@isp.example", "Anonymous@isp.example"])
+def test_class_tells_whose_usage_it_is_when_the_nas_keeps_the_outer_name(
+    make: Factory, nas: SimulatedNas, devices: Credentials, now: datetime, outer: str
+) -> None:
+    subscriber = make.subscriber(now)
+    make.package(subscriber, now, octets=10_000)
+    outcome = connect(nas, devices, subscriber, "peap", outer_identity=outer)
+    session = nas.start(outer, session_class=outcome.first("Class"))
+    assert nas.interim(session, seconds=10, input_octets=1_000, output_octets=2_000)
+    assert nas.stop(session)
+    assert meter.totals(make.context, subscriber) == [(10, 1_000, 2_000)]
+    assert meter.left(make.context, subscriber) == [(None, 7_000)]
+    # An order to disconnect has to name what the NAS knows (rule C3).
+    assert [row.username for row in meter.sessions(make.context, subscriber)] == [outer]
+
+
+@pytest.mark.rule("U3")
+def test_class_moves_no_usage_that_has_a_name_or_is_not_ours(
+    make: Factory, nas: SimulatedNas, now: datetime
+) -> None:
+    subscriber, other = paid(make, now), paid(make, now)
+    copied = f"tw1:{subscriber.subscription_id}:n".encode()
+    nas.start(other.username, session_class=copied)
+    assert meter.sessions(make.context, subscriber) == []
+    assert len(meter.sessions(make.context, other)) == 1
+    for session_class in (None, b"somebody's", b"tw1:999999999:n", b"tw1:1:n:more"):
+        nas.start("anonymous@isp.example", session_class=session_class)
+    nas.start(f"not-{subscriber.username}", session_class=copied)
+    assert meter.sessions(make.context, subscriber) == []
+    assert {reason for reason, _ in meter.dead_letters(make.context, nas.address)} == {
+        "unknown-user"
+    }

@@ -33,6 +33,7 @@ class Login(Base):
     distributed; no foreign key for the same reason."""
 
     __tablename__ = "login"
+    __table_args__ = (Index("login_subscription_idx", "subscription_id"),)
 
     username: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[int]
