@@ -11,24 +11,29 @@ DECLARE
     v_locked bigint[];
     v_closed int;
 BEGIN
-    SELECT array_agg(r.nas_id), array_agg(r.since) INTO v_nas, v_since
+    -- One pass over what is open, whatever the statistics say.
+    WITH online AS MATERIALIZED (
+        SELECT v.nas_id, v.started_at, v.last_arrival_at,
+            lead(v.started_at) OVER (
+                PARTITION BY v.customer_id, v.subscription_id, v.nas_id, v.calling_station
+                ORDER BY v.session_id) AS next_started_at,
+            v.calling_station IS NOT NULL AS named
+        FROM live_session v WHERE v.closed_at IS NULL
+    ), restarted AS (
+        SELECT o.nas_id, min(o.next_started_at) AS since, count(*) AS sessions
+        FROM online o
+        WHERE o.named AND o.next_started_at > p_now - c_within AND o.next_started_at <= p_now
+          AND o.last_arrival_at < o.next_started_at
+        GROUP BY o.nas_id
+        HAVING count(*) >= c_many
+    )
+    SELECT array_agg(x.nas_id), array_agg(x.since) INTO v_nas, v_since
     FROM (
-        SELECT n.nas_id, min(n.started_at) AS since, count(DISTINCT o.session_id) AS restarted
-        FROM live_session n
-        JOIN live_session o ON o.customer_id = n.customer_id
-            AND o.subscription_id = n.subscription_id AND o.nas_id = n.nas_id
-            AND o.calling_station = n.calling_station
-            AND o.session_id < n.session_id AND o.closed_at IS NULL
-            AND o.last_arrival_at < n.started_at
-        WHERE n.closed_at IS NULL AND n.started_at > p_now - c_within AND n.started_at <= p_now
-        GROUP BY n.nas_id
-        HAVING count(DISTINCT o.session_id) >= c_many
-    ) r
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS sessions, max(b.last_arrival_at) AS heard_at FROM live_session b
-        WHERE b.nas_id = r.nas_id AND b.closed_at IS NULL AND b.started_at < r.since
-    ) before
-    WHERE before.heard_at < r.since AND 2 * r.restarted >= before.sessions;
+        SELECT r.nas_id, r.since
+        FROM restarted r JOIN online b ON b.nas_id = r.nas_id AND b.started_at < r.since
+        GROUP BY r.nas_id, r.since, r.sessions
+        HAVING max(b.last_arrival_at) < r.since AND 2 * r.sessions >= count(*)
+    ) x;
     IF v_nas IS NULL THEN
         RETURN 0;
     END IF;

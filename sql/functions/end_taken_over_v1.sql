@@ -13,9 +13,13 @@ BEGIN
                             state, created_at, next_attempt_at, attempts)
     SELECT v.customer_id, v.org_id, v.subscription_id, v.session_id, v.nas_id, 'disconnect',
         'taken-over', 'pending', p_now, p_now, 0
-    FROM live_session v JOIN nas n ON n.address = p_nas_address
-    WHERE v.customer_id = p_customer_id AND v.subscription_id = p_subscription_id
-      AND v.closed_at IS NULL AND v.calling_station = p_station AND v.nas_id <> n.nas_id
+    FROM (
+        -- OFFSET 0: first the subscription's sessions; the index of all open ones is not for this.
+        SELECT * FROM live_session
+        WHERE customer_id = p_customer_id AND subscription_id = p_subscription_id OFFSET 0
+    ) v
+    JOIN nas n ON n.address = p_nas_address
+    WHERE v.closed_at IS NULL AND v.calling_station = p_station AND v.nas_id <> n.nas_id
       AND v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
       AND NOT EXISTS (
         SELECT 1 FROM coa_intent c

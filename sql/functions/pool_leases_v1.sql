@@ -20,9 +20,13 @@ CREATE FUNCTION pool_leases_v1(p_now timestamptz, p_pool_id bigint) RETURNS TABL
              THEN 'waiting' ELSE 'ended' END
     FROM pool_address a
     LEFT JOIN LATERAL (
-        SELECT v.session_id, v.nas_id, v.started_at FROM live_session v
-        WHERE v.customer_id = a.customer_id AND v.subscription_id = a.subscription_id
-          AND v.closed_at IS NULL
+        SELECT v.session_id, v.nas_id, v.started_at
+        FROM (
+            -- OFFSET 0: first the subscription's sessions; the index of all open ones is not for this.
+            SELECT * FROM live_session s
+            WHERE s.customer_id = a.customer_id AND s.subscription_id = a.subscription_id OFFSET 0
+        ) v
+        WHERE v.closed_at IS NULL
           AND v.last_arrival_at > p_now - make_interval(secs => a.silence_seconds)
           -- Some NAS leave the address out of their records: then the station tells.
           AND COALESCE(v.framed_ip = a.address,

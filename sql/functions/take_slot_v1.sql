@@ -19,11 +19,12 @@ BEGIN
     WHERE k.customer_id = p_customer_id AND k.subscription_id = p_subscription_id
       AND (k.taken_at <= p_now - c_start_within OR k.calling_station = p_station);
 
-    SELECT count(*) INTO v_sessions FROM live_session v
-    WHERE v.customer_id = p_customer_id AND v.subscription_id = p_subscription_id
-      AND v.closed_at IS NULL
-      AND v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
-      AND (p_station IS NULL OR v.calling_station IS DISTINCT FROM p_station);
+    -- FILTER, not WHERE: the index of all open sessions must not look right for this.
+    SELECT count(*) FILTER (WHERE v.closed_at IS NULL
+            AND v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
+            AND (p_station IS NULL OR v.calling_station IS DISTINCT FROM p_station))
+    INTO v_sessions FROM live_session v
+    WHERE v.customer_id = p_customer_id AND v.subscription_id = p_subscription_id;
 
     -- A NAS that names no station in its records spends the slot of whichever station.
     SELECT COALESCE(sum(GREATEST(k.slots - born.sessions, 0)), 0) INTO v_waiting
