@@ -23,7 +23,7 @@ from billing.cli.units import (
 )
 from billing.errors import InvalidInput
 from billing.model.money import Money
-from billing.model.plan import PlanTerms, Starts
+from billing.model.plan import USE_ORDER_DEFAULT, PlanTerms, Starts
 from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
 from billing.model.views import PlanView
 from billing.rules.plans import validity_words
@@ -150,6 +150,13 @@ def terms_options(function: _Function) -> _Function:
             click.option("--down", type=KBPS, help="Download speed: 512k, 10M."),
             click.option("--pool", help="Address pool."),
             click.option("--pay-only-pool", help="Pool where an expired daily user may buy."),
+            click.option(
+                "--use-order",
+                type=int,
+                default=USE_ORDER_DEFAULT,
+                show_default=True,
+                help="0 to 99: of several running packages the lowest is used first (Q1).",
+            ),
             click.option("--interim", type=SECONDS, default="300s", show_default=True),
             click.option("--idle-timeout", type=SECONDS),
             click.option("--payg-data-step", type=OCTETS, help="Pay-as-you-go: step, like 1MB."),
@@ -242,6 +249,7 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         speed_down_kbps=options["down"],
         pool=options["pool"],
         pay_only_pool=options["pay_only_pool"],
+        use_order=options["use_order"],
         interim_seconds=options["interim"],
         idle_timeout_seconds=options["idle_timeout"],
         payg_octet_step=options["payg_data_step"],

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 MINUTES_PER_DAY = 1440
+USE_ORDER_DEFAULT = 50
 
 
 class Starts(StrEnum):
@@ -21,7 +22,8 @@ class PlanTerms:
     """One version of a plan. None means: not limited (quantities), not offered (pay-as-you-go).
 
     Speeds are kbit/s from the subscriber's side; `payg_*_step` is the tariff step in octets or
-    seconds, `payg_*_micros` the price of one step (rules P3, M6).
+    seconds, `payg_*_micros` the price of one step (rules P3, M6). Of several running packages the
+    one with the lowest `use_order` is used first, of equal ones that which expires first (rule Q1).
     """
 
     plan_version_id: int
@@ -31,6 +33,7 @@ class PlanTerms:
     validity_minutes: int | None = None
     validity_months: int | None = None
     starts: Starts = Starts.PURCHASE
+    use_order: int = USE_ORDER_DEFAULT
     seconds: int | None = None
     octets: int | None = None
     speed_up_kbps: int | None = None

@@ -15,6 +15,7 @@ VALIDITY_LIMIT_MONTHS = 120
 SECONDS_LIMIT = VALIDITY_LIMIT_MINUTES * 60
 # Vendors that state speed in bit/s carry it in 32 bits at best, in kbit/s: 4 Tbit/s.
 SPEED_LIMIT_KBPS = 2**32 - 1
+USE_ORDER_LIMIT = 99
 INTERIM_SECONDS_FLOOR = 60  # RFC 2869 2.1: must not be smaller
 INTERIM_SECONDS_LIMIT = MINUTES_PER_DAY * 60
 
@@ -98,6 +99,7 @@ def _validity(plan: PlanTerms) -> list[Problem]:
 
 def _quantities(plan: PlanTerms) -> list[Problem]:
     bounds = (
+        ("use_order", plan.use_order, 0, USE_ORDER_LIMIT),
         ("seconds", plan.seconds, 1, SECONDS_LIMIT),
         ("octets", plan.octets, 1, COUNTER_LIMIT),
         ("speed_up_kbps", plan.speed_up_kbps, 1, SPEED_LIMIT_KBPS),

@@ -268,6 +268,7 @@ class _Sale:
             org_id=self.row.org_id,
             subscription_id=self.row.subscription_id,
             plan_version_id=terms.plan_version_id,
+            use_order=terms.use_order,
             follows=window.follows,
             validity_minutes=terms.validity_minutes,
             valid_from=window.valid_from,

@@ -161,7 +161,12 @@ def _open_entitlements(
             EntitlementRow.ended_at.is_(None),
             or_(EntitlementRow.valid_until.is_(None), EntitlementRow.valid_until > now),
         )
-        .order_by(waits, EntitlementRow.valid_until, EntitlementRow.entitlement_id)
+        .order_by(
+            waits,
+            EntitlementRow.use_order,
+            EntitlementRow.valid_until,
+            EntitlementRow.entitlement_id,
+        )
         .execution_options(**_FRESH)
     )
     found: dict[int, list[Entitlement]] = defaultdict(list)

@@ -26,6 +26,14 @@ def run_sql_file(name: str) -> None:
     raw.execute((SQL_ROOT / name).read_text())
 
 
+def replace_function(name: str) -> None:
+    """Bring a function that an earlier migration made to what its file says now; its signature
+    and its grants stay."""
+    source = (SQL_ROOT / f"functions/{name}.sql").read_text()
+    raw = op.get_bind().connection.cursor()
+    raw.execute(source.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+
+
 def bootstrap(admin_dsn: str, database: str, role_passwords: dict[str, str]) -> None:
     """Create the cluster's roles (security.md 14) and the database when they are missing.
 

@@ -285,7 +285,7 @@ BEGIN
                             AS waiting,
                         e.valid_from <= u.bought_by
                             AND (e.valid_until IS NULL OR e.valid_until > u.event_at) AS usable,
-                        e.valid_until
+                        e.use_order, e.valid_until
                     FROM entitlement e
                     WHERE e.customer_id = u.customer_id
                       AND e.subscription_id = u.subscription_id AND e.ended_at IS NULL
@@ -293,10 +293,11 @@ BEGIN
                            OR (e.follows OR e.valid_from IS NULL) AND e.purchased_at <= u.bought_by)
                       AND (e.valid_until IS NULL OR e.valid_until > u.from_at)
                     UNION ALL
-                    SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false, NULL
+                    SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false,
+                        NULL, NULL
                 ) c
-                WINDOW w AS (ORDER BY c.entitlement_id = 0, c.waiting, c.valid_until,
-                             c.entitlement_id
+                WINDOW w AS (ORDER BY c.entitlement_id = 0, c.waiting, c.use_order,
+                             c.valid_until, c.entitlement_id
                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             ) e
         ),

@@ -50,7 +50,8 @@ BEGIN
         SELECT string_agg(concat(e.entitlement_id, ':', e.plan_version_id, ':', e.validity_minutes,
             ':', (EXTRACT(epoch FROM e.valid_from) * 1000000)::bigint, ':', (EXTRACT(epoch FROM e.valid_until) * 1000000)::bigint,
             ':', e.seconds_left, ':', e.octets_left, ':', e.follows), ';'
-            ORDER BY e.valid_from IS NULL OR e.valid_from > p_now, e.valid_until, e.entitlement_id)
+            ORDER BY e.valid_from IS NULL OR e.valid_from > p_now, e.use_order, e.valid_until,
+                e.entitlement_id)
         FROM entitlement e
         WHERE e.customer_id = s.customer_id AND e.subscription_id = s.subscription_id
           AND e.ended_at IS NULL AND (e.valid_until IS NULL OR e.valid_until > p_now)

@@ -36,6 +36,7 @@ class Pack:
     minutes: int | None = 30 * 1440
     follows: bool = False
     bought_minutes: float = -1440
+    use_order: int = 50
 
 
 @dataclass(frozen=True)
@@ -273,13 +274,14 @@ class MeterWorld:
         return self._id(
             "INSERT INTO entitlement (customer_id, org_id, subscription_id, plan_version_id,"
             " follows, validity_minutes, valid_from, valid_until, seconds_total, seconds_left,"
-            " octets_total, octets_left, price_micros, purchased_at)"
-            " VALUES (%s, 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)"
+            " octets_total, octets_left, price_micros, purchased_at, use_order)"
+            " VALUES (%s, 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s)"
             " RETURNING entitlement_id",
             *(who.customer_id, who.subscription_id, version_id),
             *(pack.follows, pack.minutes, start, end),
             *(pack.seconds, pack.seconds, pack.octets, pack.octets),
             at(minutes=pack.bought_minutes),
+            pack.use_order,
         )
 
     def _id(self, statement: str, *values: object) -> int:

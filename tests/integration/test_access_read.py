@@ -150,6 +150,16 @@ def test_packages_are_listed_in_the_order_of_use(world: MeterWorld) -> None:
     )
 
 
+@pytest.mark.rule("Q1")
+def test_a_plan_says_what_is_used_before_what_expires_first(world: MeterWorld) -> None:
+    who = world.customer(
+        [Pack(octets=1, minutes=3_000), Pack(octets=2, minutes=9_000, use_order=10)]
+    )
+    soon, preferred = who.entitlement_ids
+    listed = _packages(_one(world, who).entitlements)
+    assert [one.entitlement_id for one in listed] == [preferred, soon]
+
+
 @pytest.mark.rule("B2")
 def test_package_is_listed_until_its_last_microsecond(world: MeterWorld) -> None:
     who = world.customer([Pack(since_minutes=-60, minutes=60)])

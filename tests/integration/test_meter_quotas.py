@@ -35,6 +35,26 @@ def test_earliest_expiry_pays_first_across_several_in_one_record(world: MeterWor
 
 
 @pytest.mark.rule("Q1")
+def test_order_of_use_comes_before_the_earliest_expiry(world: MeterWorld) -> None:
+    who = world.customer(
+        [
+            Pack(octets=1_000, minutes=2_000),
+            Pack(octets=300, minutes=9_000, use_order=10),
+            Pack(octets=200, minutes=3_000, use_order=90),
+        ]
+    )
+    soonest, first, last = who.entitlement_ids
+    world.charge(start(who, at(0)), interim(who, at(300), 300, 200, 300), now=at(300))
+    assert world.by_kind(who) == {
+        ("entitlement", first): (300, 300),
+        ("entitlement", soonest): (0, 200),
+    }
+    world.charge(stop(who, at(600), 600, 500, 900))
+    rows = {row.entitlement_id: row for row in world.entitlements(who)}
+    assert [rows[one].octets_left for one in (first, soonest, last)] == [0, 0, 100]
+
+
+@pytest.mark.rule("Q1")
 def test_what_no_package_covers_is_overspend(world: MeterWorld) -> None:
     who = world.customer([Pack(octets=1_000)])
     world.charge(start(who, at(0)), interim(who, at(300), 300, 700, 700), now=at(300))

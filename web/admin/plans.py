@@ -9,12 +9,12 @@ from wtforms import RadioField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from billing.errors import Conflict, InvalidInput, Refused
-from billing.model.plan import PlanTerms, Starts
+from billing.model.plan import USE_ORDER_DEFAULT, PlanTerms, Starts
 from billing.model.views import PlanView
 from billing.services import catalog
 from web import parts, quantities
 from web.admin import blueprint
-from web.forms import MoneyField, QuantityField, ValidityField, needed, show_errors
+from web.forms import MoneyField, QuantityField, ValidityField, WholeField, needed, show_errors
 from web.guards import EDITORS, EVERYONE, staff_only
 
 _TIME = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -51,6 +51,13 @@ class PlanForm(FlaskForm):
     seconds = QuantityField(
         "Time online", quantities.SECONDS, _TIME, "5 h", description="5 h; empty: not limited."
     )
+    use_order = WholeField(
+        "Order of use",
+        [needed],
+        default=USE_ORDER_DEFAULT,
+        description="0 to 99: of several running packages the lowest is used first, of equal ones "
+        "that which expires first (Q1).",
+    )
     speed_down_kbps = QuantityField("Speed down", quantities.KBPS, _SPEED, "20 Mbit/s")
     speed_up_kbps = QuantityField("Speed up", quantities.KBPS, _SPEED, "5 Mbit/s")
     pool = StringField("Address pool", description="Name of the pool on your NAS, or of one here.")
@@ -83,6 +90,7 @@ class PlanForm(FlaskForm):
             validity_minutes=minutes,
             validity_months=months,
             starts=Starts(self.starts.data),
+            use_order=int(self.use_order.data),
             seconds=self.seconds.data,
             octets=self.octets.data,
             speed_up_kbps=self.speed_up_kbps.data,

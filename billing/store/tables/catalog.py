@@ -84,6 +84,7 @@ class PlanVersion(Base):
     validity_minutes: Mapped[int | None]
     validity_months: Mapped[int | None]
     starts: Mapped[str]
+    use_order: Mapped[Int] = mapped_column(server_default="50")
     seconds: Mapped[int | None]
     octets: Mapped[int | None]
     speed_up_kbps: Mapped[int | None]

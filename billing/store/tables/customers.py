@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Address, Base, CustomerKey, OrgId, serial_key
+from billing.store.tables.base import Address, Base, CustomerKey, Int, OrgId, serial_key
 
 
 class Customer(Base):
@@ -126,6 +126,7 @@ class Entitlement(Base):
     org_id: Mapped[OrgId]
     subscription_id: Mapped[int]
     plan_version_id: Mapped[int] = mapped_column(ForeignKey("plan_version.plan_version_id"))
+    use_order: Mapped[Int] = mapped_column(server_default="50")
     follows: Mapped[bool]
     validity_minutes: Mapped[int | None]
     valid_from: Mapped[datetime | None]
