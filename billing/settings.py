@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     queue_max: int = Field(default=4096, ge=64)
     statement_timeout_ms: int = Field(default=3000, ge=100)
     lock_timeout_ms: int = Field(default=300, ge=50)
+    acct_journal: bool = Field(
+        default=False,
+        description="answer accounting during an outage from a journal on the local disk",
+    )
+    acct_journal_mib: int = Field(default=512, ge=1, description="what the journal may hold")
+    snapshot_accounts: int = Field(
+        default=100_000, ge=100, description="accounts kept for logins during an outage"
+    )
 
     def __init__(self, **values: Any) -> None:
         state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))
@@ -68,6 +76,16 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """32 random bytes as hex; everything secret at rest hangs on it (security.md 10)."""
         return self.state_dir / "keys" / "master.key"
+
+    @property
+    def journal_dir(self) -> Path:
+        """Accounting that waits for the database (docs/adr/0009)."""
+        return self.state_dir / "journal"
+
+    @property
+    def snapshot_dir(self) -> Path:
+        """What each radiusd keeps for an outage of the database (rule A8)."""
+        return self.state_dir / "snapshot"
 
     def master_key(self) -> bytes:
         """The key of this installation. Raises InvalidInput when missing or malformed."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.network import NasTraits
-from billing.services.metering import prepare
+from billing.services.acct_journal import Record
+from billing.services.metering import RowLocked, prepare
 from radius_plugin import codes, runtime
 from radius_plugin.attributes import accounting_record
 from radius_plugin.batcher import Overloaded, TimedOut
 from radius_plugin.client import client
 from radius_plugin.pairs import Pairs, source_address
+from radius_plugin.runtime import Runtime
 
 __all__ = ["accounting", "client", "detach", "instantiate"]
 
@@ -28,13 +30,26 @@ def detach(_p: object = None) -> int:
 
 
 def accounting(p: Pairs) -> int:
-    """Meter one Accounting-Request. FAIL leaves it unanswered, so that the NAS sends it again."""
+    """Meter one Accounting-Request. HANDLED leaves it unanswered: the NAS sends it again."""
     parts = runtime.runtime()
     known = parts.clients.remembered(source_address(p) or "")
     record = accounting_record(p, utc_now(), known.traits if known else _UNKNOWN_NAS)
+    if parts.watch.shut or (parts.keeper is not None and parts.keeper.goes_first):
+        return _kept(parts, record, "the database does not answer")
     try:
         parts.usage.submit(prepare(record))
+    except RowLocked as error:
+        parts.complaints.say("accounting", f"{error.message}; not answered (rule U1)")
+        return codes.HANDLED
     except (Overloaded, TimedOut, Unavailable) as error:
-        runtime.log(runtime.L_ERR, f"accounting: {runtime.named(error)}; not answered (rule U1)")
-        return codes.FAIL
+        return _kept(parts, record, runtime.named(error))
     return codes.OK
+
+
+def _kept(parts: Runtime, record: Record, problem: str) -> int:
+    """Answered when the local journal has it; else the NAS sends it again (rule A8)."""
+    if parts.keeper is not None and parts.keeper.keep(record):
+        return codes.OK
+    parts.unanswered += 1
+    parts.complaints.say("accounting", f"{problem}; not answered (rule U1)")
+    return codes.HANDLED

@@ -6,6 +6,8 @@ the password learns whether an account exists or why it is refused (rule A3).
 
 from __future__ import annotations
 
+import sqlite3
+
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.decision import Reason
@@ -18,6 +20,7 @@ from radius_plugin.client import client
 from radius_plugin.codes import Answer
 from radius_plugin.pairs import Pairs, first_values
 from radius_plugin.reply import DecisionTag, Verdict, address_pairs, message_pair
+from radius_plugin.watch import SHUT
 
 __all__ = ["authorize", "client", "detach", "instantiate", "post_auth"]
 
@@ -46,11 +49,30 @@ def detach(_p: object = None) -> int:
 
 def authorize(p: Pairs) -> Answer:
     """Decide; hand FreeRADIUS the credential, the reply and the decision (rules A1-A6)."""
+    parts = runtime.runtime()
     try:
-        return runtime.runtime().decisions.submit(p)
+        if parts.watch.shut:
+            raise SHUT
+        return parts.decisions.submit(p)
     except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"authorize: {runtime.named(error)}; refused (rule A8)")
+        return _without_database(p, runtime.named(error))
+
+
+def _without_database(p: Pairs, problem: str) -> Answer:
+    """Grant what the plan allows during an outage, by what was last authorised; never silently."""
+    parts = runtime.runtime()
+    out_since = parts.watch.out_since
+    answer = None
+    if out_since is not None:
+        try:
+            answer = parts.answers.answer_without_database(p, utc_now(), out_since)
+        except sqlite3.Error as error:
+            problem = f"{problem}; the snapshot: {error}"
+    if answer is None:
+        parts.complaints.say("authorize", f"{problem}; refused (rule A8)")
         return denied(Reason.UNAVAILABLE)
+    parts.complaints.say("authorize", f"{problem}; granted by the snapshot (rule A8)")
+    return answer
 
 
 def post_auth(p: Pairs) -> Answer:
@@ -66,6 +88,8 @@ def post_auth(p: Pairs) -> Answer:
     login = attempt(request, tag, utc_now())
     if tag.takes_something:
         return _admitted(login)
+    if tag.reason is Reason.BAD_PASSWORD:
+        _note_failure(login)
     _keep(login, int(values.get("Tollway-Attempt", "0")))
     if tag.verdict is Verdict.REJECT:
         return codes.REJECT, {"reply": (message_pair(tag.reason),)}
@@ -77,9 +101,11 @@ def _admitted(login: LoginRecord) -> Answer:
     session without its slot or address break rules A6 and A7: so without the write, no access."""
     parts = runtime.runtime()
     try:
+        if parts.watch.shut:
+            raise SHUT
         admitted = parts.logins.submit(login)
     except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"post_auth: {runtime.named(error)}; refused (rule A8)")
+        parts.complaints.say("post_auth", f"{runtime.named(error)}; refused (rule A8)")
         return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
     if admitted.reason != login.reason:
         return codes.REJECT, {"reply": (message_pair(Reason(admitted.reason)),)}
@@ -88,15 +114,24 @@ def _admitted(login: LoginRecord) -> Answer:
     return codes.OK
 
 
+def _note_failure(login: LoginRecord) -> None:
+    """The throttle counts in the database; while that is out, here (rule A4)."""
+    parts = runtime.runtime()
+    if parts.watch.out_since is not None:
+        parts.snapshot.failed(login.username, login.calling_station)
+
+
 def _keep(login: LoginRecord, held: int) -> None:
     """The line of history, written behind the answer; waited for where too many wait already."""
     parts = runtime.runtime()
     if parts.history.amend(held, login):
         return
     try:
+        if parts.watch.shut:
+            raise SHUT
         parts.logins.submit(login)
     except _REFUSED as error:
-        runtime.log(runtime.L_ERR, f"post_auth: {runtime.named(error)}: {login.username}")
+        parts.complaints.say("login history", f"{runtime.named(error)}; a line is lost")
 
 
 def _tag(text: str | None) -> DecisionTag:

@@ -7,6 +7,7 @@ from billing.services.clients import Client
 from radius_plugin import codes, runtime
 from radius_plugin.pairs import Pairs, source_address
 from radius_plugin.vendors.codec import escaped
+from radius_plugin.watch import SHUT
 
 _SAID: set[tuple[str, str]] = set()
 
@@ -21,11 +22,13 @@ def client(p: Pairs) -> codes.Answer:
         return codes.FAIL
     parts = runtime.runtime()
     try:
+        if parts.watch.shut:
+            raise SHUT
         found = parts.lookups.find(address)
     except Unavailable as error:
         found = parts.clients.remembered(address)
         then = "not known before, not answered" if found is None else "using what was known"
-        runtime.log(runtime.L_ERR, f"NAS {address}: {error.message}; {then}")
+        parts.complaints.say("NAS", f"{address}: {error.message}; {then}")
         if found is None:
             return codes.FAIL
     except TollwayError as error:

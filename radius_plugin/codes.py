@@ -7,6 +7,7 @@ from typing import TypeAlias
 REJECT = 0
 FAIL = 1
 OK = 2
+HANDLED = 3  # nothing is answered, and unlike FAIL radiusd does not log each one
 NOTFOUND = 6
 UPDATED = 8
 

@@ -10,6 +10,7 @@ refusal takes its place (`amend`). So a granted login needs no second call of Py
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from itertools import count
 
 from billing.errors import Unavailable
 from billing.model.events import LoginRecord
+from billing.services.snapshot import LoginShelf
 
 # From the decision to the check of the password, in the same thread of radiusd, it takes well
 # under a millisecond; a refusal that comes later than this gets a line of its own.
@@ -37,7 +39,9 @@ class History:
         log: Callable[[str], None],
         *,
         pending_max: int,
+        shelf: LoginShelf | None = None,
     ) -> None:
+        self._shelf = shelf
         self._write = write
         self._log = log
         self._pending_max = pending_max
@@ -46,6 +50,7 @@ class History:
         self._due: deque[tuple[float, int]] = deque()
         self._numbers = count(1)
         self._batch_max = BATCH_MAX
+        self._retry_at = 0.0
         self._awake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="login-history", daemon=True)
@@ -88,12 +93,15 @@ class History:
 
     def _run(self) -> None:
         while not (self._closing.is_set() and not self._pending and not self._due):
-            self._awake.wait()
+            self._awake.wait(RETRY_SECONDS if self._shelved else None)
             self._awake.clear()
             self._release()
             while self._pending:
                 if not self._flush() and self._closing.wait(RETRY_SECONDS):
+                    self._shelve()
                     return
+            if self._shelved and not self._closing.is_set() and time.monotonic() >= self._retry_at:
+                self._write_shelved()
             self._closing.wait(GATHER_SECONDS)
             if self._due or self._closing.is_set():
                 self._awake.set()
@@ -108,20 +116,71 @@ class History:
 
     def _flush(self) -> bool:
         """Write one batch; False when it has to be tried again later."""
+        if self._shelf is not None and time.monotonic() < self._retry_at:
+            self._shelve()
+            return not self._pending
         batch = [self._pending.popleft() for _ in range(min(len(self._pending), self._batch_max))]
         try:
             self._write(batch)
         except Unavailable as error:
             self._pending.extendleft(reversed(batch))
-            self._log(f"login history: {error.message}; {len(self._pending)} lines wait")
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._shelve()
+            self._log(f"{error.message}; {len(self._pending) + self._shelved} lines wait")
             return False
         except Exception as error:
             # One line that can't be stored must not take the others of its batch with it.
             if len(batch) == 1:
-                self._log(f"login history: one line cannot be stored ({type(error).__name__})")
+                self._log(f"one line cannot be stored ({type(error).__name__})")
             else:
                 self._pending.extendleft(reversed(batch))
                 self._batch_max = len(batch) // 2
                 return True
         self._batch_max = min(2 * self._batch_max, BATCH_MAX)
         return True
+
+    @property
+    def _shelved(self) -> int:
+        return 0 if self._shelf is None else self._shelf.waiting
+
+    def _shelve(self) -> None:
+        """Put what waits on the disk, so that neither a long outage nor a restart loses it."""
+        if self._shelf is None:
+            return
+        lines = [self._pending.popleft() for _ in range(len(self._pending))]
+        try:
+            kept = self._shelf.put(lines)
+        except sqlite3.Error as error:
+            kept = False
+            self._log(f"the snapshot: {error}")
+        if not kept:
+            self._pending.extendleft(reversed(lines))
+
+    def _write_shelved(self) -> None:
+        """Write the oldest lines of the disk, when the database takes them again."""
+        if self._shelf is None:
+            return
+        try:
+            last_id, lines = self._shelf.first(BATCH_MAX)
+            self._write_each(lines)
+            self._shelf.drop(last_id)
+        except (Unavailable, sqlite3.Error):
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return
+        if self._shelved:
+            self._awake.set()
+
+    def _write_each(self, lines: list[LoginRecord]) -> None:
+        """Together, or one by one where one cannot be stored."""
+        if not lines:
+            return
+        try:
+            self._write(lines)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(lines) == 1:
+                self._log(f"one line cannot be stored ({type(error).__name__})")
+                return
+            for line in lines:
+                self._write_each([line])

@@ -10,26 +10,38 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from billing.clock import utc_now
 from billing.errors import TollwayError
 from billing.model.events import Admitted, LoginRecord
 from billing.services.access import AccessDesk
+from billing.services.acct_journal import Journal, Replay, survey
 from billing.services.clients import ClientBook
-from billing.services.metering import Metered, is_one_rows_fault, keep_poison, meter_batch
+from billing.services.metering import (
+    Metered,
+    is_one_rows_fault,
+    keep_poison,
+    meter_batch,
+)
 from billing.services.secrets import SecretBox
+from billing.services.snapshot import LoginShelf, Snapshot, SnapshotFile
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
 from radius_plugin.answers import LoginAnswers
 from radius_plugin.batcher import Batcher
 from radius_plugin.codes import Answer
+from radius_plugin.complaints import Complaints
 from radius_plugin.history import History
+from radius_plugin.housekeeping import Housekeeping
+from radius_plugin.keeper import Keeper
+from radius_plugin.lanes import Lanes
 from radius_plugin.lookup import Lookups
 from radius_plugin.pairs import Pairs
+from radius_plugin.watch import DatabaseWatch
 
 try:  # only inside radiusd
     import radiusd  # type: ignore[import-not-found]
@@ -54,8 +66,16 @@ class Runtime:
     lookups: Lookups
     decisions: Batcher[Pairs, Answer, HotConnection]
     logins: Batcher[LoginRecord, Admitted, HotConnection]
+    answers: LoginAnswers
     history: History
     usage: Batcher[Metered, None, HotConnection]
+    watch: DatabaseWatch
+    complaints: Complaints
+    keeper: Keeper | None
+    snapshot: Snapshot
+    housekeeping: Housekeeping
+    unanswered: int = 0
+    """Accounting-Requests that got no answer."""
 
 
 _runtime: Runtime | None = None
@@ -73,7 +93,7 @@ def instantiate(kind: Kind) -> int:
         if _runtime is None:
             try:
                 settings = Settings()
-                _runtime = _compose(settings)
+                _runtime = _compose(kind, settings)
             except TollwayError as error:
                 log(L_ERR, error.message)
                 return -1
@@ -91,6 +111,11 @@ def detach() -> int:
     with _starting:
         if _runtime is not None:
             _runtime.history.close()
+            if _runtime.keeper is not None:
+                _runtime.keeper.close()
+            _runtime.watch.close()
+            _runtime.housekeeping.close()
+            _runtime.snapshot.close()
     return 0
 
 
@@ -135,54 +160,73 @@ def named(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _compose(settings: Settings) -> Runtime:
+def _compose(kind: Kind, settings: Settings) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
     box = SecretBox(settings.secrets_key())
-    desk = AccessDesk(box)
-    clients = ClientBook(box)
+    complaints = Complaints(partial(log, L_ERR))
+    file = SnapshotFile(settings.snapshot_dir / f"{kind}.db", partial(log, L_ERR))
+    snapshot = Snapshot(file, box, accounts_max=settings.snapshot_accounts)
+    desk = AccessDesk(box, snapshot)
+    clients = ClientBook(box, file, partial(complaints.say, "snapshot"))
+    lanes = Lanes(settings, partial(log, L_ERR), snapshot.good_at())
+    watch = lanes.watch
 
-    def lane() -> HotConnection:
-        return HotConnection(
-            settings.dsn("radius"),
-            statement_timeout_ms=settings.statement_timeout_ms,
-            lock_timeout_ms=settings.lock_timeout_ms,
-        )
-
-    def batcher(run: Callable[[HotConnection, list[Any]], Sequence[Any]], **more: Any) -> Any:
-        lanes = more.pop("lanes")
-        return Batcher(
-            [lane() for _ in range(lanes)],
-            run,
-            batch_max=settings.batch_max,
-            queue_max=settings.queue_max,
-            # Longer than a statement may take, shorter than radiusd's max_request_time.
-            wait_seconds=2 * settings.statement_timeout_ms / 1000,
-            **more,
-        )
-
-    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> None:
+    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> list[None]:
         desk.record_batch(lane, logins, utc_now())
+        return []
 
-    history = History(partial(record, lane()), partial(log, L_ERR), pending_max=settings.queue_max)
+    def keep_snapshot(_ending: bool) -> None:
+        snapshot.flush(watch.good_at if watch.out_since is None else None)
+
+    history = History(
+        lanes.writer(record),
+        partial(complaints.say, "login history"),
+        pending_max=settings.queue_max,
+        shelf=LoginShelf(file, box),
+    )
     answers = LoginAnswers(desk, clients, history, partial(log, L_ERR))
     return Runtime(
         clients=clients,
-        lookups=Lookups(partial(clients.look_up, lane())),
-        decisions=batcher(
+        lookups=Lookups(partial(clients.look_up, lanes.lane())),
+        decisions=lanes.batcher(
             lambda lane, requests: answers.answer_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,
         ),
-        logins=batcher(
+        logins=lanes.batcher(
             lambda lane, logins: desk.admit_batch(lane, logins, utc_now()),
             # Two, so that one customer's locked row does not hold up all others.
             lanes=2,
             is_one_requests_fault=is_one_rows_fault,
         ),
         history=history,
-        usage=batcher(
+        usage=lanes.batcher(
             lambda lane, records: meter_batch(lane, records, utc_now()),
             lanes=settings.acct_lanes,
             is_one_requests_fault=is_one_rows_fault,
             isolate=keep_poison,
         ),
+        answers=answers,
+        watch=watch,
+        complaints=complaints,
+        keeper=_keeper(settings, lanes, complaints) if kind == "acct" else None,
+        snapshot=snapshot,
+        housekeeping=Housekeeping(
+            [complaints.tick, keep_snapshot], partial(complaints.say, "housekeeping")
+        ),
+    )
+
+
+def _keeper(settings: Settings, lanes: Lanes, complaints: Complaints) -> Keeper | None:
+    """The journal of accounting: when it is switched on, or one was left behind."""
+    if not settings.acct_journal and not survey(settings.journal_dir).records:
+        return None
+    journal = Journal(settings.journal_dir, octets_max=settings.acct_journal_mib * 2**20)
+    return Keeper(
+        journal,
+        Replay(journal, lanes.lane(), partial(log, L_ERR)),
+        complaints,
+        takes=settings.acct_journal,
+        may_charge=lambda: not lanes.watch.shut,
+        batch_max=settings.batch_max,
+        queue_max=settings.queue_max,
     )

@@ -120,6 +120,8 @@ class SimulatedNas:
     disconnect: Behaviour = field(default_factory=Behaviour)
     answer_secret: bytes | None = None
     """Set to answer CoA and Disconnect as somebody without the secret would."""
+    sends_gigawords: bool = True
+    """Without, its counters wrap at 2^32 octets."""
     sessions: dict[str, NasSession] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
 
@@ -247,7 +249,7 @@ class SimulatedNas:
         if session.session_class is not None:
             request["Class"] = session.session_class
         if status != "Start":
-            _add_counters(request, session)
+            _add_counters(request, session, wide=self.sends_gigawords)
         if cause is not None:
             request["Acct-Terminate-Cause"] = cause
         if delay_seconds is not None:
@@ -373,9 +375,10 @@ def _attributes(received: packet.Packet) -> dict[str, list[object]]:
     return {str(name): list(received[name]) for name in received.keys()}  # noqa: SIM118 (names)
 
 
-def _add_counters(request: packet.AcctPacket, session: NasSession) -> None:
+def _add_counters(request: packet.AcctPacket, session: NasSession, *, wide: bool) -> None:
     request["Acct-Session-Time"] = session.seconds
     for direction, octets in (("Input", session.input_octets), ("Output", session.output_octets)):
         gigawords, low = divmod(octets, _GIGAWORD_OCTETS)
         request[f"Acct-{direction}-Octets"] = low
-        request[f"Acct-{direction}-Gigawords"] = gigawords
+        if wide:
+            request[f"Acct-{direction}-Gigawords"] = gigawords

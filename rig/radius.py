@@ -32,6 +32,9 @@ _TEMPLATES = Path(__file__).resolve().parent.parent / "freeradius-config"
 # Larger batches make a record cheaper, and an idle thread costs only memory; logins gain nothing
 # from more threads than are in flight.
 _THREADS: dict[Kind, int] = {"auth": 64, "acct": 96}
+# Where the hooks keep what must outlive them (docs/operations.md).
+_KEPT_DIRS = ("journal", "snapshot", "metrics")
+
 # Module and functions that each kind of server calls; both also have `client`.
 _HOOKS: dict[Kind, tuple[str, tuple[str, ...]]] = {
     "auth": ("radius_plugin.authorize", ("authorize", "post_auth")),
@@ -108,6 +111,8 @@ class RadiusServer:
             return running
         check_version()
         self.render()
+        for name in _KEPT_DIRS:
+            self.account.make_dir(self.state_dir / name)
         process = processes.start(
             self.name,
             [EXECUTABLE, "-f", "-d", str(self.raddb), "-n", self.kind],

@@ -14,6 +14,7 @@ SECONDS = {
     "s": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600,
     "d": 86_400, "day": 86_400,
 }  # fmt: skip
+MINUTES = {"m": 1, "min": 1, "minute": 1, "h": 60, "hour": 60, "d": 1440, "day": 1440}
 KBPS = {"k": 1, "kbit/s": 1, "kbps": 1, "m": 1000, "mbit/s": 1000, "mbps": 1000,
         "g": 10**6, "gbit/s": 10**6, "gbps": 10**6}  # fmt: skip
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z/]*)")

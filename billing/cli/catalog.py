@@ -14,6 +14,7 @@ from billing.cli.units import (
     INSTANT,
     KBPS,
     OCTETS,
+    OUTAGE,
     SECONDS,
     VALIDITY,
     show_instant,
@@ -163,6 +164,9 @@ def terms_options(function: _Function) -> _Function:
             click.option("--payg-data-price", help="Price of one step."),
             click.option("--payg-time-step", type=SECONDS, help="Pay-as-you-go: step, like 60s."),
             click.option("--payg-time-price", help="Price of one step."),
+            click.option("--outage", type=OUTAGE, default="refuse", show_default=True,
+                         help="While the database is out: refuse, or for how long logins are "
+                              "allowed by what was last known: 30m, 2h."),
             click.option("--effective-from", type=INSTANT, help="When these terms begin."),
         )
     ):  # fmt: skip
@@ -252,6 +256,7 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         use_order=options["use_order"],
         interim_seconds=options["interim"],
         idle_timeout_seconds=options["idle_timeout"],
+        outage_minutes=options["outage"],
         payg_octet_step=options["payg_data_step"],
         payg_octet_step_micros=data_price and amount(app, data_price, "payg_data_price"),
         payg_second_step=options["payg_time_step"],

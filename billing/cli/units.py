@@ -14,6 +14,7 @@ from billing.model.quantities import (
     read_instant,
     read_kbps,
     read_octets,
+    read_outage,
     read_seconds,
     read_validity,
 )
@@ -40,6 +41,7 @@ class Unit(click.ParamType[Any]):
 SECONDS = Unit("duration", read_seconds)
 VALIDITY = Unit("duration", read_validity)
 OCTETS = Unit("size", read_octets)
+OUTAGE = Unit("refuse|duration", read_outage)
 KBPS = Unit("speed", read_kbps)
 DAY = Unit("day", read_date)
 INSTANT = Unit("instant", read_instant)

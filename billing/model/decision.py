@@ -37,6 +37,7 @@ class Reason(StrEnum):
     POOL_EXHAUSTED = "pool-exhausted"  # A6
     THROTTLED = "throttled"  # A4
     UNAVAILABLE = "unavailable"  # A8
+    SNAPSHOT = "snapshot"  # A8: granted during an outage by what was last known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.TOO_MANY_SESSIONS: "You are logged in already; end the other session first",
     Reason.POOL_EXHAUSTED: "No address is free at the moment; try again in a few minutes",
     Reason.THROTTLED: "Too many failed logins; wait a few minutes",
+    Reason.SNAPSHOT: "Welcome",
     Reason.UNAVAILABLE: "The service is not available at the moment; try again",
 }
 """Reply-Message of each reason: plain words that say what to do; nothing secret (rule A3)."""

@@ -46,6 +46,8 @@ class PlanTerms:
     payg_octet_step_micros: int | None = None
     payg_second_step: int | None = None
     payg_second_step_micros: int | None = None
+    outage_minutes: int | None = None
+    """For so long an outage of the database leaves logins allowed; None: refused (rule A8)."""
 
     @property
     def pay_as_you_go(self) -> bool:

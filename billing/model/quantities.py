@@ -35,6 +35,11 @@ def read_validity(text: str) -> tuple[int | None, int | None]:
     return (None, int(found[1])) if found else (read_minutes(text), None)
 
 
+def read_outage(text: str) -> int | None:
+    """`refuse`, or for how long: `30m`, `2h` in whole minutes (rule A8)."""
+    return None if text.strip().lower() == "refuse" else read_minutes(text)
+
+
 def read_octets(text: str) -> int:
     """`10GB` (decimal), `10GiB` (binary), or plain octets."""
     return _scaled(text, _OCTETS, "a size like 500MB, 10GB or 10GiB")

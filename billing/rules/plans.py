@@ -16,6 +16,7 @@ SECONDS_LIMIT = VALIDITY_LIMIT_MINUTES * 60
 # Vendors that state speed in bit/s carry it in 32 bits at best, in kbit/s: 4 Tbit/s.
 SPEED_LIMIT_KBPS = 2**32 - 1
 USE_ORDER_LIMIT = 99
+OUTAGE_LIMIT_MINUTES = 7 * MINUTES_PER_DAY
 INTERIM_SECONDS_FLOOR = 60  # RFC 2869 2.1: must not be smaller
 INTERIM_SECONDS_LIMIT = MINUTES_PER_DAY * 60
 
@@ -23,6 +24,13 @@ INTERIM_SECONDS_LIMIT = MINUTES_PER_DAY * 60
 def problems(plan: PlanTerms, kind: BillingKind | None = None) -> list[Problem]:
     """Everything that is wrong with a plan; with `kind`, also for such a customer."""
     found = [*_price(plan), *_validity(plan), *_quantities(plan), *_pay_as_you_go(plan)]
+    if plan.outage_minutes is not None and not 1 <= plan.outage_minutes <= OUTAGE_LIMIT_MINUTES:
+        found.append(
+            (
+                "outage_minutes",
+                "must be 1 minute to 7 days; without it logins are refused (rule A8)",
+            )
+        )
     if kind is not None and (reason := sale_problem(plan, kind)):
         found.append(("validity", reason))
     return found

@@ -31,6 +31,7 @@ from billing.rules.cycles import day_start
 from billing.rules.places import admission, leasing
 from billing.services.pool_book import PoolBook
 from billing.services.secrets import SecretBox
+from billing.services.snapshot import Snapshot
 from billing.store import hotpath
 from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
@@ -61,8 +62,9 @@ class AccessDesk:
     """Decides batches of Access-Requests. Shared by all lanes; its caches only ever gain entries
     that stay true, so that threads need no lock."""
 
-    def __init__(self, box: SecretBox) -> None:
+    def __init__(self, box: SecretBox, snapshot: Snapshot | None = None) -> None:
         self._box = box
+        self._snapshot = snapshot
         self._terms: dict[int, PlanTerms] = {}
         self._profiles: dict[int, tuple[int, BillingProfile]] = {}
         self._time_zone: str | None = None
@@ -97,7 +99,10 @@ class AccessDesk:
     def _outcome(
         self, lane: HotConnection, row: Any, request: AccessRequest, now: datetime
     ) -> AccessOutcome:
+        snapshot = self._snapshot
         if row.customer_id is None:
+            if snapshot is not None:
+                snapshot.forget(request.username)
             return _UNKNOWN
         try:
             account = self._account(lane, row)
@@ -120,12 +125,33 @@ class AccessDesk:
         )
         decision = decide(account, context, now)
         if not isinstance(decision, Reject) and (self._pools or account.session_limit is not None):
-            return self._taking(account, row.org_id, decision)
+            outcome = self._taking(account, row.org_id, decision)
+        else:
+            outcome = AccessOutcome(
+                decision,
+                account.credential,
+                row.customer_id,
+                row.subscription_id,
+            )
+        if snapshot is not None:
+            # An address of our own pools cannot be leased during an outage.
+            leased = outcome.admission is not None and outcome.admission.pool_id
+            if leased:
+                snapshot.forget(request.username)
+            else:
+                snapshot.note(request, account, outcome.decision, now)
+        return outcome
+
+    def decide_without_database(
+        self, request: AccessRequest, nas_id: int, now: datetime, out_since: datetime
+    ) -> AccessOutcome | None:
+        """Decide from what was last authorised (rule A8); None: refused."""
+        found = self._snapshot and self._snapshot.decide(request, nas_id, now, out_since)
+        if not found:
+            return None
+        decision, account = found
         return AccessOutcome(
-            decision,
-            account.credential,
-            row.customer_id,
-            row.subscription_id,
+            decision, account.credential, account.customer_id, account.subscription_id
         )
 
     def _taking(self, account: Account, org_id: int, decision: Accept | Suspended) -> AccessOutcome:

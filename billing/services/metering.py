@@ -14,6 +14,7 @@ from billing.store.hotpath import HotConnection, Row, RowLocked, is_one_rows_fau
 # What a hook needs to make a record, and to run a batch of them.
 __all__ = [
     "Metered",
+    "RowLocked",
     "event_time",
     "is_one_rows_fault",
     "keep_poison",

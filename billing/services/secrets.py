@@ -23,16 +23,24 @@ class SecretBox:
 
     def seal(self, plain: str, associated: str) -> bytes:
         """Encrypt `plain` (any text) for the row named by `associated`."""
+        return self.seal_bytes(plain.encode(), associated)
+
+    def seal_bytes(self, plain: bytes, associated: str) -> bytes:
+        """Encrypt `plain` for what is named by `associated`."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _KEY_ID + nonce + self._cipher.encrypt(nonce, plain.encode(), associated.encode())
+        return _KEY_ID + nonce + self._cipher.encrypt(nonce, plain, associated.encode())
 
     def open(self, sealed: bytes, associated: str) -> str:
+        """Decrypt a text. Raises InvalidInput when the key, the row or the bytes do not match."""
+        return self.open_bytes(sealed, associated).decode()
+
+    def open_bytes(self, sealed: bytes, associated: str) -> bytes:
         """Decrypt. Raises InvalidInput when the key, the row or the bytes do not match."""
         if sealed[:1] != _KEY_ID:
             raise InvalidInput(f"sealed with an unknown key (id {sealed[:1].hex()})")
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, body, associated.encode()).decode()
+            return self._cipher.decrypt(nonce, body, associated.encode())
         except InvalidTag:
             raise InvalidInput(
                 f"the secret of {associated} cannot be opened: wrong master key or moved row"

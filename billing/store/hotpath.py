@@ -5,8 +5,11 @@ Rows are encoded when a request arrives (`*_row`), columns are joined when its b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from socket import SHUT_RDWR, socket
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -59,6 +62,8 @@ class HotConnection:
         self._connection: psycopg.Connection[Any] | None = None
         # One for all statements: it remembers how each column's type is read.
         self._cursor: psycopg.Cursor[Any] | None = None
+        self._busy_since: float | None = None
+        self._was_cut = False
         self._calls = 0
         self._plans_until = FIRST_PLANS_CALLS
 
@@ -66,11 +71,12 @@ class HotConnection:
         """Run one prepared statement. A connection that turns out lost is replaced once at once:
         the statements are safe to repeat, since the meter counts nothing twice (rule U2)."""
         reused = self._connection is not None
+        self._was_cut = False
         try:
             try:
                 return self._execute(query, parameters)
             except psycopg.OperationalError:
-                if not (reused and self._connection is None):
+                if not (reused and self._connection is None) or self._was_cut:
                     raise
             return self._execute(query, parameters)
         except (psycopg.DataError, psycopg.IntegrityError):
@@ -98,6 +104,7 @@ class HotConnection:
                 row_factory=namedtuple_row,
             )
             cursor = self._cursor = connection.cursor()
+        self._busy_since = monotonic()
         try:
             self._calls += 1
             if self._calls >= self._plans_until:
@@ -108,6 +115,23 @@ class HotConnection:
             if connection.broken:
                 self.close()
             raise
+        finally:
+            self._busy_since = None
+
+    def cut(self, seconds: float) -> bool:
+        """End a statement that has had no answer for this long, from another thread: a server that
+        hangs does not keep its own time limits. True when there was one; its caller gets
+        Unavailable. It may be committed all the same once the server goes on."""
+        since, connection = self._busy_since, self._connection
+        if since is None or connection is None or monotonic() - since < seconds:
+            return False
+        self._busy_since, self._was_cut = None, True
+        try:
+            with socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(SHUT_RDWR)
+        except (OSError, psycopg.Error):
+            return False
+        return True
 
     def close(self) -> None:
         """Drop the connection, if there is one."""
@@ -174,6 +198,11 @@ def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: dat
     )
     rows.sort(key=_ord)
     return rows
+
+
+def probe(lane: HotConnection) -> None:
+    """A harmless statement that needs what a login needs. Raises Unavailable."""
+    lane.fetch(named_query("load_access"), (datetime.now(UTC), "{}", "{}", "{}"))
 
 
 def _ord(row: Any) -> int:

@@ -116,6 +116,7 @@ def test_monthly_bill_is_issued_and_paid(run: Run) -> None:
         (("plan", "add", "P", "--price", "cheap", "--validity", "1d"), 2, "price"),
         (("plan", "add", "P", "--price", "1", "--validity", "soon"), 2, "validity"),
         (("plan", "add", "P", "--price", "1", "--data", "10 bananas"), 2, "data"),
+        (("plan", "add", "P", "--price", "1", "--outage", "always"), 2, "outage"),
         (("plan", "add", "Day", "--price", "1", "--validity", "1d"), 5, "name"),
         (("profile", "add", "P", "--kind", "monthly", "--cycle-day", "32"), 2, "cycle_day"),
         (("subscriber", "add", "x", "--name", "N"), 2, "profile"),

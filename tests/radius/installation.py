@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +48,18 @@ class Installation:
 
 @contextmanager
 def installation(
-    product: Path, *, prepare: Callable[[Path], None] | None = None, **cluster_settings: str
+    product: Path,
+    *,
+    prepare: Callable[[Path], None] | None = None,
+    environment: Mapping[str, str] | None = None,
+    faults: Path | None = None,
+    **cluster_settings: str,
 ) -> Iterator[Installation]:
-    """Everything under a new state directory, which `prepare` may look after first."""
+    """Everything under a new state directory, which `prepare` may look after first.
+
+    `environment` is what the hooks read beside the usual; `faults` holds a package
+    `radius_plugin` that is found before the product's.
+    """
     with temporary_state_dir("twi-") as state_dir:
         ensure_master_key(state_dir, service_account())
         if prepare is not None:
@@ -60,7 +69,7 @@ def installation(
         try:
             settings = Settings(state_dir=state_dir, database_url=cluster.dsn())
             database = migrated(settings)
-            servers = _servers(settings, product)
+            servers = _servers(settings, product, environment or {}, faults)
             try:
                 for server in servers.values():
                     server.start()
@@ -91,13 +100,18 @@ def migrated(settings: Settings) -> Database:
     return Database(settings.dsn("worker"))
 
 
-def _servers(settings: Settings, product: Path) -> dict[Kind, RadiusServer]:
-    paths = (product, Path(sysconfig.get_path("purelib")))
+def _servers(
+    settings: Settings, product: Path, more: Mapping[str, str], faults: Path | None
+) -> dict[Kind, RadiusServer]:
+    paths = [product, Path(sysconfig.get_path("purelib"))]
+    if faults is not None:
+        paths.insert(0, faults)
     options = RadiusOptions(python_paths=paths, **OPTIONS)
     environment = {
         "TOLLWAY_STATE_DIR": str(settings.state_dir),
         "TOLLWAY_DATABASE_URL": settings.database_url,
         "TOLLWAY_DATABASE_NAME": settings.database_name,
+        **more,
     }
     kinds: tuple[Kind, Kind] = ("auth", "acct")
     return {

@@ -22,6 +22,7 @@ _DATA = (
     ("TB", 10**12), ("GB", 10**9), ("GiB", 2**30), ("MB", 10**6), ("MiB", 2**20),
     ("kB", 10**3), ("KiB", 2**10), ("B", 1),
 )  # fmt: skip
+_OUTAGE = (("days", 1440), ("h", 60), ("min", 1))
 _SPEED = (("Mbit/s", 1000), ("kbit/s", 1))
 _ERRORS_AT = {"validity_minutes": "validity", "validity_months": "validity"}
 
@@ -79,6 +80,12 @@ class PlanForm(FlaskForm):
         "Log out when idle for", quantities.SECONDS, _TIME, "15 min", description="Empty: never."
     )
 
+    outage_minutes = QuantityField(
+        "Logins while the database is out", quantities.MINUTES, _OUTAGE, "2 h",
+        description="Allowed for this long by what was last known of the subscriber, 7 days at "
+        "most; empty: refused (A8).",
+    )  # fmt: skip
+
     def terms(self) -> PlanTerms:
         """What was filled in; the service checks the whole."""
         minutes, months = self.validity.data
@@ -103,6 +110,7 @@ class PlanForm(FlaskForm):
             payg_octet_step_micros=self.payg_octet_step_micros.data,
             payg_second_step=self.payg_second_step.data,
             payg_second_step_micros=self.payg_second_step_micros.data,
+            outage_minutes=self.outage_minutes.data,
         )
 
 

@@ -73,6 +73,7 @@ class PlanVersion(Base):
         CheckConstraint(
             "payg_second_step > 0 AND payg_second_step_micros >= 0", name="payg_seconds"
         ),
+        CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
     )
 
     plan_version_id: Mapped[SerialKey]
@@ -97,4 +98,5 @@ class PlanVersion(Base):
     payg_octet_step_micros: Mapped[int | None]
     payg_second_step: Mapped[int | None]
     payg_second_step_micros: Mapped[int | None]
+    outage_minutes: Mapped[Int | None]
     created_at: Mapped[datetime]

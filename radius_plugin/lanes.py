@@ -1,0 +1,81 @@
+"""Connections of one radiusd to the database, the batchers on them, and the watch over all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from billing.errors import Unavailable
+from billing.settings import Settings
+from billing.store.hotpath import HotConnection, RowLocked, probe
+from radius_plugin.batcher import Batcher
+from radius_plugin.watch import SHUT, DatabaseWatch
+
+Run = Callable[[HotConnection, list[Any]], Sequence[Any]]
+
+
+class Lanes:
+    """Makes lanes; `watch` knows all of them."""
+
+    def __init__(
+        self, settings: Settings, log: Callable[[str], None], good_at: datetime | None
+    ) -> None:
+        self._settings = settings
+        self._made: list[HotConnection] = []
+        self.watch = DatabaseWatch(
+            partial(probe, self.lane()),
+            self._made,
+            log,
+            stuck_seconds=settings.statement_timeout_ms / 1000 + 1,
+            good_at=good_at,
+        )
+
+    def lane(self) -> HotConnection:
+        made = HotConnection(
+            self._settings.dsn("radius"),
+            statement_timeout_ms=self._settings.statement_timeout_ms,
+            lock_timeout_ms=self._settings.lock_timeout_ms,
+        )
+        self._made.append(made)
+        return made
+
+    def batcher(self, run: Run, *, lanes: int, **more: Any) -> Any:
+        """Batches of `run`, watched, on so many lanes of their own."""
+        settings = self._settings
+        return Batcher(
+            [self.lane() for _ in range(lanes)],
+            partial(self._watched, run),
+            batch_max=settings.batch_max,
+            queue_max=settings.queue_max,
+            # Longer than a statement may take, shorter than radiusd's max_request_time.
+            wait_seconds=2 * settings.statement_timeout_ms / 1000,
+            **more,
+        )
+
+    def writer(self, run: Run) -> Callable[[list[Any]], Sequence[Any]]:
+        """`run` on a lane of its own for a thread that can wait: it does not even try while the
+        database is shut."""
+        lane = self.lane()
+
+        def write(requests: list[Any]) -> Sequence[Any]:
+            if self.watch.shut:
+                raise SHUT
+            return self._watched(run, lane, requests)
+
+        return write
+
+    def _watched(self, run: Run, lane: HotConnection, requests: list[Any]) -> Sequence[Any]:
+        """Run a batch; the watch learns whether the database did its part."""
+        began = monotonic()
+        try:
+            answers = run(lane, requests)
+        except RowLocked:
+            raise
+        except Unavailable as error:
+            self.watch.failed(error, monotonic() - began)
+            raise
+        self.watch.good()
+        return answers
