@@ -48,6 +48,30 @@ def add(
     app.show(view, f"pool {view.pool_id} {view.name} ({view.kind}): {view.addresses} addresses")
 
 
+@pool.command("extend", cls=Command)
+@click.argument("name")
+@click.argument("ranges", nargs=-1, required=True)
+@at_option
+@click.pass_obj
+def extend(app: App, name: str, ranges: tuple[str, ...], at: datetime) -> None:
+    """Add more RANGES to a pool."""
+    view = services.find_pool(app.context, name, at)
+    after = services.extend_pool(app.context, view.pool_id, ranges, at)
+    app.show(after, f"{after.name}: {', '.join(after.ranges)}", _fill(after))
+
+
+@pool.command("remove", cls=Command)
+@click.argument("name")
+@at_option
+@click.pass_obj
+def remove(app: App, name: str, at: datetime) -> None:
+    """Forget a pool that nobody has an address of."""
+    view = services.find_pool(app.context, name, at)
+    uses = services.remove_pool(app.context, view.pool_id, at)
+    told = [f"named by {', '.join(uses)}: its NAS must have a pool of this name"] if uses else []
+    app.show({"removed": view.name, "named_by": uses}, f"pool {view.name} is removed", *told)
+
+
 @pool.command("list", cls=Command)
 @at_option
 @click.pass_obj

@@ -30,6 +30,7 @@ class Reaper:
     def tick(self, now: datetime) -> None:
         """Close what is known to have ended. Raises Unavailable: then the watch begins anew."""
         since, self._watching_since = self._watching_since, None
+        silence.drop_lapsed_slots(self._context, now)
         rebooted = silence.close_rebooted(self._context, now)
         if rebooted:
             log.info("closed %d sessions that a NAS has lost by a reboot", rebooted)

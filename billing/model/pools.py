@@ -30,6 +30,14 @@ class LeaseState(StrEnum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """A plan or billing profile that names a pool, in words, and the kind of pool it needs."""
+
+    named_by: str
+    kind: PoolKind
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolView:
     """A pool and how its addresses are used; `free` includes those whose lease has ended."""

@@ -8,10 +8,12 @@ from typing import TypeVar
 
 from billing.errors import InvalidFields, InvalidInput, NotBuiltYet, NotFound, Refused
 from billing.model.plan import PlanTerms
+from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.rules import plans as plan_rules
 from billing.rules import profiles as profile_rules
+from billing.services import pools
 from billing.services.context import Context
 from billing.store import audit
 from billing.store import catalog as store
@@ -59,6 +61,7 @@ def add_profile(context: Context, profile: BillingProfile, now: datetime) -> Pro
     yet, Conflict when the name is taken."""
     profile = _checked_profile(profile)
     with context.transaction() as tx:
+        _check_pools(context, tx, profile)
         profile_id = store.insert_profile(tx, context.home_org_id, profile, now)
         view = _found(store.get_profile(tx, profile_id))
         audit.append(
@@ -92,6 +95,7 @@ def update_profile(
                 f"{before.profile.kind}; add another profile and move them to it (rule B14)",
                 field="kind",
             )
+        _check_pools(context, tx, profile)
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:
             store.recompile_profile(tx, profile_id, limit)
@@ -152,6 +156,7 @@ def add_plan(
     terms = _checked_terms(terms)
     with context.transaction() as tx:
         _check_currency(store.operator(tx), terms)
+        _check_pools(context, tx, terms)
         plan_id = store.insert_plan(tx, context.home_org_id, terms.plan_name, now)
         store.insert_plan_version(tx, plan_id, terms, effective_from or now, now)
         view = _found(store.get_plan(tx, plan_id, now))
@@ -181,6 +186,7 @@ def add_plan_version(
         if plan is None:
             raise NotFound(f"no plan has the number {plan_id}", field="plan")
         _check_currency(store.operator(tx), terms)
+        _check_pools(context, tx, terms)
         if begins < store.plan_versions(tx, plan_id)[-1].effective_from:
             raise InvalidInput(
                 "a later version is already planned; this one must not begin before it",
@@ -218,6 +224,19 @@ def _checked_terms(terms: PlanTerms) -> PlanTerms:
     if problems:
         raise InvalidFields(problems)
     return terms
+
+
+def _check_pools(context: Context, tx: Transaction, naming: BillingProfile | PlanTerms) -> None:
+    """Pools of our own must be for the subscribers that are sent there (rule B10)."""
+    suspended = PoolKind.SUSPENDED
+    if isinstance(naming, BillingProfile):
+        named = [("suspended_pool", naming.suspended_pool, suspended)]
+    else:
+        named = [
+            ("pool", naming.pool, PoolKind.NORMAL),
+            ("pay_only_pool", naming.pay_only_pool, suspended),
+        ]
+    pools.check_kinds(tx, context.home_org_id, named)
 
 
 def _check_currency(installation: OperatorView | None, terms: PlanTerms) -> None:

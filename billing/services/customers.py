@@ -15,7 +15,7 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
-from billing.services import enforcement
+from billing.services import enforcement, pools
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.identity import (
@@ -268,6 +268,9 @@ def _insert_subscription(
     profile = catalog.get_profile(tx, wanted.profile_id or customer.profile_id)
     if profile is None:
         raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    framed_ip = None if wanted.framed_ip is None else checked_address(wanted.framed_ip)
+    if framed_ip is not None:
+        pools.check_not_leased(tx, customer.org_id, framed_ip, now)
     row = tables.Subscription(
         customer_id=customer.customer_id,
         org_id=customer.org_id,
@@ -278,7 +281,7 @@ def _insert_subscription(
         requires_entitlement=profile.profile.kind is BillingKind.DAILY,
         nt_hash=credential.nt_hash,
         pbkdf2=credential.pbkdf2,
-        framed_ip=None if wanted.framed_ip is None else checked_address(wanted.framed_ip),
+        framed_ip=framed_ip,
         speed_up_kbps=wanted.speed_up_kbps,
         speed_down_kbps=wanted.speed_down_kbps,
         allowed_nas_ids=sorted(set(wanted.nas_ids)) or None,

@@ -138,6 +138,12 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         "`tollway nas add`; update a NAS that cannot send Message-Authenticator",
     )
     yield _vendors(facts)
+    yield _warn(
+        "address pools",
+        not facts.full_pools,
+        f"less than 5 % free: {', '.join(facts.full_pools)}" if facts.full_pools else "have room",
+        "`tollway pool extend NAME RANGES`: logins without an address are refused",
+    )
 
 
 def _vendors(facts: store.DatabaseFacts) -> CheckView:

@@ -5,11 +5,12 @@ A later record of one corrects its end (rule U5).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.services.context import Context
 from billing.store import sessions as store
 
+SLOTS_KEPT = timedelta(hours=1)
 BATCH = 500
 BATCHES = 20
 
@@ -31,3 +32,10 @@ def reap(context: Context, now: datetime) -> int:
         if closed < BATCH:
             break
     return reaped
+
+
+def drop_lapsed_slots(context: Context, now: datetime) -> int:
+    """Forget slots of long ago (rule A7) that no later login of their subscription has dropped;
+    returns how many."""
+    with context.transaction() as tx:
+        return store.drop_lapsed_slots(tx, now - SLOTS_KEPT)

@@ -12,7 +12,8 @@ from billing.store.pool import named_query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """`clock` is the server's; dead letters and failed orders are those of the last day."""
+    """`clock` is the server's; dead letters and failed orders are those of the last day.
+    `full_pools` have less than 5 % of their addresses free."""
 
     server_version_num: int
     server_version: str
@@ -30,6 +31,7 @@ class DatabaseFacts:
     nas: int
     lax_nas: int
     vendors: list[str]
+    full_pools: list[str]
 
 
 def facts(tx: Session, now: datetime) -> DatabaseFacts:

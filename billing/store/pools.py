@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from billing.model.pools import LeaseState, LeaseView, PoolKind, PoolView
+from billing.model.pools import LeaseState, LeaseView, PoolKind, PoolUse, PoolView
 from billing.store import tables
 from billing.store.guard import unique
 from billing.store.pool import named_query
@@ -18,13 +18,54 @@ def insert_pool(tx: Session, row: tables.AddressPool, ranges: Sequence[tuple[str
     """`ranges` are first address and size. Raises Conflict when the name or an address is taken."""
     with unique(tx, f"a pool named {row.name!r} exists", field="name"):
         tx.add(row)
+    insert_addresses(tx, row, ranges)
+    return row.pool_id
+
+
+def insert_addresses(
+    tx: Session, row: tables.AddressPool, ranges: Sequence[tuple[str, int]]
+) -> None:
+    """Free addresses of a pool. Raises Conflict when another pool of the organisation has one."""
     with unique(tx, "another pool has some of these addresses", field="ranges"):
         for first, size in ranges:
             tx.execute(
                 text(named_query("insert_pool_addresses")),
                 {"pool_id": row.pool_id, "org_id": row.org_id, "first": first, "size": size},
             )
-    return row.pool_id
+
+
+def lock_pool(tx: Session, pool_id: int) -> tables.AddressPool | None:
+    """The row, locked."""
+    return tx.scalar(
+        select(tables.AddressPool).where(tables.AddressPool.pool_id == pool_id).with_for_update()
+    )
+
+
+def delete_pool(tx: Session, pool_id: int) -> None:
+    """With its addresses."""
+    tx.execute(delete(tables.PoolAddress).where(tables.PoolAddress.pool_id == pool_id))
+    tx.execute(delete(tables.AddressPool).where(tables.AddressPool.pool_id == pool_id))
+
+
+def named_by(tx: Session, name: str) -> list[PoolUse]:
+    """Plans and billing profiles that name a pool."""
+    rows = tx.execute(text(named_query("pool_named_by")), {"name": name})
+    return [PoolUse(f"{row.sort} {row.name}", PoolKind(row.kind)) for row in rows]
+
+
+def kind_of(tx: Session, org_id: int, name: str) -> PoolKind | None:
+    """The kind of the organisation's own pool of that name; None: there is none."""
+    pool = tables.AddressPool
+    kind = tx.scalar(select(pool.kind).where(pool.org_id == org_id, pool.name == name))
+    return None if kind is None else PoolKind(kind)
+
+
+def holder(tx: Session, org_id: int, address: str, now: datetime) -> tuple[str, str] | None:
+    """Pool and user name of who has an address of the organisation's pools; None: nobody."""
+    row = tx.execute(
+        text(named_query("address_in_use")), {"org_id": org_id, "address": address, "now": now}
+    ).first()
+    return None if row is None else (row.pool, row.username or "")
 
 
 def pools(tx: Session, now: datetime, pool_id: int | None = None) -> list[PoolView]:

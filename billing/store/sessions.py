@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from billing.model.views import SessionView
+from billing.store import tables
 from billing.store.pool import named_query
 
 
@@ -42,3 +44,10 @@ def reap_silent(tx: Session, now: datetime, limit: int) -> int:
 def close_rebooted(tx: Session, now: datetime) -> int:
     """Close what a NAS has lost by a reboot that it did not tell of (rule U7); how many."""
     return int(tx.scalar(select(func.close_rebooted_v1(now))) or 0)
+
+
+def drop_lapsed_slots(tx: Session, taken_before: datetime) -> int:
+    """Forget slots of logins that long lapsed or became sessions; returns how many."""
+    slots = tables.SessionSlot
+    dropped: Any = tx.execute(delete(slots).where(slots.taken_at < taken_before))
+    return int(dropped.rowcount)

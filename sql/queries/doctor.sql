@@ -25,4 +25,9 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL) AS nas,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL AND NOT require_message_authenticator)
            AS lax_nas,
-       ARRAY(SELECT DISTINCT vendor FROM nas WHERE closed_at IS NULL ORDER BY 1) AS vendors
+       ARRAY(SELECT DISTINCT vendor FROM nas WHERE closed_at IS NULL ORDER BY 1) AS vendors,
+       ARRAY(SELECT p.name FROM address_pool p
+             WHERE (SELECT count(*) FROM pool_leases_v1(%(now)s, p.pool_id) l
+                    WHERE l.state <> 'ended')
+                   > 0.95 * (SELECT count(*) FROM pool_address a WHERE a.pool_id = p.pool_id)
+             ORDER BY 1) AS full_pools

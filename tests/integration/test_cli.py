@@ -247,10 +247,13 @@ def test_pools_are_made_shown_and_given_back(run: Run) -> None:
     again = run("pool", "add", "lease", "10.45.0.1")
     assert (again.code, "exists" in again.err) == (5, True)
     assert run("pool", "add", "wrong", "10.44.0.0/99").code == 2
-    assert run("pool", "add", "walled", "10.46.0.1", "--suspended").code == 0
-    assert [one["kind"] for one in run("pool", "list", "--json").value] == ["normal", "suspended"]
+    assert run("pool", "add", "fenced", "10.46.0.1", "--suspended").code == 0
+    assert [one["kind"] for one in run("pool", "list", "--json").value] == ["suspended", "normal"]
     assert "3 addresses: 0 running, 0 waiting" in run("pool", "show", "lease").out
     assert run("pool", "leases", "lease", "--json").value == []
     assert run("pool", "release", "lease", "10.44.0.1").code == 4
     assert run("pool", "release", "lease", "10.44.0.77").code == 3
     assert run("pool", "show", "nothing").code == 3
+    assert "4 addresses: 0 running" in run("pool", "extend", "lease", "10.44.0.20").out
+    assert run("pool", "remove", "fenced", "--json").value == {"removed": "fenced", "named_by": []}
+    assert run("pool", "remove", "fenced").code == 3

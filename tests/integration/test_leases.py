@@ -11,10 +11,12 @@ import pytest
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.events import Admitted, LoginRecord
-from billing.model.pools import LeaseState
-from billing.services import pools
+from billing.model.pools import LeaseState, PoolKind
+from billing.model.views import CheckView
+from billing.services import catalog, customers, doctor, pools
 from billing.services.context import Context
 from billing.store.admission import admit_logins
+from tests.factories import DAY_PLAN, MONTHLY
 from tests.integration.meter_world import OTHER_ROUTER, Metered, MeterWorld, at, start, stop
 from tests.integration.test_slots import LAPTOP, PHONE, SILENCE, served, verified
 
@@ -300,3 +302,80 @@ def test_a_name_or_an_address_is_taken_once(context: Context, pool: Pool) -> Non
         pools.add_pool(context, name="m", ranges=["10.1.1.1"], netmask="255.0.255.0", now=at(0))
     with pytest.raises(NotFound, match="named 'again'"):
         pools.find_pool(context, "again", at(0))
+
+
+@pytest.mark.rule("A6")
+def test_a_pool_grows_and_goes(world: MeterWorld, context: Context, pool: Pool) -> None:
+    people = [served(world) for _ in range(3)]
+    assert [pool.take(at(0), who) is None for who in people] == [False, False, True]
+    with pytest.raises(InvalidInput, match="overlap"):
+        pools.extend_pool(context, pool.pool_id, [pool.address(2)], at(1))
+    view = pools.extend_pool(context, pool.pool_id, [pool.address(9)], at(1))
+    assert (view.addresses, view.free) == (3, 1)
+    assert view.ranges[-1] == pool.address(9)
+    assert pool.take(at(2), people[2]) == pool.address(9)
+    with pytest.raises(Refused, match="3 of its addresses are in use"):
+        pools.remove_pool(context, pool.pool_id, at(3))
+    assert pools.remove_pool(context, pool.pool_id, at(62)) == []
+    with pytest.raises(NotFound):
+        pools.get_pool(context, pool.pool_id, at(63))
+    # A server may know it for some seconds still.
+    assert pool.take(at(63), people[0]) is None
+
+
+@pytest.mark.rule("A6")
+def test_an_address_in_use_is_not_fixed_for_another(
+    world: MeterWorld, context: Context, pool: Pool
+) -> None:
+    who, other = served(world), served(world)
+    assert pool.take(at(0), who) == pool.address(1)
+
+    def add(username: str, now: datetime) -> int:
+        return customers.add_subscription(
+            context,
+            customer_id=other.customer_id,
+            username=username,
+            framed_ip=pool.address(1),
+            now=now,
+        )
+
+    with pytest.raises(Conflict, match=f"{who.username!r} has {pool.address(1)}") as caught:
+        add("fixed", at(1))
+    assert caught.value.field == "framed_ip"
+    assert add("fixed", at(60))
+    assert pool.take(at(61), who) == pool.address(2)
+
+
+@pytest.mark.rule("B10", "A6")
+def test_pools_are_for_the_subscribers_that_plans_and_profiles_send_there(
+    context: Context, pool: Pool
+) -> None:
+    name = f"pool {pool.network}"
+    with pytest.raises(InvalidInput, match="is for normal subscribers") as caught:
+        catalog.add_profile(context, replace(MONTHLY, name="w", suspended_pool=name), at(0))
+    assert caught.value.field == "suspended_pool"
+    plan = replace(DAY_PLAN, plan_name="p", pay_only_pool=name)
+    with pytest.raises(InvalidInput, match="is for normal subscribers") as caught:
+        catalog.add_plan(context, plan, at(0))
+    assert caught.value.field == "pay_only_pool"
+    catalog.add_plan(context, replace(DAY_PLAN, plan_name="p", pool="later"), at(0))
+    with pytest.raises(Refused, match="plan p names 'later' for normal subscribers"):
+        pools.add_pool(
+            context, name="later", ranges=["10.2.3.4"], kind=PoolKind.SUSPENDED, now=at(0)
+        )
+    made = pools.add_pool(context, name="later", ranges=["10.2.3.4"], now=at(0))
+    assert pools.remove_pool(context, made.pool_id, at(1)) == ["plan p"]
+
+
+def test_doctor_names_pools_that_are_nearly_full(
+    world: MeterWorld, context: Context, pool: Pool
+) -> None:
+    def check() -> CheckView:
+        found = doctor.database_checks(context, at(0))
+        return next(one for one in found if one.name == "address pools")
+
+    assert pool.take(at(0), served(world))
+    assert f"pool {pool.network}" not in check().detail
+    assert pool.take(at(0), served(world))
+    assert check().status == "warn"
+    assert f"pool {pool.network}" in check().detail

@@ -9,6 +9,8 @@ from datetime import datetime
 import pytest
 
 from billing.model.events import LoginRecord
+from billing.services import silence
+from billing.services.context import Context
 from billing.store.admission import admit_logins
 from tests.integration.meter_world import (
     OTHER_ROUTER,
@@ -198,3 +200,16 @@ def test_batches_on_several_lanes_never_let_in_one_too_many(world: MeterWorld) -
         lane.close()
     assert reasons.count("ok") == 3 * len(customers)
     assert reasons.count(REFUSED) == 5 * len(customers)
+
+
+@pytest.mark.rule("A7")
+def test_slots_of_long_ago_are_swept_away(world: MeterWorld, context: Context) -> None:
+    who, other = served(world), served(world)
+    assert admit(world, at(0), verified(who)) == ["ok"]
+    assert admit(world, at(1800), verified(other)) == ["ok"]
+    silence.drop_lapsed_slots(context, at(3601))
+    rows = world.rows(
+        "SELECT customer_id FROM session_slot WHERE customer_id IN (%s, %s)",
+        *(who.customer_id, other.customer_id),
+    )
+    assert [row.customer_id for row in rows] == [other.customer_id]

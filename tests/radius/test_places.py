@@ -18,6 +18,7 @@ from billing.model.pools import LeaseState, PoolKind, PoolView
 from billing.services import holds, pools
 from billing.store import tables
 from billing.store.customers import lock_customer
+from billing.store.pools import insert_pool
 from rig.nas import LoginOutcome, SimulatedNas
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.waiting import until
@@ -220,7 +221,14 @@ def test_suspension_withholds_the_fixed_address_and_leases_a_suspended_one(
 def test_a_pool_of_the_wrong_kind_is_not_leased_from(
     make: Factory, nas: SimulatedNas, now: datetime
 ) -> None:
-    subscriber = pooled(make, now, own_pool(make, now, 5, PoolKind.SUSPENDED))
+    """Services refuse it; a pool of the organisation above may turn out to be of that kind."""
+    subscriber = make.subscriber(now, plan=replace(DAY_PLAN, pool="for others"))
+    make.package(subscriber, now)
+    with make.context.transaction() as tx:
+        row = tables.AddressPool(
+            org_id=1, name="for others", kind="suspended", ranges="10.76.0.1", created_at=now
+        )
+        insert_pool(tx, row, [("10.76.0.1", 1)])
     until(lambda: login(nas, subscriber, "02-00-00-00-00-01").result == "reject")
     refused = login(nas, subscriber, "02-00-00-00-00-01")
     assert refused.message == MESSAGES[Reason.UNAVAILABLE]
