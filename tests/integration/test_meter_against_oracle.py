@@ -267,7 +267,7 @@ def _agrees(world: MeterWorld, who: Metered, account: Account) -> None:
             row.closed_at,
             (row.session_seconds, row.input_octets, row.output_octets),
             (row.payg_seconds, row.payg_octets, row.payg_micros),
-            row.cut_requested_at is not None,
+            row.cut_requested_at,
         )
         for row in rows
     ] == [_expected(session) for session in account.sessions]
@@ -313,7 +313,7 @@ def _expected(session: Session) -> tuple[object, ...]:
         session.closed_at,
         (session.total.seconds, session.total.input_octets, session.total.output_octets),
         (session.payg_seconds, session.payg_octets, session.payg_micros),
-        session.cut,
+        session.cut_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ class Books:
         self.history = told
         self.people: dict[int, Metered] = {}
         self.accounts: dict[int, Account] = {}
+        self.charged: list[Delivery] = []
         numbers = [nas.number for nas in told.traffic.nas]
         self.nas = {
             number: f"10.{network >> 8}.{network & 255}.{number + 10}"
@@ -33,13 +35,16 @@ class Books:
             for household in told.traffic.households:
                 self._move_in(household)
 
-    def run(self) -> None:
-        """Charge the whole history, in both books."""
+    def run(self) -> Iterator[None]:
+        """Charge the whole history, in both books; pauses where they are to be compared."""
         for batch in self.history.batches:
             with self.world.db.transaction():
                 for change in batch.changes:
                     self._change(change)
-            self._charge(batch)
+            if batch.deliveries:
+                self._charge(batch)
+            if batch.is_checked:
+                yield
 
     def _move_in(self, household: Household) -> None:
         wallet = Wallet(household.funds_micros)
@@ -108,6 +113,7 @@ class Books:
     def _charge(self, batch: Batch) -> None:
         rows = [hotpath.usage_row(self.record(one)) for one in batch.deliveries]
         hotpath.charge_usage(self.world.lane, rows, batch.now)
+        self.charged += batch.deliveries
         # Restarts are taken first in a batch, whose records arrived together.
         for one in batch.deliveries:
             if one.packet.subscriber == NOBODY:

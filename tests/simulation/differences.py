@@ -32,8 +32,8 @@ class Difference:
 
 
 def differences(books: Books) -> list[Difference]:
-    """All of them; nothing when seconds, octets, money, slices, packages, journal and orders agree
-    (U2-U5, U7, U9, Q1, P3, C1)."""
+    """All there are so far; nothing when seconds, octets, money, slices, packages, journal and
+    orders agree (U2-U5, U7, U9, Q1, P3, C1)."""
     stored = _Stored(books)
     found = list(_of_nobody(books, stored))
     truths = _truths(books)
@@ -175,26 +175,27 @@ def _compared(books: Books, stored: _Stored, number: int, account: Account) -> I
     yield (
         "orders",
         [(place.get(row.session_id, -1), row.goal) for row in stored.orders[who.subscription_id]],
-        [(session.number, goal) for session in account.sessions if session.cut],
+        [(session.number, goal) for session in account.sessions if session.cut_at is not None],
     )
 
 
 def _session_row(row: Any, address: str) -> tuple[object, ...]:
     return (
-        *(address, row.acct_session_id, row.started_at, row.last_event_at, row.closed_at),
+        *(address, row.acct_session_id, row.epoch),
+        *(row.started_at, row.last_event_at, row.closed_at),
         *(row.session_seconds, row.input_octets, row.output_octets, row.charged_micros),
         *(row.payg_seconds, row.payg_octets, row.payg_micros),
-        row.cut_requested_at is not None,
+        row.cut_requested_at,
     )
 
 
 def _session(session: Session) -> tuple[object, ...]:
     return (
         *session.session_key,
-        *(session.started_at, session.last_event_at, session.closed_at),
+        *(session.epoch, session.started_at, session.last_event_at, session.closed_at),
         *_usage(session.total),
         *(session.charged_micros, session.payg_seconds, session.payg_octets),
-        *(session.payg_micros, session.cut),
+        *(session.payg_micros, session.cut_at),
     )
 
 
@@ -226,10 +227,9 @@ def _plain(line: object) -> object:
 
 def _of_nobody(books: Books, stored: _Stored) -> Iterable[Difference]:
     """Restarts are in the journal, records of strangers are dead letters: none is dropped."""
-    deliveries = [one for batch in books.history.batches for one in batch.deliveries]
 
     def number(which: Callable[[Delivery], bool]) -> int:
-        return sum(1 for one in deliveries if which(one))
+        return sum(1 for one in books.charged if which(one))
 
     rows = books.world.rows
     restarts = rows(
@@ -263,10 +263,9 @@ def _truths(books: Books) -> Mapping[int, list[Truth]]:
     """Per subscriber: NAS and id, and the sessions under it of which enough was told."""
     told = books.history.traffic.real_sessions
     arrived: dict[int, list[Delivery]] = defaultdict(list)
-    for batch in books.history.batches:
-        for one in batch.deliveries:
-            if one.packet.subscriber >= 0 and one.packet.nas >= 0:
-                arrived[one.packet.real_session].append(one)
+    for one in books.charged:
+        if one.packet.subscriber >= 0 and one.packet.nas >= 0:
+            arrived[one.packet.real_session].append(one)
     by_key: dict[tuple[int, int, str], list[int]] = defaultdict(list)
     for number, real in enumerate(told):
         by_key[real.subscriber, real.nas, real.sid].append(number)

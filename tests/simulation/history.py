@@ -11,15 +11,20 @@ from tests.simulation.traffic import NIGHTS, Delivery, Traffic, traffic
 
 HOUSEHOLDS = 40
 RECORDS_EACH = 80
+CHECKS = 5
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What is charged in one call, after these changes; `now` is the server's instant."""
+    """What is charged in one call, after these changes; `now` is the server's instant.
+
+    `is_checked`: the books are compared after it, since what goes wrong may come right again.
+    """
 
     now: datetime
     changes: tuple[Change, ...]
     deliveries: tuple[Delivery, ...]
+    is_checked: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def history(
 def _batches(rng: Random, made: Traffic) -> list[Batch]:
     found = []
     changes = list(made.changes)
-    place = 0
+    place = checks = 0
     while place < len(made.deliveries):
         size = rng.choice((1, 2, 8, 16, 24, 48))
         deliveries = made.deliveries[place : place + size]
@@ -54,5 +59,7 @@ def _batches(rng: Random, made: Traffic) -> list[Batch]:
         now = deliveries[-1].arrived_at + timedelta(milliseconds=rng.choice((0, 5, 900)))
         due = [change for change in changes if change.at <= now]
         del changes[: len(due)]
-        found.append(Batch(now, tuple(due), tuple(deliveries)))
+        is_checked = place * CHECKS >= (checks + 1) * len(made.deliveries)
+        checks += is_checked
+        found.append(Batch(now, tuple(due), tuple(deliveries), is_checked))
     return found

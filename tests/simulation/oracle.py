@@ -152,6 +152,7 @@ class Session:
 
     number: int
     session_key: SessionKey
+    epoch: int
     started_at: datetime
     last_event_at: datetime
     readings: list[Reading] = field(default_factory=list)
@@ -165,7 +166,8 @@ class Session:
     payg_seconds: int = 0
     payg_octets: int = 0
     payg_micros: int = 0
-    cut: bool = False
+    cut_at: datetime | None = None
+    """When it was ordered to end (C1)."""
 
     def read(self, reading: Reading) -> Usage:
         """Take a reading in; what it adds (U4)."""
@@ -271,7 +273,9 @@ class Account:
         if session is None:
             began = reading.start_at or reading.event_at
             number = len(self.sessions)
-            session = Session(number, reading.session_key, began, reading.event_at)
+            key = reading.session_key
+            epoch = 1 + sum(other.session_key == key for other in self.sessions)
+            session = Session(number, key, epoch, began, reading.event_at)
             self.sessions.append(session)
             since = began
         else:
@@ -298,7 +302,7 @@ class Account:
             self._chain(min(reading.event_at, now), now)
             for account in self.wallet.accounts:
                 if not account._served(now):
-                    account._cut()
+                    account._cut(now)
 
     def nas_restarted(self, nas: str, event_at: datetime) -> None:
         """Sessions of that NAS that began before ended at their last update (U7)."""
@@ -466,12 +470,13 @@ class Account:
             return self.wallet.funds_micros - self.wallet.unposted_micros > 0
         return not self.requires_package
 
-    def _cut(self) -> None:
+    def _cut(self, now: datetime) -> None:
         """Order every running session to end, once. Who may connect suspended (B10) has been let
         into the suspended pool from then on: later sessions are left alone."""
         if self.requires_package or not self.suspended:
             for session in self.sessions:
-                session.cut = session.cut or session.closed_at is None
+                if session.closed_at is None and session.cut_at is None:
+                    session.cut_at = now
         self.suspended = True
 
     def _chain(self, ended_at: datetime, now: datetime) -> None:

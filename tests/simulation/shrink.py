@@ -66,7 +66,9 @@ def _kept(told: History, wanted: Callable[[Delivery], bool]) -> History:
         replace(batch, deliveries=tuple(one for one in batch.deliveries if wanted(one)))
         for batch in told.batches
     )
-    return replace(told, batches=tuple(b for b in batches if b.deliveries or b.changes))
+    return replace(
+        told, batches=tuple(b for b in batches if b.deliveries or b.changes or b.is_checked)
+    )
 
 
 def lines(told: History, subscriber: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from tests.integration.meter_world import MIB, T0, Pack, Payg
 PRICES = (
     None,
     None,
+    Payg(octet_step=MIB, octet_step_micros=0),
     Payg(octet_step=1024, octet_step_micros=3),
     Payg(octet_step=MIB, octet_step_micros=1_700),
     Payg(second_step=1, second_step_micros=11),
@@ -18,6 +19,10 @@ PRICES = (
     Payg(octet_step=MIB, octet_step_micros=250, second_step=60, second_step_micros=33),
     Payg(octet_step=10 * MIB, octet_step_micros=0, second_step=300, second_step_micros=5_000),
 )
+
+
+PACKS = ("begun", "begun", "begun", "follows", "first login", "over", "later")
+KINDS = ("one", "several", "several", "metered", "both", "unlimited")
 
 
 @dataclass(frozen=True)
@@ -67,33 +72,38 @@ class Credit(Change):
 
 def household(rng: Random, first: int, base: datetime) -> Household:
     """A customer with one subscription or two, numbered from `first`."""
+    kinds = [rng.choice(KINDS)]
+    if rng.random() < 0.3:
+        kinds.append(rng.choice((kinds[0], rng.choice(KINDS))))
     return Household(
         funds_micros=rng.choice((0, 100_000, 10_000_000, 10**9, 10**12)),
         subscribers=tuple(
-            _terms(rng, first + place, base) for place in range(rng.choice((1, 1, 1, 2)))
+            _terms(rng, first + place, kind, base) for place, kind in enumerate(kinds)
         ),
     )
 
 
-def _terms(rng: Random, number: int, base: datetime) -> Terms:
-    kind = rng.choice(("one", "several", "several", "metered", "both", "unlimited"))
+def _terms(rng: Random, number: int, kind: str, base: datetime) -> Terms:
     packs = {"one": 1, "several": rng.randint(2, 4), "both": rng.randint(1, 3)}.get(kind, 0)
     payg = rng.choice(PRICES[2:]) if kind in ("metered", "both") else None
     return Terms(
         number,
-        tuple(pack(rng, base) for _ in range(packs)),
+        tuple(
+            pack(rng, base, rng.choice(PACKS), bought_ago=rng.choice((0, 300, 1_000)))
+            for _ in range(packs)
+        ),
         payg,
         requires_entitlement=kind != "unlimited" and rng.random() < 0.8,
     )
 
 
-def pack(rng: Random, base: datetime) -> Pack:
-    """A package around the beginning of the history: begun, over, waiting, or to begin later."""
-    base_minutes = (base - T0) // timedelta(minutes=1)
-    bought = base_minutes - rng.choice((0, 1_000))
-    since: int | None = base_minutes - rng.randint(0, 300)
+def pack(rng: Random, at: datetime, kind: str, bought_ago: int) -> Pack:
+    """A package that was bought so many minutes before an instant, and is then of this kind:
+    begun, over, waiting for what it follows or for the first login, or to begin later."""
+    base_minutes = (at - T0) // timedelta(minutes=1)
+    bought = base_minutes - bought_ago
+    since: int | None = base_minutes - rng.randint(0, bought_ago)
     minutes = rng.choice((60, 600, 1_440, 10_000, None))
-    kind = rng.choice(("begun", "begun", "begun", "follows", "first login", "over", "later"))
     if kind == "follows":
         since = base_minutes + rng.randint(0, 1_500)
     elif kind == "first login":
@@ -112,15 +122,16 @@ def pack(rng: Random, base: datetime) -> Pack:
     )
 
 
-def changes(rng: Random, terms: Terms, base: datetime, span: timedelta) -> list[Change]:
-    """What happens to one subscription within the span."""
+def changes(rng: Random, terms: Terms, instants: list[datetime]) -> list[Change]:
+    """What happens to one subscription at some of these instants."""
     found: list[Change] = []
-    at = lambda: base + span * rng.random()  # noqa: E731
-    if terms.packs and rng.random() < 0.3:
-        moment = at()
-        found.append(Purchase(moment, terms.number, pack(rng, moment)))
+    for _ in range(rng.choice((0, 1, 1, 2)) if terms.packs else 0):
+        moment = rng.choice(instants)
+        kind = rng.choice(("begun", "follows", "first login"))
+        found.append(Purchase(moment, terms.number, pack(rng, moment, kind, bought_ago=0)))
     if rng.random() < 0.25:
-        found.append(NewPrice(at(), terms.number, rng.choice(PRICES)))
+        found.append(NewPrice(rng.choice(instants), terms.number, rng.choice(PRICES)))
     if rng.random() < 0.25:
-        found.append(Credit(at(), terms.number, rng.choice((1, 50_000, 10**8))))
+        amount = rng.choice((1, 50_000, 10**8))
+        found.append(Credit(rng.choice(instants), terms.number, amount))
     return found

@@ -51,6 +51,8 @@ class Nas:
     announces: bool
     loss: float
     restarts: tuple[datetime, ...]
+    cut_off: tuple[datetime, datetime] | None
+    """From when until when nothing gets through; then all of it comes, in any order."""
 
     @property
     def is_exact(self) -> bool:
@@ -133,9 +135,12 @@ class _Maker:
         for _ in range(households):
             home = household(rng, subscriber, made.base)
             made.households.append(home)
+            begins_at = made.base + timedelta(seconds=rng.randint(0, 100_000))
             for terms in home.subscribers:
-                self._subscriber(terms.number, records)
-                made.changes += changes(rng, terms, made.base, SPAN)
+                first = len(made.deliveries)
+                self._subscriber(terms.number, begins_at, records)
+                seen = [one.arrived_at for one in made.deliveries[first:]]
+                made.changes += changes(rng, terms, seen or [begins_at])
                 subscriber += 1
         made.deliveries.sort(key=lambda one: one.arrived_at)
         made.changes.sort(key=lambda one: one.at)
@@ -150,8 +155,13 @@ class _Maker:
             told = rng.choice(((True, False), (False, True), (False, False)))
             clock = Clock(*told, offset=offset * rng.choice((1, 1, 20)))
         restarts = sorted(
-            self.made.base + SPAN * rng.random() for _ in range(rng.choice((0, 1, 1, 2)))
+            self.made.base + SPAN * rng.random() for _ in range(rng.choice((0, 1, 2, 3)))
         )
+        cut_off = None
+        if clock.stamps and clock.delays and rng.random() < 0.7:
+            since = rng.choice((*restarts, self.made.base + SPAN * rng.random()))
+            since -= timedelta(seconds=rng.randint(0, 1_000))
+            cut_off = (since, since + timedelta(seconds=rng.randint(1_000, 20_000)))
         return Nas(
             number,
             counters,
@@ -160,30 +170,33 @@ class _Maker:
             announces=rng.random() < 0.8,
             loss=rng.choice((0.0, 0.05, 0.2)),
             restarts=tuple(moment.replace(microsecond=0) for moment in restarts),
+            cut_off=cut_off,
         )
 
     def _announce(self, nas: Nas) -> None:
         """Accounting-Off before and Accounting-On after a restart (U7)."""
         for moment in nas.restarts if nas.announces else ():
             for status, at in ((OFF, moment), (ON, moment + timedelta(seconds=30))):
-                if self.rng.random() < 0.7:
+                for _ in range(self.rng.choice((0, 1, 1, 3))):
                     self._deliver(nas, Packet(nas.number, NOBODY, "", status, at), orderly=False)
 
-    def _subscriber(self, number: int, records: int) -> None:
+    def _subscriber(self, number: int, begins_at: datetime, records: int) -> None:
+        """One session after the other, on one line or two, most of them at one NAS."""
         rng = self.rng
         lines = rng.choice((1, 1, 2))
+        home = rng.choice(self.made.nas)
         for line in range(lines):
-            at = self.made.base + timedelta(seconds=rng.randint(0, 30_000))
+            at = begins_at
             goal = len(self.made.deliveries) + records // lines
             while len(self.made.deliveries) < goal and at < self.made.base + SPAN:
-                at = self._session(number, line, at)
+                nas = home if rng.random() < 0.6 else rng.choice(self.made.nas)
+                at = self._session(nas, number, line, at)
 
-    def _session(self, subscriber: int, line: int, after: datetime) -> datetime:
+    def _session(self, nas: Nas, subscriber: int, line: int, after: datetime) -> datetime:
         """One session and its packets; when it ended."""
         rng, made = self.rng, self.made
-        nas = rng.choice(made.nas)
         if nas.reuses_ids:
-            sid = f"{line}{rng.choice('ab')}"
+            sid = f"{line}{rng.choice('aab')}"
         else:
             self.sids += 1
             sid = f"{self.sids:08x}"
@@ -231,7 +244,8 @@ class _Maker:
                 step = max(step, 60)
                 sent, received = (rng.randint(WRAP // 2, WRAP - 1) for _ in range(2))
             else:
-                limit = min(step * fastest, WRAP - 1 if is_narrow else most)
+                limit = step * (FASTEST_OCTETS_PER_SECOND if wraps_once else fastest)
+                limit = min(limit, WRAP // 2 if is_narrow else most)
                 sent = min(sent + rng.randint(0, limit), most)
                 received = min(received + rng.randint(0, limit), most)
             seconds += step
@@ -257,7 +271,7 @@ class _Maker:
         for place in range(2):
             if rng.random() < 0.04:
                 shown[place] = None
-            elif rng.random() < 0.02:
+            elif rng.random() < (0.06 if nas.counters == "narrow" else 0.02):
                 shown[place] = self._fallen(nas, real, shown[place] or 0)
         told: int | None = seconds
         if nas.counters == "wide" and rng.random() < 0.03:
@@ -287,7 +301,10 @@ class _Maker:
             return
         delay = rng.uniform(0, 0.4 if orderly else 2)
         luck = rng.random()
-        if not orderly and luck < 0.15:  # the first copies were lost
+        if nas.cut_off is not None and nas.cut_off[0] <= packet.happened_at < nas.cut_off[1]:
+            delay = (nas.cut_off[1] - packet.happened_at).total_seconds()
+            delay += 0 if orderly else rng.uniform(0, 300)
+        elif not orderly and luck < 0.15:  # the first copies were lost
             delay += rng.choice((5, 10, 15, 60))
         elif not orderly and luck < 0.25:
             delay += rng.uniform(60, self._patience(nas))
@@ -303,7 +320,7 @@ class _Maker:
         if not is_precise and packet.subscriber >= 0:
             self.made.real_sessions[packet.real_session].is_told = False
         luck = self.rng.random()
-        if luck < 0.001:
+        if luck < 0.001 and packet.subscriber != NOBODY:
             packet = replace(packet, subscriber=STRANGER)
         elif luck < 0.002:
             packet = replace(packet, nas=STRANGER)

@@ -1,0 +1,346 @@
+"""Wrong meters: the SQL functions with one thought changed in each.
+
+`old` is found whatever the line breaks, and must be there exactly once: a change of the function
+that moves it must move its mutant, too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FUNCTIONS = Path(__file__).resolve().parents[2] / "sql" / "functions"
+METER = "charge_usage_v1"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`name` says what it does wrong, `rule` what forbids it."""
+
+    name: str
+    rule: str
+    old: str
+    new: str
+    function: str = METER
+
+    def source(self) -> str:
+        """The function with this change. Raises LookupError when there is no single such place."""
+        right = (FUNCTIONS / f"{self.function}.sql").read_text(encoding="utf-8")
+        place = re.compile(r"\s+".join(re.escape(word) for word in self.old.split()))
+        found = place.findall(right)
+        if len(found) != 1:
+            raise LookupError(f"{self.function}.sql has {len(found)} places with: {self.old}")
+        return replacing(place.sub(lambda _: self.new, right))
+
+
+def replacing(source: str) -> str:
+    """The statement that puts a function in the place of the one of that name."""
+    return source.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+
+
+def original(function: str) -> str:
+    """The statement that puts the right one back."""
+    return replacing((FUNCTIONS / f"{function}.sql").read_text(encoding="utf-8"))
+
+
+MUTANTS = (
+    # Exactly once (U2)
+    Mutant(
+        "seconds of every copy are added",
+        "U2",
+        "GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds",
+        "base_seconds + COALESCE(seconds, 0) AS new_seconds",
+    ),
+    Mutant(
+        "octets of every copy are added",
+        "U2",
+        "new_input - base_input AS d_input,",
+        "new_input - CASE WHEN input = base_input THEN 0 ELSE base_input END AS d_input,",
+    ),
+    Mutant(
+        "the last packet wins",
+        "U2",
+        "GREATEST(base_input, CASE WHEN input IS NULL THEN 0",
+        "GREATEST(0, CASE WHEN input IS NULL THEN base_input",
+    ),
+    Mutant(
+        "the session time of the last packet wins",
+        "U2",
+        "GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds",
+        "COALESCE(seconds, base_seconds) AS new_seconds",
+    ),
+    Mutant(
+        "records of one customer in one round",
+        "U2",
+        "ELSE row_number() OVER (PARTITION BY l.customer_id, r.status IN (7, 8) ORDER BY r.ord)",
+        "ELSE 1",
+    ),
+    # Sessions (U3)
+    Mutant(
+        "an id used again goes on with the old session",
+        "U3",
+        "OR COALESCE(rec.start_at > v.last_event_at +",
+        "OR COALESCE(false AND rec.start_at > v.last_event_at +",
+    ),
+    Mutant(
+        "a record from before a session is that session's",
+        "U3",
+        "OR rec.event_at + rec.slack < v.started_at",
+        "",
+    ),
+    Mutant(
+        "a lower session time begins a session",
+        "U3",
+        "OR rec.event_at + rec.slack < v.started_at",
+        "OR rec.event_at + rec.slack < v.started_at"
+        " OR COALESCE(rec.seconds < v.session_seconds, false)",
+    ),
+    Mutant(
+        "clocks are exact to the second",
+        "U3",
+        "make_interval(secs => r.slack_seconds) AS slack,",
+        "interval '0' AS slack,",
+    ),
+    Mutant(
+        "the NAS is no part of a session's identity",
+        "U3",
+        "AND s.nas_id = rec.nas_id AND s.acct_session_id = rec.acct_session_id",
+        "AND s.acct_session_id = rec.acct_session_id",
+    ),
+    Mutant(
+        "a record without session time began just then",
+        "U3",
+        "COALESCE(r.seconds, CASE WHEN r.status = 1 THEN 0 END)",
+        "COALESCE(r.seconds, 0)",
+    ),
+    Mutant(
+        "a late Start does not move the beginning",
+        "U5",
+        "started_at = LEAST(v.started_at, u.start_at),",
+        "started_at = v.started_at,",
+    ),
+    # Counters (U4)
+    Mutant(
+        "a missing counter is zero",
+        "U4",
+        "CASE WHEN NOT can_wrap OR input IS NULL THEN 0 WHEN input_newer"
+        " AND input + input_wraps * c_wrap < base_input"
+        " AND input + (input_wraps + 1) * c_wrap",
+        "CASE WHEN NOT can_wrap THEN 0 WHEN input_newer"
+        " AND COALESCE(input, 0) + input_wraps * c_wrap < base_input"
+        " AND COALESCE(input, 0) + (input_wraps + 1) * c_wrap",
+    ),
+    Mutant(
+        "32 bits never wrap",
+        "U4",
+        "NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap",
+        "false AS can_wrap",
+    ),
+    Mutant(
+        "64 bits wrap, too",
+        "U4",
+        "NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap",
+        "NOT is_new AS can_wrap",
+    ),
+    Mutant(
+        "every fallen counter has wrapped",
+        "U4",
+        "c_plausible_octets_per_second constant bigint := 125000000",
+        "c_plausible_octets_per_second constant bigint := 125000000000",
+    ),
+    Mutant(
+        "a wrap known from a late record is not one",
+        "U4",
+        "WHEN NOT output_newer AND output_wraps = 0 AND output > base_output",
+        "WHEN false AND output_wraps = 0 AND output > base_output",
+    ),
+    Mutant(
+        "only the last wrap counts",
+        "U4",
+        "input_wraps = u.input_wraps + u.input_rose,",
+        "input_wraps = u.input_rose,",
+    ),
+    # The end (U5, U7)
+    Mutant(
+        "a late record reopens a closed session",
+        "U5",
+        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens",
+        "old_closed_at IS NULL OR status <> 2 AS reopens",
+    ),
+    Mutant(
+        "a session that outlived a restart stays closed",
+        "U7",
+        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens",
+        "old_closed_at IS NULL AS reopens",
+    ),
+    Mutant(
+        "a restart closes the sessions of other NAS",
+        "U7",
+        "l.nas_id = n.nas_id AND l.closed_at IS NULL",
+        "l.closed_at IS NULL",
+        "close_nas_sessions_v1",
+    ),
+    Mutant(
+        "a restart closes younger sessions",
+        "U7",
+        "AND l.started_at < p_event_at AND l.last_event_at < p_event_at",
+        "",
+        "close_nas_sessions_v1",
+    ),
+    Mutant(
+        "sessions end when their NAS restarts",
+        "U7",
+        "SET closed_at = l.last_event_at,",
+        "SET closed_at = p_event_at,",
+        "close_nas_sessions_v1",
+    ),
+    # Days (U9, M3)
+    Mutant(
+        "days of UTC",
+        "M3",
+        "(t.from_at AT TIME ZONE v_zone)::date AS from_day,"
+        " (t.event_at AT TIME ZONE v_zone)::date AS event_day,",
+        "(t.from_at AT TIME ZONE 'UTC')::date AS from_day,"
+        " (t.event_at AT TIME ZONE 'UTC')::date AS event_day,",
+    ),
+    Mutant(
+        "everything belongs to the day it is told",
+        "U9",
+        "(t.from_at AT TIME ZONE v_zone)::date AS from_day,",
+        "(t.event_at AT TIME ZONE v_zone)::date AS from_day,",
+    ),
+    Mutant(
+        "the second of two midnights",
+        "M3",
+        "THEN interval '1 hour' ELSE interval '0' END",
+        "THEN interval '0' ELSE interval '0' END",
+        "day_shares_v1",
+    ),
+    Mutant(
+        "days of 24 hours",
+        "M3",
+        "(d.local_day + 1)::timestamp AT TIME ZONE p_zone AS ends_at",
+        "p_from_day::timestamp AT TIME ZONE p_zone + (d.local_day + 1 - p_from_day)"
+        " * interval '24 hours' AS ends_at",
+        "day_shares_v1",
+    ),
+    Mutant(
+        "input and output are swapped in the slices",
+        "U9",
+        "s.seconds, s.input, s.octets - s.input,",
+        "s.seconds, s.octets - s.input, s.input,",
+    ),
+    Mutant(
+        "input is split anew in each slice",
+        "U9",
+        "- div(c.d_input::numeric * x.o_from, c.d_octets) END::bigint AS input",
+        "- ceil(c.d_input::numeric * x.o_from / c.d_octets) END::bigint AS input",
+    ),
+    # Packages (Q1, B2, B4)
+    Mutant(
+        "a package is not charged for what one record uses up",
+        "Q1",
+        "octets_left = e.octets_left - (c.o_until - c.o_from),",
+        "octets_left = CASE WHEN e.octets_left > c.o_until - c.o_from"
+        " THEN e.octets_left - (c.o_until - c.o_from) ELSE e.octets_left END,",
+    ),
+    Mutant(
+        "packages are not used up",
+        "Q1",
+        "ended_at = CASE WHEN e.seconds_left = c.s_until - c.s_from"
+        " OR e.octets_left = c.o_until - c.o_from THEN c.event_at END,",
+        "",
+    ),
+    Mutant(
+        "a package pays for what came after it",
+        "B2",
+        "AND (e.valid_until IS NULL OR e.valid_until > u.from_at)",
+        "",
+    ),
+    Mutant(
+        "a package pays for what came before it was bought",
+        "B4",
+        "AND e.purchased_at <= u.bought_by",
+        "",
+    ),
+    Mutant(
+        "a waiting package begins when it is charged",
+        "B4",
+        "valid_from = CASE WHEN c.waiting THEN GREATEST(LEAST(c.event_at, p_now), e.purchased_at)",
+        "valid_from = CASE WHEN c.waiting THEN p_now",
+    ),
+    Mutant(
+        "a chained package begins before it was bought",
+        "B4",
+        "NULLIF(GREATEST(v_cursor, v_next.purchased_at), 'infinity')",
+        "NULLIF(v_cursor, 'infinity')",
+        "plan_chain_v1",
+    ),
+    # Money (P3, M6, P8)
+    Mutant(
+        "steps are rounded up for each record",
+        "P3",
+        "COALESCE(old_payg_version_id = s.plan_version_id, false) AS same_price",
+        "false AS same_price",
+    ),
+    Mutant(
+        "a new price counts what the old one was paid for",
+        "M6",
+        "NOT is_new AND COALESCE(old_payg_version_id = s.plan_version_id, false) AS same_price",
+        "NOT is_new AS same_price",
+    ),
+    Mutant(
+        "a started step is free",
+        "P3",
+        "COALESCE(ceil(q.payg_octets::numeric / u.payg_octet_step)",
+        "COALESCE(floor(q.payg_octets::numeric / u.payg_octet_step)",
+    ),
+    Mutant(
+        "the wallet owes the last record only",
+        "P2",
+        "SET unposted_micros = w.unposted_micros + m.d_micros",
+        "SET unposted_micros = m.d_micros",
+    ),
+    Mutant(
+        "a wallet serves at its limit",
+        "P8",
+        "w.credit_limit_micros > 0",
+        "w.credit_limit_micros >= 0",
+        "is_served_v1",
+    ),
+    Mutant(
+        "the other subscription of an empty wallet goes on",
+        "P8",
+        "WHERE s.customer_id = ANY (p_customer_id)",
+        "WHERE s.subscription_id = ANY (p_subscription_id)",
+        "cut_unserved_v1",
+    ),
+    # Orders and journal (C1, U11)
+    Mutant(
+        "nobody is cut",
+        "C1",
+        "HAVING NOT bool_or(c.lasts)",
+        "HAVING false",
+    ),
+    Mutant(
+        "a session is ordered to end again and again",
+        "C1",
+        "AND l.closed_at IS NULL AND l.cut_requested_at IS NULL",
+        "AND l.closed_at IS NULL",
+        "cut_unserved_v1",
+    ),
+    Mutant(
+        "the journal forgets what a late record added",
+        "U11",
+        "u.d_seconds, u.d_input, u.d_output, COALESCE(m.d_micros, 0), u.plan_version_id,",
+        "u.d_seconds, CASE WHEN u.event_at < u.old_last_event_at THEN 0 ELSE u.d_input END,"
+        " u.d_output, COALESCE(m.d_micros, 0), u.plan_version_id,",
+    ),
+    Mutant(
+        "records of unknown subscribers are dropped",
+        "F5",
+        "WHERE r.round = 0 AND (r.status NOT IN (7, 8) OR r.nas_id IS NULL)",
+        "WHERE r.round = 0 AND r.nas_id IS NULL",
+    ),
+)

@@ -1,0 +1,60 @@
+"""A meter with one thought changed is caught: the simulation would see such an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from billing.errors import Unavailable
+from billing.settings import Settings
+from tests.simulation.history import history
+from tests.simulation.mutants import MUTANTS, Mutant, original
+from tests.simulation.simulation import Simulator, set_night
+
+SEED = 1
+# As few as catch all of them.
+COHORTS = (2, 6, 1, 5)
+HOUSEHOLDS = 40
+RECORDS_EACH = 40
+
+
+@pytest.fixture(scope="module")
+def simulator(settings: Settings) -> Iterator[Simulator]:
+    opened = Simulator(settings)
+    yield opened
+    opened.world.close()
+
+
+@pytest.fixture
+def wrong(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Mutant]:
+    """The mutant of this test, in the database in the place of the right function."""
+    mutant: Mutant = request.param
+    with psycopg.connect(settings.dsn("owner"), autocommit=True) as owner:
+        owner.execute(mutant.source().encode())
+        yield mutant
+        owner.execute(original(mutant.function).encode())
+
+
+def differs(simulator: Simulator, settings: Settings, cohort: int) -> bool:
+    """Whether a difference is seen, or the database refuses what the meter wants to store."""
+    set_night(settings, cohort)
+    told = history(SEED, cohort, HOUSEHOLDS, RECORDS_EACH)
+    try:
+        return bool(simulator.differences(told))
+    except (psycopg.DataError, psycopg.IntegrityError):
+        return True
+    except Unavailable as error:
+        if isinstance(error.__cause__, psycopg.errors.CardinalityViolation):
+            return True  # one row is written twice by one statement
+        raise
+
+
+@pytest.mark.parametrize("wrong", MUTANTS, ids=lambda mutant: mutant.name, indirect=True)
+def test_a_wrong_meter_is_caught(simulator: Simulator, settings: Settings, wrong: Mutant) -> None:
+    assert any(differs(simulator, settings, cohort) for cohort in COHORTS), wrong.name
+
+
+def test_the_right_meter_is_not(simulator: Simulator, settings: Settings) -> None:
+    assert not any(differs(simulator, settings, cohort) for cohort in COHORTS)
