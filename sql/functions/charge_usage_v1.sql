@@ -239,8 +239,10 @@ BEGIN
                 p.payg_octet_step IS NOT NULL OR p.payg_second_step IS NOT NULL AS is_payg,
                 NOT is_new AND COALESCE(old_payg_version_id = s.plan_version_id, false)
                     AS same_price,
-                -- Open, or closed by a guess that this record proves wrong (U5, U7).
-                old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens,
+                -- Open, or closed by a guess that this record proves wrong (U5, U7): the event time
+                -- of a late one may be its arrival, but its session time tells that it is old.
+                old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at
+                    AND COALESCE(t.seconds > base_seconds, true) AS reopens,
                 -- What was bought by then can pay: the clock of the NAS has whole seconds and may be
                 -- behind ours (U6), but nothing pays that begins after now.
                 GREATEST(t.event_at, LEAST(t.event_at + c_clock_tolerance, p_now)) AS bought_by,

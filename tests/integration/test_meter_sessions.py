@@ -285,3 +285,16 @@ def test_session_that_outlived_an_accounting_on_is_open_again(world: MeterWorld)
     session = world.session(who)
     assert (session.closed_at, session.terminate_cause) == (at(700), "User-Request")
     assert world.totals(who) == [(700, 5, 5)]
+
+
+@pytest.mark.rule("U5", "U7")
+def test_late_record_of_a_session_that_its_nas_ended_leaves_it_closed(world: MeterWorld) -> None:
+    """A NAS that stops its sessions before it restarts, and tells no instants of events: what was
+    on its way comes after the Stop and looks younger."""
+    who = world.customer([Pack()])
+    world.charge(start(who, at(0), precise=False))
+    world.charge(stop(who, at(900), 900, 9, 9, precise=False, terminate_cause="NAS-Reboot"))
+    world.charge(interim(who, at(930), 600, 6, 6, precise=False))
+    session = world.session(who)
+    assert (session.closed_at, session.terminate_cause) == (at(900), "NAS-Reboot")
+    assert world.totals(who) == [(900, 9, 9)]

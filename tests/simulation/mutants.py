@@ -165,14 +165,20 @@ MUTANTS = (
     Mutant(
         "a late record reopens a closed session",
         "U5",
-        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens",
-        "old_closed_at IS NULL OR status <> 2 AS reopens",
+        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at",
+        "old_closed_at IS NULL OR status <> 2",
+    ),
+    Mutant(
+        "whatever comes late reopens a session that ended with its NAS",
+        "U5",
+        "AND event_at > old_closed_at AND COALESCE(t.seconds > base_seconds, true)",
+        "AND event_at > old_closed_at",
     ),
     Mutant(
         "a session that outlived a restart stays closed",
         "U7",
-        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at AS reopens",
-        "old_closed_at IS NULL AS reopens",
+        "old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at",
+        "old_closed_at IS NULL OR false",
     ),
     Mutant(
         "a restart closes the sessions of other NAS",
@@ -312,8 +318,8 @@ MUTANTS = (
     Mutant(
         "the other subscription of an empty wallet goes on",
         "P8",
-        "WHERE s.customer_id = ANY (p_customer_id)",
-        "WHERE s.subscription_id = ANY (p_subscription_id)",
+        "s.plan_version_id WHERE s.customer_id = ANY (p_customer_id)",
+        "s.plan_version_id WHERE s.subscription_id = ANY (p_subscription_id)",
         "cut_unserved_v1",
     ),
     # Orders and journal (C1, U11)

@@ -286,7 +286,7 @@ class Account:
             session.started_at = min(session.started_at, reading.start_at)
         session.last_event_at = max(session.last_event_at, reading.event_at)
         ends = session.closed_at is None and reading.status == STOP
-        self._close(session, reading)
+        self._close(session, reading, session.total.seconds - added.seconds)
 
         payers = self._spend(reading, since, now, added)
         micros = self._price(session, payers)
@@ -312,10 +312,11 @@ class Account:
                 session.closed_at, session.guessed = session.last_event_at, True
 
     @staticmethod
-    def _close(session: Session, reading: Reading) -> None:
+    def _close(session: Session, reading: Reading, known: int) -> None:
         """A Stop ends it for good (U5); a guess is given up when a later record comes (U7)."""
         if session.closed_at is not None:
-            if not session.guessed or reading.event_at <= session.closed_at:
+            goes_on = reading.seconds is None or reading.seconds == session.total.seconds > known
+            if not session.guessed or reading.event_at <= session.closed_at or not goes_on:
                 return
             session.closed_at, session.guessed = None, False
         if reading.status == STOP:

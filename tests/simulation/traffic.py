@@ -49,6 +49,7 @@ class Nas:
     clock: Clock
     reuses_ids: bool
     announces: bool
+    omits_time: bool
     loss: float
     restarts: tuple[datetime, ...]
     cut_off: tuple[datetime, datetime] | None
@@ -168,6 +169,7 @@ class _Maker:
             clock,
             reuses_ids=rng.random() < 0.7,
             announces=rng.random() < 0.8,
+            omits_time=counters == "wide" and rng.random() < 0.5,
             loss=rng.choice((0.0, 0.05, 0.2)),
             restarts=tuple(moment.replace(microsecond=0) for moment in restarts),
             cut_off=cut_off,
@@ -274,11 +276,13 @@ class _Maker:
             elif rng.random() < (0.06 if nas.counters == "narrow" else 0.02):
                 shown[place] = self._fallen(nas, real, shown[place] or 0)
         told: int | None = seconds
-        if nas.counters == "wide" and rng.random() < 0.03:
+        if nas.omits_time and rng.random() < 0.05:
             told, real.is_told = None, False
         cause = None
         if bare.status == STOP:
-            cause = rng.choice(("User-Request", "Lost-Carrier", None))
+            cause = rng.choice(("User-Request", "Lost-Carrier", "NAS-Reboot", None))
+            if cause == "NAS-Reboot" and (nas.reuses_ids or nas.omits_time):
+                cause = None  # what comes after it can't be told from a session that goes on
         return Packet(
             *(bare.nas, bare.subscriber, bare.sid, bare.status, bare.happened_at),
             *(told, *shown, is_wide, cause, bare.real_session),
