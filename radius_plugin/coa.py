@@ -138,6 +138,8 @@ class CoaSender:
         self._wire: Wire[_Sent] = Wire(self._selector)
         self._results: list[OrderResult] = []
         self._nas_ids: dict[str, int] = {}
+        self._silent: set[int] = set()
+        self._back: set[int] = set()
         self._failures = 0
         self._claim_at = 0.0
         self._settle_at = 0.0
@@ -225,7 +227,9 @@ class CoaSender:
             self._wire.send(slot, request.RequestPacket(), flight)
         except (OSError, ValueError, TypeError, KeyError, PacketError) as error:
             log.error("order %d cannot be sent: %s", order.intent_id, error)
-            unsent = kind if kind is not PacketKind.NONE else PacketKind.DISCONNECT
+            # What no CoA can be made of, a Disconnect may still end.
+            wanted = PacketKind.DISCONNECT if order.escalated else PacketKind.COA
+            unsent = kind if kind is not PacketKind.NONE else wanted
             result = _result(order, unsent, now, Outcome.UNSENT)
             self._results.append(replace(result, error_cause=type(error).__name__))
 
@@ -255,12 +259,16 @@ class CoaSender:
                 for sent, raw in self._wire.answers(key.fileobj):
                     self._answered(sent, raw)
         for sent in self._wire.expired(time.monotonic()):
+            self._silent.add(sent.order.nas_id)
             self._results.append(_result(sent.order, sent.kind, sent.sent_at, Outcome.TIMEOUT))
 
     def _answered(self, sent: _Sent, raw: bytes) -> None:
         reply = _reply(sent.request, sent.kind, raw)
         if reply is None:
             return
+        if sent.order.nas_id in self._silent:
+            self._silent.discard(sent.order.nas_id)
+            self._back.add(sent.order.nas_id)
         acked = reply.code == _ACKS[sent.kind]
         result = _result(sent.order, sent.kind, sent.sent_at, Outcome.ACK if acked else Outcome.NAK)
         cause = reply["Error-Cause"][0] if "Error-Cause" in reply else None
@@ -277,6 +285,10 @@ class CoaSender:
             return
         orders.record_results(self._context, self._results, self._clock())
         self._results = []
+        if self._back:
+            # What waits longer and longer for a NAS that was down need not wait any more.
+            orders.hasten(self._context, self._back, self._clock())
+            self._back = set()
         self._claim_at = 0.0
 
     def _give_up(self) -> None:

@@ -67,6 +67,36 @@ def add(
     )
 
 
+@nas.command("set", cls=Command)
+@click.argument("name")
+@click.option("--vendor", help="As for `nas add`.")
+@click.option("--coa-port", type=int)
+@click.option("--swap-octets/--no-swap-octets", default=None)
+@click.option("--message-authenticator/--no-message-authenticator", default=None)
+@at_option
+@click.pass_obj
+def set_(
+    app: App,
+    name: str,
+    vendor: str | None,
+    coa_port: int | None,
+    swap_octets: bool | None,
+    message_authenticator: bool | None,
+    at: datetime,
+) -> None:
+    """Change a NAS; what is not given stays. It is in force within a minute."""
+    view = services.change_nas(
+        app.context,
+        name,
+        now=at,
+        vendor=vendor,
+        coa_port=coa_port,
+        swap_octets=swap_octets,
+        require_message_authenticator=message_authenticator,
+    )
+    app.show(view, f"NAS {view.name}: {view.spoken}, CoA port {view.coa_port}")
+
+
 @nas.command("list", cls=Command)
 @at_option
 @click.pass_obj

@@ -125,6 +125,20 @@ def add(
     )
 
 
+@subscriber.command("speed", cls=Command)
+@click.argument("username")
+@click.option("--up", type=KBPS, help="Upload: 512k, 10M; the plan's unless given.")
+@click.option("--down", type=KBPS, help="Download: 512k, 10M; the plan's unless given.")
+@at_option
+@click.pass_obj
+def speed(app: App, username: str, up: int | None, down: int | None, at: datetime) -> None:
+    """Give a subscriber a speed of its own, running sessions too; without options the plan's."""
+    subscription_id = customers.subscription_id_of(app.context, username)
+    customers.set_speed(app.context, subscription_id, up_kbps=up, down_kbps=down, now=at)
+    own = f"up {up or 'as its plan'}, down {down or 'as its plan'} (kbit/s)"
+    app.show(subscribers.show(app.context, subscription_id, at), f"{username}: {own}")
+
+
 @subscriber.command("show", cls=Command)
 @click.argument("username")
 @at_option

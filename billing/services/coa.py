@@ -9,9 +9,9 @@ from billing.errors import Conflict, NotFound, Refused
 from billing.model.orders import NOT_DONE, OrderState, OrderView, RetryView
 from billing.services import enforcement
 from billing.services.context import Context
+from billing.services.nas import nas_id_of
 from billing.store import audit, customers
 from billing.store import enforcement as intents
-from billing.store import nas as nas_store
 from billing.store import orders as store
 from billing.store.guard import Transaction
 
@@ -32,7 +32,7 @@ def list_orders(
         return store.find_orders(
             tx,
             states=states,
-            nas_id=None if nas is None else _nas_id(tx, nas),
+            nas_id=None if nas is None else nas_id_of(tx, nas),
             subscription_id=subscription_id,
             before=before,
             limit=limit,
@@ -113,12 +113,3 @@ def _order(tx: Transaction, order_id: int) -> OrderView:
 
 def _unknown(order_id: int) -> NotFound:
     return NotFound(f"there is no order {order_id}; see `tollway coa list`", field="order")
-
-
-def _nas_id(tx: Transaction, name: str) -> int:
-    found = nas_store.find_nas(tx, name)
-    if not found:
-        raise NotFound(f"there is no NAS named {name!r}; see `tollway nas list`", field="nas")
-    if len(found) > 1:
-        raise Conflict(f"several organisations have a NAS named {name!r}", field="nas")
-    return found[0]

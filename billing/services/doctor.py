@@ -154,8 +154,8 @@ def _vendors(facts: store.DatabaseFacts) -> CheckView:
         f"not known, spoken to with standard attributes: {', '.join(unknown)}"
         if unknown
         else "known",
-        "no speed and no octet limit reach these; register them with the vendor whose attributes"
-        " they understand (`tollway nas add --help` lists them), or go on as it is",
+        "no speed and no octet limit reach these; `tollway nas set NAME --vendor VENDOR` with one"
+        " whose attributes they understand (`tollway nas add --help` lists them)",
     )
 
 

@@ -6,13 +6,14 @@ import re
 import secrets
 from datetime import datetime
 
-from billing.errors import InvalidInput
+from billing.errors import Conflict, InvalidInput, NotFound
 from billing.model.network import Vendor, default_coa_port
 from billing.model.views import NasView
 from billing.services.context import Context
 from billing.services.identity import checked_address, checked_name
 from billing.store import audit, tables
 from billing.store import nas as store
+from billing.store.guard import Transaction
 
 _VENDOR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 SECRET_BITS = 160
@@ -47,8 +48,7 @@ def add_nas(
     vendor = _checked_vendor(vendor)
     if coa_port is None:
         coa_port = default_coa_port(vendor)
-    if not 1 <= coa_port <= 65535:
-        raise InvalidInput("must be 1 to 65535", field="coa_port")
+    coa_port = _checked_port(coa_port)
     row = tables.Nas(
         org_id=context.home_org_id,
         revision=1,
@@ -77,6 +77,75 @@ def add_nas(
         return store.view(row), chosen
 
 
+def change_nas(
+    context: Context,
+    name: str,
+    *,
+    now: datetime,
+    vendor: str | None = None,
+    coa_port: int | None = None,
+    swap_octets: bool | None = None,
+    require_message_authenticator: bool | None = None,
+) -> NasView:
+    """Change what is not None. A new vendor brings its own CoA port where the old one's was used.
+
+    FreeRADIUS sees it when it looks the NAS up again, running sessions with their next order.
+    Raises InvalidInput, NotFound, Conflict (several organisations have a NAS of this name).
+    """
+    with context.transaction() as tx:
+        row = _lock(tx, name)
+        before = store.view(row)
+        if vendor is not None:
+            named = _checked_vendor(vendor)
+            if coa_port is None and row.coa_port == default_coa_port(row.vendor):
+                row.coa_port = default_coa_port(named)
+            row.vendor = named
+        if coa_port is not None:
+            row.coa_port = _checked_port(coa_port)
+        if swap_octets is not None:
+            row.swap_octets = swap_octets
+        if require_message_authenticator is not None:
+            row.require_message_authenticator = require_message_authenticator
+        view = store.view(row)
+        if view == before:
+            return view
+        row.revision += 1
+        audit.append(
+            tx,
+            at=now,
+            org_id=row.org_id,
+            actor=context.actor,
+            action="nas.change",
+            subject=f"nas:{row.nas_id}",
+            detail={
+                "name": row.name,
+                "vendor": row.vendor,
+                "coa_port": row.coa_port,
+                "swap_octets": row.swap_octets,
+                "require_message_authenticator": row.require_message_authenticator,
+            },
+        )
+        return view
+
+
+def _lock(tx: Transaction, name: str) -> tables.Nas:
+    nas_id = nas_id_of(tx, name)
+    row = store.lock_nas(tx, nas_id)
+    if row is None:
+        raise NotFound(f"there is no NAS named {name!r}; see `tollway nas list`", field="nas")
+    return row
+
+
+def nas_id_of(tx: Transaction, name: str) -> int:
+    """The number of the NAS of this name. Raises NotFound, Conflict (there are several)."""
+    found = store.find_nas(tx, name)
+    if not found:
+        raise NotFound(f"there is no NAS named {name!r}; see `tollway nas list`", field="nas")
+    if len(found) > 1:
+        raise Conflict(f"several organisations have a NAS named {name!r}", field="nas")
+    return found[0]
+
+
 def list_nas(context: Context, now: datetime) -> list[NasView]:
     """By name; secrets are never shown again."""
     with context.transaction() as tx:
@@ -93,6 +162,12 @@ def _checked_vendor(vendor: str) -> str:
             field="vendor",
         )
     return name
+
+
+def _checked_port(port: int) -> int:
+    if not 1 <= port <= 65535:
+        raise InvalidInput("must be 1 to 65535", field="coa_port")
+    return port
 
 
 def _checked_secret(secret: str) -> str:

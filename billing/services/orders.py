@@ -83,6 +83,12 @@ def record_results(context: Context, results: Sequence[OrderResult], now: dateti
                 store.set_intent(tx, order.customer_id, order.intent_id, values=values)
 
 
+def hasten(context: Context, nas_ids: Collection[int], now: datetime) -> int:
+    """Make due what these NAS had not answered; returns how many orders."""
+    with context.transaction() as tx:
+        return store.hasten(tx, nas_ids, now)
+
+
 def settle(context: Context, now: datetime) -> int:
     """Close orders that accounting has confirmed or that are past saving; returns how many."""
     silent_since = now - ACCOUNTING_EXPECTED_WITHIN

@@ -25,6 +25,11 @@ def get_nas(tx: Session, nas_id: int) -> tables.Nas | None:
     return tx.scalar(select(tables.Nas).where(tables.Nas.nas_id == nas_id))
 
 
+def lock_nas(tx: Session, nas_id: int) -> tables.Nas | None:
+    """The row, to be changed."""
+    return tx.get(tables.Nas, nas_id, with_for_update=True, populate_existing=True)
+
+
 def find_nas(tx: Session, name: str) -> list[int]:
     """The numbers of the NAS of this name: one in each organisation at most."""
     return list(tx.scalars(select(tables.Nas.nas_id).where(tables.Nas.name == name.strip())))

@@ -488,7 +488,8 @@ BEGIN
             FROM usage u CROSS JOIN LATERAL string_to_table(u.all_anomalies, ',') AS a(code)
             WHERE u.all_anomalies <> ''
         )
-        -- Who may have nothing left: looked at again below, after this statement's writes.
+        -- Who may have nothing left, or something else from now on: looked at again below, after
+        -- this statement's writes.
         SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at)
         INTO v_suspect_customer, v_suspect_subscription, v_suspect_at
         FROM (
@@ -496,6 +497,7 @@ BEGIN
             WHERE c.requires_entitlement OR c.is_payg
             GROUP BY c.customer_id, c.subscription_id, c.event_at
             HAVING NOT bool_or(c.lasts)
+                OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)
         ) x;
 
         IF v_suspect_customer IS NOT NULL THEN

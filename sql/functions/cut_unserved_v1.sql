@@ -1,4 +1,4 @@
--- For subscriptions that the meter has just seen without cover: start what waits in the chain
+-- For subscriptions that the meter has just seen use up a package: start what waits in the chain
 -- (B4); where nothing does, write one order per running session of every subscription on that
 -- customer that is no longer served (P8, C1). Returns the number of orders. Customers are locked.
 CREATE FUNCTION cut_unserved_v1(
@@ -6,24 +6,25 @@ CREATE FUNCTION cut_unserved_v1(
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     v_orders int;
-    v_waiting bigint[];
 BEGIN
-    SELECT array_agg(u.subscription_id) INTO v_waiting
-    FROM unnest(p_customer_id, p_subscription_id) AS u(customer_id, subscription_id)
+    PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
+    FROM unnest(p_customer_id, p_subscription_id, p_event_at)
+        AS u(customer_id, subscription_id, event_at)
     WHERE EXISTS (
         SELECT 1 FROM entitlement e
         WHERE e.customer_id = u.customer_id AND e.subscription_id = u.subscription_id
           AND e.ended_at IS NULL
           AND (e.valid_from IS NULL OR e.follows AND e.valid_from > p_now));
-    IF v_waiting IS NOT NULL THEN
-        PERFORM plan_chain_v1(u.customer_id, u.subscription_id, LEAST(u.event_at, p_now), p_now)
-        FROM unnest(p_customer_id, p_subscription_id, p_event_at)
-            AS u(customer_id, subscription_id, event_at)
-        WHERE u.subscription_id = ANY (v_waiting);
-        -- The sweep tells running sessions the speed of what has begun, and ends it in time.
-        UPDATE subscription s SET service_next_change_at = p_now
-        WHERE s.customer_id = ANY (p_customer_id) AND s.subscription_id = ANY (v_waiting);
-    END IF;
+    -- Another package pays from now on: the sweep tells running sessions its speed (Q2), and ends
+    -- it in time.
+    UPDATE subscription s SET service_next_change_at = p_now
+    FROM unnest(p_customer_id, p_subscription_id) AS u(customer_id, subscription_id)
+    WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
+      AND EXISTS (
+        SELECT 1 FROM entitlement e
+        WHERE e.customer_id = u.customer_id AND e.subscription_id = u.subscription_id
+          AND e.ended_at IS NULL AND e.valid_from <= p_now
+          AND (e.valid_until IS NULL OR e.valid_until > p_now));
 
     WITH unserved AS MATERIALIZED (
         SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,

@@ -166,6 +166,16 @@ def test_the_port_for_orders_follows_the_vendor(run: Run) -> None:
     assert port("192.0.2.83", "--vendor", "cisco", "--coa-port", "4000") == 4000
 
 
+def test_a_nas_is_changed(run: Run) -> None:
+    run("nas", "add", "changing", "192.0.2.91", "--vendor", "mikrotik")
+    changed = run("nas", "set", "changing", "--vendor", "cisco", "--json").value
+    assert (changed["vendor"], changed["coa_port"]) == ("cisco", 1700)
+    changed = run("nas", "set", "changing", "--coa-port", "3799", "--swap-octets", "--json").value
+    assert (changed["vendor"], changed["coa_port"], changed["swap_octets"]) == ("cisco", 3799, True)
+    assert run("nas", "set", "changing", "--coa-port", "0").code == 2
+    assert run("nas", "set", "nowhere").code == 3
+
+
 def test_orders_are_listed_and_retried(run: Run) -> None:
     assert run("coa", "list", "--json").value == []
     assert run("coa", "list", "--state", "all").code == 0

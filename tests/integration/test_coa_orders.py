@@ -11,13 +11,16 @@ from sqlalchemy import select, update
 
 from billing.errors import Conflict, NotFound, Refused
 from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
+from billing.model.events import AccountingRecord, Status
 from billing.model.network import Link, Vendor
 from billing.model.orders import OrderState, OrderView
-from billing.services import coa, enforcement, holds, orders
+from billing.services import coa, customers, enforcement, holds, orders
 from billing.services.context import Context
+from billing.settings import Settings
 from billing.store import enforcement as store
 from billing.store import tables
 from billing.store.customers import lock_customer
+from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from rig.nas import SimulatedNas
 from tests.factories import DAY_PLAN, Factory, Subscriber
 
@@ -94,9 +97,7 @@ def test_another_package_brings_its_speed_to_the_running_session(
 ) -> None:
     fast = replace(DAY_PLAN, speed_up_kbps=20_000, speed_down_kbps=100_000)
     make.session(subscriber, router, now)
-    package = make.package(
-        subscriber, now - ONE_SECOND, valid_from=now + A_DAY, valid_for=A_DAY, follows=True
-    )
+    package = make.package(subscriber, now, valid_from=now + A_DAY, valid_for=A_DAY, follows=True)
     plan_id = make.plan(now, fast)
     with context.transaction() as tx:
         version = tx.scalars(
@@ -115,6 +116,85 @@ def test_another_package_brings_its_speed_to_the_running_session(
     assert claimed.service is not None
     assert (claimed.service.speed_up_kbps, claimed.service.speed_down_kbps) == (20_000, 100_000)
     assert reconcile(context, subscriber, now + A_DAY + ONE_SECOND) == []
+
+
+@pytest.mark.rule("Q2")
+def test_a_speed_of_its_own_is_told_to_running_sessions(
+    context: Context, make: Factory, router: SimulatedNas, subscriber: Subscriber, now: datetime
+) -> None:
+    make.session(subscriber, router, now)
+    customers.set_speed(
+        context, subscriber.subscription_id, up_kbps=64, down_kbps=None, now=now + ONE_SECOND
+    )
+    (order,) = listed(context, subscriber, OrderState.PENDING)
+    claimed = claim(context, order.order_id, now + ONE_SECOND)
+    assert claimed.goal is Goal.SPEED
+    assert claimed.service is not None
+    assert (claimed.service.speed_up_kbps, claimed.service.speed_down_kbps) == (64, 10_000)
+    # Changed back before it was sent: one order, which says what holds then.
+    customers.set_speed(
+        context, subscriber.subscription_id, up_kbps=None, down_kbps=None, now=now + ONE_SECOND
+    )
+    assert len(listed(context, subscriber)) == 1
+
+
+@pytest.mark.rule("Q2", "B4")
+def test_a_package_that_begins_when_another_is_used_up_brings_its_speed(
+    context: Context,
+    settings: Settings,
+    make: Factory,
+    router: SimulatedNas,
+    now: datetime,
+) -> None:
+    subscriber = make.subscriber(now)
+    make.package(subscriber, now, valid_for=A_DAY, octets=1_000_000)
+    session_id = make.session(subscriber, router, now)
+    package = make.package(subscriber, now, valid_from=now + A_DAY, valid_for=A_DAY, follows=True)
+    plan_id = make.plan(now, replace(DAY_PLAN, speed_down_kbps=512))
+    with context.transaction() as tx:
+        version = tx.scalars(
+            select(tables.PlanVersion.plan_version_id).where(tables.PlanVersion.plan_id == plan_id)
+        ).one()
+        tx.execute(
+            update(tables.Entitlement)
+            .where(tables.Entitlement.entitlement_id == package)
+            .values(plan_version_id=version)
+        )
+        acct_session_id = tx.scalars(
+            select(tables.LiveSession.acct_session_id).where(
+                tables.LiveSession.session_id == session_id
+            )
+        ).one()
+    later = now + timedelta(minutes=5)
+    interim = AccountingRecord(
+        status=Status.INTERIM,
+        username=subscriber.username,
+        sent_username=subscriber.username,
+        nas_address=router.address,
+        acct_session_id=acct_session_id,
+        arrived_at=later,
+        event_at=later,
+        precise_time=True,
+        session_seconds=300,
+        input_octets=500_000,
+        output_octets=600_000,
+        has_gigawords=True,
+    )
+    lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=5000, lock_timeout_ms=5000)
+    try:
+        charge_usage(lane, [usage_row(interim)], later)
+    finally:
+        lane.close()
+    assert listed(context, subscriber) == []
+    enforcement.sweep(context, later)
+    (order,) = listed(context, subscriber)
+    claimed = claim(context, order.order_id, later)
+    assert claimed.goal is Goal.SPEED
+    assert claimed.service is not None
+    assert claimed.service.speed_down_kbps == 512
+    # And it ends when its own day ends, not when the first one's would have.
+    enforcement.sweep(context, later + A_DAY)
+    assert Goal.DISCONNECT in {view.goal for view in listed(context, subscriber)}
 
 
 @pytest.mark.rule("B2", "B4")

@@ -176,6 +176,28 @@ def test_a_nas_that_comes_back_after_minutes_is_told_then(
     assert all(one != following for one, following in pairwise(ports))
 
 
+def test_the_first_answer_of_a_nas_that_was_silent_hastens_what_waits_for_it(
+    context: Context,
+    make: Factory,
+    router: SimulatedNas,
+    subscriber: Subscriber,
+    clock: Clock,
+    now: datetime,
+) -> None:
+    router.disconnect = Behaviour(answer="silent")
+    waiting = order(context, make.session(subscriber, router, now), Goal.DISCONNECT, now)
+    for attempts in range(1, 6):
+        until(context, waiting, lambda found, n=attempts: len(found.attempts) == n)
+        if attempts < 5:
+            clock.move(context, minutes=5)
+    # Its next attempt is due in minutes; another order is answered before.
+    router.disconnect = Behaviour()
+    now = clock()
+    order(context, make.session(subscriber, router, now), Goal.DISCONNECT, now)
+    found = until(context, waiting, lambda found: found.state == "acked")
+    assert len(found.attempts) == 6
+
+
 def test_an_answer_that_comes_several_times_counts_once(
     context: Context,
     make: Factory,
