@@ -22,7 +22,7 @@ from billing.cli.units import (
 from billing.errors import InvalidInput
 from billing.model.account import HoldBehaviour
 from billing.model.views import EntitlementView, SubscriptionRow, SubscriptionView
-from billing.services import catalog, customers, holds, subscribers
+from billing.services import catalog, customers, holds, speeds, subscribers
 from billing.services.customers import NewCustomer, NewSubscription
 from billing.services.nas import list_nas
 
@@ -134,7 +134,7 @@ def add(
 def speed(app: App, username: str, up: int | None, down: int | None, at: datetime) -> None:
     """Give a subscriber a speed of its own, running sessions too; without options the plan's."""
     subscription_id = customers.subscription_id_of(app.context, username)
-    customers.set_speed(app.context, subscription_id, up_kbps=up, down_kbps=down, now=at)
+    speeds.set_speed(app.context, subscription_id, up_kbps=up, down_kbps=down, now=at)
     own = f"up {up or 'as its plan'}, down {down or 'as its plan'} (kbit/s)"
     app.show(subscribers.show(app.context, subscription_id, at), f"{username}: {own}")
 

@@ -187,24 +187,6 @@ def set_password(context: Context, subscription_id: int, password: str, now: dat
         finish(context, tx, row, "subscription.password", now, {})
 
 
-def set_speed(
-    context: Context,
-    subscription_id: int,
-    *,
-    up_kbps: int | None,
-    down_kbps: int | None,
-    now: datetime,
-) -> None:
-    """A speed of its own instead of the plan's, for running sessions too (rule Q2); None: the
-    plan's. Raises InvalidInput, NotFound."""
-    _check_number(up_kbps, "speed_up_kbps")
-    _check_number(down_kbps, "speed_down_kbps")
-    with changing(context, subscription_id) as (tx, row):
-        row.speed_up_kbps, row.speed_down_kbps = up_kbps, down_kbps
-        detail: dict[str, object] = {"up_kbps": up_kbps, "down_kbps": down_kbps}
-        finish(context, tx, row, "subscription.speed", now, detail)
-
-
 def subscription_id_of(context: Context, username: str) -> int:
     """By user name in any spelling; NotFound."""
     with context.transaction() as tx:
@@ -322,10 +304,11 @@ def _insert_subscription(
 
 def _check_limits(wanted: NewSubscription) -> None:
     for name in ("session_limit", "speed_up_kbps", "speed_down_kbps"):
-        _check_number(getattr(wanted, name), name)
+        check_number(getattr(wanted, name), name)
 
 
-def _check_number(value: int | None, field: str) -> None:
+def check_number(value: int | None, field: str) -> None:
+    """Raises InvalidInput where a limit is not a whole number from 1 on; None is no limit."""
     if value is not None and not 1 <= value < 2**32:
         raise InvalidInput("must be at least 1", field=field)
 

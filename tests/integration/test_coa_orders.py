@@ -14,7 +14,7 @@ from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, Se
 from billing.model.events import AccountingRecord, Status
 from billing.model.network import Link, Vendor
 from billing.model.orders import OrderState, OrderView
-from billing.services import coa, customers, enforcement, holds, orders
+from billing.services import coa, enforcement, holds, orders, speeds
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import enforcement as store
@@ -123,7 +123,7 @@ def test_a_speed_of_its_own_is_told_to_running_sessions(
     context: Context, make: Factory, router: SimulatedNas, subscriber: Subscriber, now: datetime
 ) -> None:
     make.session(subscriber, router, now)
-    customers.set_speed(
+    speeds.set_speed(
         context, subscriber.subscription_id, up_kbps=64, down_kbps=None, now=now + ONE_SECOND
     )
     (order,) = listed(context, subscriber, OrderState.PENDING)
@@ -132,7 +132,7 @@ def test_a_speed_of_its_own_is_told_to_running_sessions(
     assert claimed.service is not None
     assert (claimed.service.speed_up_kbps, claimed.service.speed_down_kbps) == (64, 10_000)
     # Changed back before it was sent: one order, which says what holds then.
-    customers.set_speed(
+    speeds.set_speed(
         context, subscriber.subscription_id, up_kbps=None, down_kbps=None, now=now + ONE_SECOND
     )
     assert len(listed(context, subscriber)) == 1
