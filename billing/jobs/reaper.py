@@ -1,4 +1,5 @@
-"""Closes sessions that ended without a word, once a minute (rules U7, U10)."""
+"""Closes sessions that ended without a word, and orders off those that run unseen, once a minute
+(rules U7, U10, C1)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.services import silence
+from billing.services import enforcement, silence
 from billing.services.context import Context
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Reaper:
         self._watching_since: datetime | None = None
 
     def tick(self, now: datetime) -> None:
-        """Close what is known to have ended. Raises Unavailable: then the watch begins anew."""
+        """Close what has ended, see to what has not. Raises Unavailable; the watch begins anew."""
         since, self._watching_since = self._watching_since, None
         silence.drop_lapsed_slots(self._context, now)
         rebooted = silence.close_rebooted(self._context, now)
@@ -38,6 +39,7 @@ class Reaper:
             silent = silence.reap(self._context, now)
             if silent:
                 log.info("closed %d sessions that fell silent", silent)
+        enforcement.catch_up(self._context, now)
         self._watching_since = since or now
 
 

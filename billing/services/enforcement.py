@@ -94,18 +94,33 @@ def sweep(context: Context, now: datetime) -> int:
     with context.transaction() as tx:
         due = store.due_customers(tx, now, SWEEP_CUSTOMERS)
     for customer_id in due:
-        try:
-            with context.transaction() as tx:
-                if customers.lock_customer(tx, customer_id) is not None:
-                    reconcile(tx, context, customer_id, now)
-        except Unavailable:
-            raise
-        except Exception:
-            # Whatever is wrong with one customer's rows must not end the service of others late.
-            log.exception("customer %d cannot be brought in line", customer_id)
-            with context.transaction() as tx:
-                store.postpone_customer(tx, customer_id, now, FAILED_CUSTOMER_DELAY)
+        _bring_in_line(context, customer_id, now)
     return len(due)
+
+
+def catch_up(context: Context, now: datetime) -> int:
+    """Order what runs although its subscription was held back before: a session whose Start came
+    after the orders, or that was taken for ended (rule U10) and is heard of again (rule U5).
+    Returns how many customers were looked at, SWEEP_CUSTOMERS at most."""
+    with context.transaction() as tx:
+        missed = store.missed_customers(tx, SWEEP_CUSTOMERS)
+    for customer_id in missed:
+        _bring_in_line(context, customer_id, now)
+    return len(missed)
+
+
+def _bring_in_line(context: Context, customer_id: int, now: datetime) -> None:
+    try:
+        with context.transaction() as tx:
+            if customers.lock_customer(tx, customer_id) is not None:
+                reconcile(tx, context, customer_id, now)
+    except Unavailable:
+        raise
+    except Exception:
+        # Whatever is wrong with one customer's rows must not end the service of others late.
+        log.exception("customer %d cannot be brought in line", customer_id)
+        with context.transaction() as tx:
+            store.postpone_customer(tx, customer_id, now, FAILED_CUSTOMER_DELAY)
 
 
 def next_sweep_at(context: Context) -> datetime | None:

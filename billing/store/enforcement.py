@@ -159,6 +159,13 @@ def due_customers(tx: Session, now: datetime, limit: int) -> list[int]:
     return list(tx.scalars(statement))
 
 
+def missed_customers(tx: Session, limit: int) -> list[int]:
+    """Customers with a session that began, or was opened again, after its subscription was held
+    back, and that has no order for it."""
+    found = tx.connection().exec_driver_sql(named_query("missed_customers"), {"limit": limit})
+    return list(found.scalars())
+
+
 def next_due(tx: Session) -> datetime | None:
     """The earliest instant at which the sweep has something to look at."""
     return tx.scalar(select(func.min(Subscription.service_next_change_at)))
