@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         description="answer accounting during an outage from a journal on the local disk",
     )
     acct_journal_mib: int = Field(default=512, ge=1, description="what the journal may hold")
+    metrics_dir: str = Field(
+        default="", description="where figures for Prometheus are written; empty: in the state dir"
+    )
     snapshot_accounts: int = Field(
         default=100_000, ge=100, description="accounts kept for logins during an outage"
     )
@@ -81,6 +84,11 @@ class Settings(BaseSettings):
     def journal_dir(self) -> Path:
         """Accounting that waits for the database (docs/adr/0009)."""
         return self.state_dir / "journal"
+
+    def metrics_file(self, process: str) -> Path:
+        """The figures of one process, in Prometheus's text format."""
+        directory = Path(self.metrics_dir) if self.metrics_dir else self.state_dir / "metrics"
+        return directory / f"{process}.prom"
 
     @property
     def snapshot_dir(self) -> Path:

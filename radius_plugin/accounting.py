@@ -39,8 +39,7 @@ def accounting(p: Pairs) -> int:
     try:
         parts.usage.submit(prepare(record))
     except RowLocked as error:
-        parts.complaints.say("accounting", f"{error.message}; not answered (rule U1)")
-        return codes.HANDLED
+        return _unanswered(parts, error.message)
     except (Overloaded, TimedOut, Unavailable) as error:
         return _kept(parts, record, runtime.named(error))
     return codes.OK
@@ -49,7 +48,12 @@ def accounting(p: Pairs) -> int:
 def _kept(parts: Runtime, record: Record, problem: str) -> int:
     """Answered when the local journal has it; else the NAS sends it again (rule A8)."""
     if parts.keeper is not None and parts.keeper.keep(record):
+        parts.records["journal"] += 1
         return codes.OK
-    parts.unanswered += 1
+    return _unanswered(parts, problem)
+
+
+def _unanswered(parts: Runtime, problem: str) -> int:
+    parts.records["unanswered"] += 1
     parts.complaints.say("accounting", f"{problem}; not answered (rule U1)")
     return codes.HANDLED

@@ -106,8 +106,12 @@ def _admitted(login: LoginRecord) -> Answer:
         admitted = parts.logins.submit(login)
     except _REFUSED as error:
         parts.complaints.say("post_auth", f"{runtime.named(error)}; refused (rule A8)")
+        parts.history.decided[Verdict.REJECT.value, Reason.UNAVAILABLE.value] += 1
         return codes.REJECT, {"reply": (message_pair(Reason.UNAVAILABLE),)}
-    if admitted.reason != login.reason:
+    granted = admitted.reason == login.reason
+    outcome = login.outcome if granted else Verdict.REJECT.value
+    parts.history.decided[outcome, admitted.reason] += 1
+    if not granted:
         return codes.REJECT, {"reply": (message_pair(Reason(admitted.reason)),)}
     if admitted.address is not None:
         return codes.UPDATED, {"reply": address_pairs(admitted.address, admitted.netmask)}

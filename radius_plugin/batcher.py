@@ -74,6 +74,11 @@ class Batcher(Generic[Request, Answer, Lane]):
         self.batches = 0
         self.requests = 0
 
+    @property
+    def waiting(self) -> int:
+        """Requests that are in no batch yet."""
+        return len(self._queue)
+
     def submit(self, request: Request) -> Answer:
         """The answer to one request, after its batch was committed.
 

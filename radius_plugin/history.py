@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from itertools import count
 
@@ -49,6 +49,8 @@ class History:
         self._held: dict[int, LoginRecord] = {}
         self._due: deque[tuple[float, int]] = deque()
         self._numbers = count(1)
+        self.decided: Counter[tuple[str, str]] = Counter()
+        """Finished logins by outcome and reason."""
         self._batch_max = BATCH_MAX
         self._retry_at = 0.0
         self._awake = threading.Event()
@@ -58,6 +60,7 @@ class History:
 
     def offer(self, record: LoginRecord) -> bool:
         """Take a final record to be written soon; False when too many wait already."""
+        self.decided[record.outcome, record.reason] += 1
         if len(self._pending) >= self._pending_max:
             return False
         self._pending.append(record)
@@ -80,6 +83,11 @@ class History:
         """Put a final record in the place of a held one; False when too many wait already."""
         self._held.pop(number, None)
         return self.offer(record)
+
+    @property
+    def waiting(self) -> int:
+        """Finished logins that are not written yet."""
+        return len(self._pending) + self._shelved
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Write what is left, as far as the database allows."""
@@ -112,6 +120,7 @@ class History:
         while self._due and self._due[0][0] <= now:
             record = self._held.pop(self._due.popleft()[1], None)
             if record is not None:
+                self.decided[record.outcome, record.reason] += 1
                 self._pending.append(record)
 
     def _flush(self) -> bool:

@@ -10,14 +10,15 @@ import gc
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from billing.clock import utc_now
 from billing.errors import TollwayError
-from billing.model.events import Admitted, LoginRecord
+from billing.model.events import Admitted, LoginRecord, UnusableRecord
 from billing.services.access import AccessDesk
 from billing.services.acct_journal import Journal, Replay, survey
 from billing.services.clients import ClientBook
@@ -40,6 +41,7 @@ from radius_plugin.housekeeping import Housekeeping
 from radius_plugin.keeper import Keeper
 from radius_plugin.lanes import Lanes
 from radius_plugin.lookup import Lookups
+from radius_plugin.metrics import MetricsFile, Sources
 from radius_plugin.pairs import Pairs
 from radius_plugin.watch import DatabaseWatch
 
@@ -74,8 +76,8 @@ class Runtime:
     keeper: Keeper | None
     snapshot: Snapshot
     housekeeping: Housekeeping
-    unanswered: int = 0
-    """Accounting-Requests that got no answer."""
+    records: Counter[str]
+    """Accounting-Requests by what became of them."""
 
 
 _runtime: Runtime | None = None
@@ -185,33 +187,76 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
         shelf=LoginShelf(file, box),
     )
     answers = LoginAnswers(desk, clients, history, partial(log, L_ERR))
+    records: Counter[str] = Counter()
+    decisions, logins, usage = _batchers(settings, lanes, desk, answers, records)
+    keeper = _keeper(settings, lanes, complaints) if kind == "acct" else None
+    batchers: dict[str, Batcher[Any, Any, Any]] = {
+        "authorize": decisions,
+        "admit": logins,
+        "accounting": usage,
+    }
+    sources = Sources(batchers, watch, history, snapshot, keeper, records)
+    figures = MetricsFile(settings.metrics_file(f"radiusd-{kind}"), sources)
     return Runtime(
         clients=clients,
         lookups=Lookups(partial(clients.look_up, lanes.lane())),
-        decisions=lanes.batcher(
+        decisions=decisions,
+        logins=logins,
+        answers=answers,
+        history=history,
+        usage=usage,
+        watch=watch,
+        complaints=complaints,
+        keeper=keeper,
+        snapshot=snapshot,
+        housekeeping=Housekeeping(
+            [complaints.tick, keep_snapshot, figures.tick],
+            partial(complaints.say, "housekeeping"),
+        ),
+        records=records,
+    )
+
+
+def _batchers(
+    settings: Settings,
+    lanes: Lanes,
+    desk: AccessDesk,
+    answers: LoginAnswers,
+    records: Counter[str],
+) -> tuple[
+    Batcher[Pairs, Answer, HotConnection],
+    Batcher[LoginRecord, Admitted, HotConnection],
+    Batcher[Metered, None, HotConnection],
+]:
+    """Logins decided, logins admitted, accounting charged (counted in `records`)."""
+
+    def meter(lane: HotConnection, batch: Sequence[Metered]) -> list[None]:
+        done = meter_batch(lane, batch, utc_now())
+        unusable = sum(type(record) is UnusableRecord for record in batch)
+        records["dead-letter"] += unusable
+        records["charged"] += len(batch) - unusable
+        return done
+
+    def keep(lane: HotConnection, record: Metered, error: Exception) -> None:
+        keep_poison(lane, record, error)
+        records["dead-letter"] += 1
+
+    return (
+        lanes.batcher(
             lambda lane, requests: answers.answer_batch(lane, requests, utc_now()),
             lanes=settings.auth_lanes,
         ),
-        logins=lanes.batcher(
+        lanes.batcher(
             lambda lane, logins: desk.admit_batch(lane, logins, utc_now()),
             # Two, so that one customer's locked row does not hold up all others.
             lanes=2,
             is_one_requests_fault=is_one_rows_fault,
         ),
-        history=history,
-        usage=lanes.batcher(
-            lambda lane, records: meter_batch(lane, records, utc_now()),
+        lanes.batcher(
+            meter,
             lanes=settings.acct_lanes,
             is_one_requests_fault=is_one_rows_fault,
-            isolate=keep_poison,
-        ),
-        answers=answers,
-        watch=watch,
-        complaints=complaints,
-        keeper=_keeper(settings, lanes, complaints) if kind == "acct" else None,
-        snapshot=snapshot,
-        housekeeping=Housekeeping(
-            [complaints.tick, keep_snapshot], partial(complaints.say, "housekeeping")
+            isolate=keep,
         ),
     )
 

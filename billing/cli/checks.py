@@ -12,6 +12,7 @@ from billing.errors import TollwayError
 from billing.model.views import CheckView
 from billing.services import doctor as services
 from billing.services.certificates import certificate_checks
+from billing.services.outage import outage_checks
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -44,6 +45,8 @@ def _checks(app: App) -> Iterator[CheckView]:
     try:
         settings.master_key()
         yield CheckView(name="key file", status="ok", detail=str(settings.key_file))
+        metrics_dir = settings.metrics_file("").parent
+        yield from outage_checks(metrics_dir, settings.journal_dir, utc_now())
         own = (settings.eap_certificate, settings.eap_key)
         yield from certificate_checks(settings.state_dir, own, utc_now())
         yield services.schema_check(settings.dsn("owner"))

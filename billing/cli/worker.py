@@ -10,7 +10,7 @@ import time
 import click
 
 from billing.cli.app import App, Command
-from billing.jobs import queue
+from billing.jobs import figures, queue
 from billing.jobs import worker as process
 from billing.services.context import Context
 from billing.store.pool import Database
@@ -31,8 +31,11 @@ def worker(app: App) -> None:
     def send_orders(stop: threading.Event) -> None:
         CoaSender(context).run(stop)
 
+    def write_figures(stop: threading.Event) -> None:
+        figures.run(context, app.settings.metrics_file("worker"), stop)
+
     try:
-        process.run(context, dsn, {"CoA sender": send_orders})
+        process.run(context, dsn, {"CoA sender": send_orders, "figures": write_figures})
     finally:
         database.close()
 

@@ -13,3 +13,9 @@ def ensure_partitions(tx: Session, now: datetime) -> int:
     """Make the partitions that the coming weeks need; returns how many were missing."""
     made = tx.connection().exec_driver_sql(named_query("ensure_partitions"), {"now": now})
     return int(made.scalar_one())
+
+
+def orders_by_state(tx: Session, now: datetime) -> dict[str, int]:
+    """Number of orders in each state that has any."""
+    rows = tx.connection().exec_driver_sql(named_query("count_orders"), {"now": now})
+    return {row.state: row.orders for row in rows}

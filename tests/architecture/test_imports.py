@@ -70,10 +70,12 @@ MODULES: dict[str, set[str]] = {
     "billing.services.acct_journal": {"pydantic"},
     "billing.services.clients": {"pydantic"},
     "billing.services.snapshot": {"pydantic"},
+    "billing.services.metrics": {"prometheus_client"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.worker": {
+        "billing.jobs.figures",
         "billing.jobs.queue",
         "billing.jobs.worker",
         "billing.store.pool",

@@ -1,0 +1,38 @@
+"""The worker's figures for Prometheus: orders to NAS (docs/operations.md)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from billing.clock import utc_now
+from billing.errors import Unavailable
+from billing.services import metrics, upkeep
+from billing.services.context import Context
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 15.0
+
+
+def run(context: Context, path: Path, stop: threading.Event) -> None:
+    """Write them until `stop` is set. A companion of the worker."""
+    while True:
+        try:
+            orders, is_up = upkeep.orders_by_state(context, utc_now()), True
+        except Unavailable:
+            orders, is_up = {}, False
+        text = "CoA and Disconnect orders: open ones, and those given up in the last day."
+        try:
+            metrics.write(
+                path,
+                [
+                    metrics.gauge("database_up", "1 while the database answers.", float(is_up)),
+                    metrics.Measure("gauge", "coa_orders", text, orders, ("state",)),
+                ],
+            )
+        except OSError as error:
+            log.warning("the figures cannot be written: %s", error)
+        if stop.wait(EVERY_SECONDS):
+            return
