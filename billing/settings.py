@@ -82,7 +82,7 @@ class Settings(BaseSettings):
 
     @property
     def journal_dir(self) -> Path:
-        """Accounting that waits for the database (docs/adr/0009)."""
+        """Accounting that waits for the database (docs/adr/0010)."""
         return self.state_dir / "journal"
 
     def metrics_file(self, process: str) -> Path:

@@ -1,4 +1,4 @@
-"""Keeps accounting records in the local journal while the database is out (docs/adr/0009).
+"""Keeps accounting records in the local journal while the database is out (docs/adr/0010).
 
 While anything waits in the journal, new records go through it as well: what a NAS reports is
 charged in the order it was reported, which a 32-bit counter that wraps needs (rule U4).

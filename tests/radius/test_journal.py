@@ -1,5 +1,5 @@
 """Accounting while the database is out, with the local journal switched on: it is answered, and
-charged exactly once when the database is back (rules A8, U1, U2; docs/adr/0009)."""
+charged exactly once when the database is back (rules A8, U1, U2; docs/adr/0010)."""
 
 from __future__ import annotations
 
