@@ -44,9 +44,11 @@ _CLOCK_SLACK = timedelta(days=1)
 @dataclass(frozen=True)
 class EapOptions:
     """name: what the installation's own certificate is made out to (devices check it).
-    certificate, key: PEM files of the operator's own instead; both or none."""
+    certificate, key: PEM files of the operator's own instead; both or none.
+    sessions: logins in progress, about 270 KB of memory each; more are refused."""
 
     name: str = DEFAULT_NAME
+    sessions: int = 2048
     certificate: Path | None = None
     key: Path | None = None
 

@@ -85,6 +85,7 @@ def _eap_options(settings: Mapping[str, str]) -> EapOptions:
     )
     return EapOptions(
         name=settings.get("TOLLWAY_EAP_NAME") or DEFAULT_NAME,
+        sessions=int(settings.get("TOLLWAY_EAP_SESSIONS", EapOptions.sessions)),
         certificate=Path(certificate) if certificate else None,
         key=Path(key) if key else None,
     )

@@ -46,13 +46,13 @@ class Credentials:
 
     def network(self) -> str:
         """The network block of wpa_supplicant's configuration."""
-        trusted = self.authority is not None
+        trusted, outer = self.authority is not None, self.outer_identity
         lines = [
             "key_mgmt=IEEE8021X",
             "eapol_flags=0",
-            f'identity="{self.identity}"',
-            f'password="{self.password}"',
-            *([f'anonymous_identity="{self.outer_identity}"'] if self.outer_identity else []),
+            f"identity={_octets(self.identity)}",
+            f"password={_octets(self.password)}",
+            *([f"anonymous_identity={_octets(outer)}"] if outer else []),
             *([f'ca_cert="{self.authority}"'] if trusted else []),
             *([f'domain_match="{self.server_name}"'] if trusted and self.server_name else []),
             *([f'phase1="{self.phase1}"'] if self.phase1 else []),
@@ -148,6 +148,11 @@ class _Relay:
                 continue
             self.answers.append(answer)
             self._device.sendto(answer, device)
+
+
+def _octets(text: str) -> str:
+    """Any text, and what is none (`surrogateescape`), as the configuration takes it."""
+    return text.encode("utf-8", "surrogateescape").hex()
 
 
 def _attributes(raw: bytes, secret: bytes) -> dict[str, list[object]]:

@@ -186,6 +186,7 @@ class RadiusServer:
         if self.kind == "auth":
             files = certificates.ensure(self.state_dir, options.eap, self.account)
             values |= {"eap_certificate": files.certificate, "eap_key": files.key}
+            values["eap_sessions"] = options.eap.sessions
         return "".join(f'{name} = "{value}"\n' for name, value in values.items())
 
     def _clients(self) -> str:

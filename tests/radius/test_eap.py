@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from Crypto.Hash import MD4
+from sqlalchemy import select
 
 from billing.clock import utc_now
 from billing.model.commerce import MoneyChannel
 from billing.model.plan import Starts
 from billing.services import pools, sales
+from billing.store import tables
 from rig.account import service_account, temporary_state_dir
 from rig.certificates import EapOptions, ensure
 from rig.eapol import Credentials, EapOutcome, Method, log_in
@@ -53,7 +55,7 @@ def connect(
     nas: SimulatedNas, devices: Credentials, subscriber: Subscriber, method: Method, **entered: str
 ) -> EapOutcome:
     """Log in by this method; plain EAP-MSCHAPv2 has no outer name."""
-    changed = replace(devices, identity=subscriber.username, method=method, **entered)
+    changed = replace(devices, **{"identity": subscriber.username, "method": method} | entered)
     return log_in(nas, changed if method in TUNNELS else replace(changed, outer_identity=None))
 
 
@@ -65,6 +67,16 @@ def plain(outcome: EapOutcome) -> dict[str, object]:
         for name, value in outcome.attributes.items()
         if name not in own and not name.startswith(("MS-MPPE-", "(311, "))
     }
+
+
+def refusals(make: Factory, nas: SimulatedNas) -> list[tuple[str, str]]:
+    """(reason, user name) of what was refused at this NAS, in order."""
+    attempt = tables.LoginAttempt
+    with make.context.transaction() as tx:
+        chosen = select(attempt.reason, attempt.username).where(
+            attempt.nas_id == nas.nas_id, attempt.outcome == "reject"
+        )
+        return [tuple(row) for row in tx.execute(chosen.order_by(attempt.at))]
 
 
 @pytest.mark.rule("A2")
@@ -206,6 +218,35 @@ def test_a_salted_hash_serves_ttls_only(
     assert connect(nas, devices, subscriber, "ttls").result == "accept"
     assert connect(nas, devices, subscriber, "ttls", password="wrong").result == "reject"
     assert connect(nas, devices, subscriber, "peap").result == "reject"
+
+
+@pytest.mark.rule("A2")
+def test_odd_names_and_passwords_are_verified_as_they_are(
+    make: Factory, nas: SimulatedNas, devices: Credentials, now: datetime
+) -> None:
+    odd = ('b\\a"c%{User-Name}', "{clear}brace", "pä ss’wörd", "x" * 128)
+    names = ("Straße 1@ISP.example", "o'brien; drop", 'qu"ote', "02-00-5E-10-00-07")
+    for name, password in zip(names, odd, strict=True):
+        subscriber = named(make, now, name, password=password)
+        for method in TUNNELS:
+            entered = connect(nas, devices, subscriber, method, password=password)
+            assert (entered.result, entered.first("User-Name")) == ("accept", name)
+            wrong = connect(nas, devices, subscriber, method, password=password[:-1])
+            assert wrong.result == "reject"
+
+
+@pytest.mark.rule("A3")
+@pytest.mark.parametrize("method", TUNNELS)
+def test_an_inner_name_that_is_not_text_is_refused_and_kept(
+    make: Factory, nas: SimulatedNas, devices: Credentials, now: datetime, method: Method
+) -> None:
+    subscriber = paid(make, now)
+    for identity in ("al\udcffice", "", "n" * 254):
+        assert connect(nas, devices, subscriber, method, identity=identity).result == "reject"
+    kept = until(lambda: found if len(found := refusals(make, nas)) >= 3 else [])
+    assert {reason for reason, _ in kept} <= {"bad-request", "tunnel-failed"}
+    assert kept[0] == ("bad-request", "")
+    assert connect(nas, devices, subscriber, method).result == "accept"
 
 
 @pytest.mark.rule("A2")
