@@ -103,6 +103,11 @@ class PeerTarget:
         for name in ("run", "log"):
             self._account.make_dir(self._state_dir / name)
 
+    def drop_added_index(self) -> None:
+        """Take away what `indexes.sql` gave it beyond the package's schema."""
+        with psycopg.connect(self._cluster.dsn(self.database), autocommit=True) as db:
+            db.execute("DROP INDEX radacct_username_idx")
+
     def start(self) -> None:
         """Start radiusd and wait for the line that says it is ready."""
         environment = {

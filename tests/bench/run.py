@@ -78,7 +78,19 @@ class Bench:
                 self._sessions(order, sending, self.options.users)
         for rate in self.options.rates:
             users = min(self.options.users, rate * self.options.open_seconds)
-            self._sessions(self.targets, Sending(rate_per_second=rate), users)
+            if users:
+                self._sessions(self.targets, Sending(rate_per_second=rate), users)
+        self._peer_as_installed()
+
+    def _peer_as_installed(self) -> None:
+        """A few logins without the index that the peer was given: each reads every session."""
+        sending = Sending(in_flight=self.options.in_flight[0])
+        parts = [Part(0, min(_WARM_UP, self.options.users), 0)]
+        for target in self.targets:
+            if isinstance(target, PeerTarget):
+                target.drop_added_index()
+                key = Key("auth", sending, f"{target.name}, as installed")
+                self.results[key].append(self._measure(target, "auth", sending, parts))
 
     def _sessions(self, order: list[Target], sending: Sending, users: int) -> None:
         """One session of each of *users*, from login to Stop, phase by phase on every target."""
