@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     eap_key: str = Field(default="", description="PEM file of the private key that belongs to it")
 
     auth_lanes: int = Field(default=1, ge=1, le=16)
-    acct_lanes: int = Field(default=1, ge=1, le=16)
+    acct_lanes: int = Field(default=2, ge=1, le=16)
     pin_cpus: bool = Field(
         default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
     )

@@ -1,9 +1,10 @@
 """Group commit: concurrent hook calls share one statement (radius.md F2).
 
-A hook's thread that finds a free lane leads: it takes what is queued, runs it as one batch, and
-hands the lane to the first one waiting. Followers sleep on a lock of their own; they are woken one
-by the other, so that one thread at a time waits for the interpreter. Nobody is answered before
-the statement has returned (rule U1).
+A hook's thread that finds nothing running leads: it takes what is queued, runs it as one batch,
+and hands the lane to the first one waiting. On another lane, a batch begins when as many wait as
+run: the database then has work when the first one ends, and batches stay large. Followers sleep
+on a lock of their own; they are woken one by the other, so that one thread at a time waits for
+the interpreter. Nobody is answered before the statement has returned (rule U1).
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Batcher(Generic[Request, Answer, Lane]):
         is_one_requests_fault: Callable[[Exception], bool] = lambda _error: False,
         isolate: Callable[[Lane, Request, Exception], Answer] | None = None,
     ) -> None:
-        self._free = list(lanes)  # not empty only while the queue is empty
+        self._free = list(lanes)
+        self._running = 0  # requests that lanes are at work on
+        self._starting = 0  # leaders that have a lane and not yet their batch
         self._run = run
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -86,8 +89,9 @@ class Batcher(Generic[Request, Answer, Lane]):
         """
         ticket: _Ticket[Request, Answer, Lane] = _Ticket(request)
         with self._mutex:
-            if self._free:
+            if self._may_start(len(self._queue) + 1) and self._free:
                 ticket.lane = self._free.pop()
+                self._starting += 1
             elif len(self._queue) < self._queue_max:
                 self._queue.append(ticket)
             else:
@@ -101,6 +105,10 @@ class Batcher(Generic[Request, Answer, Lane]):
         if ticket.error is not None:
             raise ticket.error
         return ticket.answer  # type: ignore[return-value]  # settled without an error
+
+    def _may_start(self, waiting: int) -> bool:
+        """Whether so many are worth a batch of their own now; the mutex is held."""
+        return not self._starting and waiting >= self._running
 
     def _give_up(self, ticket: _Ticket[Request, Answer, Lane]) -> None:
         """After too long a wait. An outcome or a lane that came meanwhile is taken after all, so
@@ -119,15 +127,19 @@ class Batcher(Generic[Request, Answer, Lane]):
         with self._mutex:
             batch = [ticket]
             batch += [queue.popleft() for _ in range(min(len(queue), self._batch_max - 1))]
+            self._starting -= 1
+            self._running += len(batch)
         outcomes = self._execute(lane, batch)
         with self._mutex:
             self.batches += 1
             self.requests += len(batch)
-            successor = queue.popleft() if queue else None
+            self._running -= len(batch)
+            successor = queue.popleft() if queue and self._may_start(len(queue)) else None
             if successor is None:
                 self._free.append(lane)
             else:
                 successor.lane = lane
+                self._starting += 1
             chain: _Ticket[Request, Answer, Lane] | None = None
             for follower, (answer, error) in zip(reversed(batch), reversed(outcomes), strict=True):
                 if follower.abandoned:

@@ -143,6 +143,43 @@ def test_two_lanes_run_at_the_same_time() -> None:
         assert {answer(future) for future in futures} == {"one", "two"}
 
 
+def test_a_second_lane_begins_when_as_many_wait_as_run() -> None:
+    gates = {name: threading.Event() for name in "abch"}
+    began: list[list[str]] = []
+
+    def run(_lane: str, requests: list[str]) -> list[str]:
+        began.append(requests)
+        assert gates[requests[0]].wait(BOUND_SECONDS)
+        return requests
+
+    batcher: Batcher[str, str, str] = Batcher(
+        ["one", "two"], run, batch_max=8, queue_max=8, wait_seconds=BOUND_SECONDS
+    )
+
+    def submit(names: str, *, then_began: int) -> list[Future[str]]:
+        futures = []
+        for name in names:
+            waiting = len(batcher._queue)
+            futures.append(pool.submit(batcher.submit, name))
+            until(lambda count=waiting: len(batcher._queue) != count or len(began) == then_began)
+        until(lambda: len(began) == then_began)
+        return futures
+
+    with ThreadPoolExecutor() as pool:
+        futures = submit("a", then_began=1) + submit("b", then_began=2)
+        futures += submit("cde", then_began=2)
+        gates["a"].set()
+        until(lambda: len(began) == 3)
+        gates["b"].set()
+        assert [answer(future) for future in futures[:2]] == ["a", "b"]
+        futures += submit("fg", then_began=3)
+        futures += submit("h", then_began=4)
+        assert began == [["a"], ["b"], ["c", "d", "e"], ["h", "f", "g"]]
+        gates["c"].set()
+        gates["h"].set()
+        assert [answer(future) for future in futures] == list("abcdefgh")
+
+
 @pytest.mark.rule("U1")
 def test_a_full_queue_refuses_and_loses_nobody_else() -> None:
     scene = Scene(queue_max=2)
