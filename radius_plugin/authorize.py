@@ -111,11 +111,22 @@ def _admitted(login: LoginRecord) -> Answer:
     granted = admitted.reason == login.reason
     outcome = login.outcome if granted else Verdict.REJECT.value
     parts.history.decided[outcome, admitted.reason] += 1
+    if granted and login.entitlement_id:
+        _note_start(login)
     if not granted:
         return codes.REJECT, {"reply": (message_pair(Reason(admitted.reason)),)}
     if admitted.address is not None:
         return codes.UPDATED, {"reply": address_pairs(admitted.address, admitted.netmask)}
     return codes.OK
+
+
+def _note_start(login: LoginRecord) -> None:
+    """The package has begun: an outage must not find it waiting for its first login."""
+    parts = runtime.runtime()
+    try:
+        parts.snapshot.started(login.username, login.entitlement_id, login.at)
+    except sqlite3.Error as error:
+        parts.complaints.say("snapshot", str(error))
 
 
 def _note_failure(login: LoginRecord) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.model.account import Account, LoginContext
 from billing.model.decision import Accept, Decision, Reason, Suspended
+from billing.model.plan import Entitlement
 from billing.rules.access import decide
 
 REFUSED_FOR_GOOD = frozenset(
@@ -34,6 +35,13 @@ def outage_minutes(account: Account) -> int | None:
     of the package in use says so, else the subscription's own."""
     plan = account.package_plan or account.plan
     return None if plan is None else plan.outage_minutes
+
+
+def begun(package: Entitlement, now: datetime) -> Entitlement:
+    """A package whose validity has just begun (rule B2)."""
+    minutes = package.validity_minutes
+    until = None if minutes is None else now + timedelta(minutes=minutes)
+    return replace(package, valid_from=now, valid_until=until)
 
 
 def decide_without_database(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -17,7 +17,12 @@ from billing.errors import InvalidInput
 from billing.model.account import Account, LoginContext
 from billing.model.decision import Accept, Decision, Reject, Suspended
 from billing.model.events import AccessRequest, LoginRecord
-from billing.rules.outage import REFUSED_FOR_GOOD, decide_without_database, outage_minutes
+from billing.rules.outage import (
+    REFUSED_FOR_GOOD,
+    begun,
+    decide_without_database,
+    outage_minutes,
+)
 from billing.services.secrets import SecretBox
 from billing.store.snapshot import SnapshotFile, StoredAccount
 
@@ -85,6 +90,23 @@ class Snapshot:
         """There is no such account, or it is not to be decided on from here."""
         if username in self._known:
             self._pending[username] = None
+
+    def started(self, username: str, entitlement_id: int, now: datetime) -> None:
+        """A package began with this login (rule B2): the account as it will be read next time.
+        Raises sqlite3.Error."""
+        if username not in self._known:
+            return
+        self.flush(None)
+        stored = self._file.account(username)
+        account = None if stored is None else self._opened(stored)
+        if stored is None or account is None:
+            return
+        packages = tuple(
+            begun(package, now) if package.entitlement_id == entitlement_id else package
+            for package in account.entitlements
+        )
+        account = replace(account, entitlements=packages)
+        self._pending[username] = _Noted(account, stored.station, stored.noted_at, True)
 
     def failed(self, username: str, station: str | None) -> None:
         """A wrong password while the database was out: the throttle of that time (rule A4)."""

@@ -3,6 +3,9 @@ charged exactly once when the database is back (rules A8, U1, U2; docs/adr/0010)
 
 from __future__ import annotations
 
+import random
+import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -117,6 +120,35 @@ def test_records_are_answered_while_postgresql_hangs(isp: Installation) -> None:
         load.more(50)
     drained(isp)
     load.check()
+
+
+@pytest.mark.rule("A8")
+@pytest.mark.rule("U2")
+def test_kills_of_both_at_random_moments_lose_nothing_and_charge_nothing_twice(
+    isp: Installation,
+) -> None:
+    seed = secrets.randbelow(2**32)
+    chance = random.Random(seed)
+    print(f"seed {seed}")  # of the pauses only: what falls into them is the machine's
+    acct = isp.radius["acct"]
+    with Load(isp) as load:
+        for _ in range(6):
+            isp.cluster.kill()
+            pause(chance)
+            acct.kill()
+            acct.start()
+            pause(chance)
+            isp.cluster.start()
+            pause(chance)
+            acct.kill()  # in the middle of the replay, as often as not
+            acct.start()
+            load.more(50)
+    drained(isp)
+    load.check()
+
+
+def pause(chance: random.Random) -> None:
+    threading.Event().wait(chance.uniform(0, 0.6))
 
 
 def session_of(make: Factory, nas: SimulatedNas) -> tuple[Subscriber, NasSession]:

@@ -13,16 +13,20 @@ from sqlalchemy import select
 
 from billing.clock import utc_now
 from billing.model.account import HoldBehaviour
+from billing.model.commerce import MoneyChannel
 from billing.model.decision import MESSAGES, Reason
-from billing.services import holds
+from billing.model.plan import Starts
+from billing.services import holds, sales
 from billing.store import tables
 from billing.store.snapshot import SnapshotFile
+from rig.eapol import Credentials, Method, log_in
 from rig.nas import SimulatedNas
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, PASSWORD, Factory, Subscriber
 from tests.radius.installation import Installation, installation
 from tests.radius.outage import frozen
 from tests.waiting import until
 
+METHODS: list[Method] = ["peap", "ttls", "mschapv2"]
 HOUR = replace(DAY_PLAN, outage_minutes=60)
 MINUTE = replace(DAY_PLAN, outage_minutes=1)
 UNAVAILABLE = ("reject", MESSAGES[Reason.UNAVAILABLE])
@@ -230,6 +234,49 @@ def test_guessing_is_throttled_during_an_outage_too(
         assert login(nas, subscriber, f"guess {number}", OTHER_MAC) == WRONG
     assert login(nas, subscriber, mac=OTHER_MAC) == UNAVAILABLE
     assert login(nas, subscriber)[0] == "accept"
+
+
+@pytest.mark.rule("A2")
+@pytest.mark.usefixtures("out")
+@pytest.mark.parametrize("method", METHODS)
+def test_eap_goes_on_too(
+    isp: Installation, make: Factory, nas: SimulatedNas, method: Method
+) -> None:
+    subscriber = subscriber_of(make)
+    assert login(nas, subscriber)[0] == "accept"
+    isp.cluster.stop()
+    authority = isp.settings.state_dir / "eap" / "ca.pem"
+    device = Credentials(subscriber.username, PASSWORD, method=method, authority=authority)
+    assert log_in(nas, device).result == "accept"
+    assert log_in(nas, replace(device, password="wrong")).result == "reject"
+    isp.cluster.start()
+    until(lambda: ("accept", "snapshot") in attempts(isp, subscriber))
+    until(lambda: ("reject", "bad-password") in attempts(isp, subscriber))
+
+
+@pytest.mark.rule("B2")
+@pytest.mark.usefixtures("out")
+def test_a_package_that_began_with_the_first_login_is_known_to_have_begun(
+    isp: Installation, make: Factory, nas: SimulatedNas
+) -> None:
+    plan = replace(HOUR, starts=Starts.FIRST_LOGIN)
+    begun, waiting = (make.subscriber(utc_now(), plan=plan) for _ in range(2))
+    for subscriber in (begun, waiting):
+        sales.sell(
+            isp.context,
+            subscriber.subscription_id,
+            make.plan(utc_now(), plan),
+            idempotency_key=f"first login of {subscriber.username}",
+            now=utc_now(),
+            pay_by=MoneyChannel.CASH,
+        )
+    assert login(nas, begun)[0] == "accept"
+    assert login(nas, waiting, "wrong") == WRONG
+    isp.cluster.stop()
+    outcome = nas.login(begun.username, PASSWORD)
+    assert outcome.result == "accept"
+    # Its start must be written, so it has to wait.
+    assert login(nas, waiting) == UNAVAILABLE
 
 
 def test_no_password_is_in_the_snapshot(
