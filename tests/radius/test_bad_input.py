@@ -198,6 +198,24 @@ def test_another_text_that_is_not_utf8_does_not_cost_the_record(
     assert meter.totals(make.context, subscriber) == [(60, 5, 0)]
 
 
+@pytest.mark.rule("F5")
+def test_a_name_that_looks_like_octets_is_that_name_and_no_other(
+    make: Factory, nas: SimulatedNas, subscriber: Subscriber
+) -> None:
+    """With a text beside it that is not UTF-8, all texts are handed on as octets."""
+    looks_like = b"0x" + subscriber.username.encode().hex().encode()
+    bad = [(NAS_PORT_ID, NOT_UTF8), (INPUT_OCTETS, number(5))]
+    assert wire.account(nas, *interim(looks_like, b"s-1", *bad))
+    assert wire.account(nas, *interim(b"0X\xcb", b"s-2", *bad))
+    assert wire.account(nas, *interim(b"0xno", b"0x", *bad))
+    assert meter.sessions(make.context, subscriber) == []
+    letters = meter.dead_letters(make.context, nas.address)
+    assert [reason for reason, _ in letters] == ["unknown-user", "bad-username", "unknown-user"]
+    assert wire.account(nas, *interim(subscriber.username.encode(), b"0x41", *bad))
+    (session,) = meter.sessions(make.context, subscriber)
+    assert session.acct_session_id == "0x41"
+
+
 def test_long_texts_are_kept_whole(
     make: Factory, nas: SimulatedNas, subscriber: Subscriber
 ) -> None:
