@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import pbkdf2_hmac
@@ -26,10 +28,12 @@ from rig.radius import RadiusServer
 from tests.factories import DAY_PLAN, PASSWORD, Factory, Subscriber
 from tests.radius import meter
 from tests.radius.test_login import history, named, overdue, paid, windows
+from tests.radius.wire import begin_eap
 from tests.waiting import until
 
 METHODS: list[Method] = ["peap", "ttls", "mschapv2"]
 TUNNELS: list[Method] = ["peap", "ttls"]
+REJECT, CHALLENGE = 3, 11  # RFC 2865 3
 
 
 @pytest.fixture
@@ -297,6 +301,20 @@ def test_no_tls_before_1_2(
     assert connect(nas, devices, subscriber, "peap", phase1=modern).result == "accept"
 
 
+@contextmanager
+def other_server(radius: dict[str, RadiusServer], eap: EapOptions) -> Iterator[RadiusServer]:
+    """One more authentication server, with these options."""
+    with temporary_state_dir("twc-") as state_dir:
+        options = replace(radius["auth"].options, eap=eap)
+        environment = radius["auth"].environment
+        server = RadiusServer("auth", state_dir, options=options, environment=environment)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 def test_devices_see_the_certificate_that_the_operator_brings(
     make: Factory,
     radius: dict[str, RadiusServer],
@@ -308,21 +326,31 @@ def test_devices_see_the_certificate_that_the_operator_brings(
     name = "radius.isp.example"
     theirs = ensure(tmp_path, EapOptions(name=name), service_account())
     own = EapOptions(certificate=theirs.certificate, key=theirs.key)
-    with temporary_state_dir("twc-") as state_dir:
-        server = RadiusServer(
-            "auth",
-            state_dir,
-            options=replace(radius["auth"].options, eap=own),
-            environment=radius["auth"].environment,
-        )
-        server.start()
-        try:
-            with make.simulated_nas(now, auth_port=server.port) as nas:
-                trust = replace(devices, authority=tmp_path / "eap" / "ca.pem", server_name=name)
-                assert connect(nas, trust, subscriber, "peap").result == "accept"
-                assert not connect(nas, devices, subscriber, "peap").succeeded
-        finally:
-            server.stop()
+    with (
+        other_server(radius, own) as server,
+        make.simulated_nas(now, auth_port=server.port) as nas,
+    ):
+        trust = replace(devices, authority=tmp_path / "eap" / "ca.pem", server_name=name)
+        assert connect(nas, trust, subscriber, "peap").result == "accept"
+        assert not connect(nas, devices, subscriber, "peap").succeeded
+
+
+def test_logins_that_are_begun_and_left_cost_bounded_memory(
+    make: Factory, radius: dict[str, RadiusServer], devices: Credentials, now: datetime
+) -> None:
+    subscriber = paid(make, now)
+    with (
+        other_server(radius, EapOptions(sessions=8)) as server,
+        make.simulated_nas(now, auth_port=server.port) as nas,
+    ):
+        trust = replace(devices, authority=server.state_dir / "eap" / "ca.pem")
+        assert connect(nas, trust, subscriber, "peap").result == "accept"
+        begun = [begin_eap(nas, b"anonymous") for _ in range(12)]
+        codes = [answer[0] for answer in begun if answer is not None]
+        assert (codes[0], codes[-1], codes.count(CHALLENGE)) == (CHALLENGE, REJECT, 8)
+        assert connect(nas, trust, subscriber, "peap").result == "reject"
+        # Others are served.
+        assert nas.login(subscriber.username, PASSWORD).result == "accept"
 
 
 @pytest.mark.rule("U3")

@@ -13,7 +13,7 @@ from rig.nas import SimulatedNas
 
 USER_NAME, USER_PASSWORD, STATUS_TYPE, DELAY_TIME = 1, 2, 40, 41
 INPUT_OCTETS, OUTPUT_OCTETS, SESSION_ID, SESSION_TIME = 42, 43, 44, 46
-INPUT_GIGAWORDS, OUTPUT_GIGAWORDS, EVENT_TIMESTAMP = 52, 53, 55
+INPUT_GIGAWORDS, OUTPUT_GIGAWORDS, EVENT_TIMESTAMP, EAP_MESSAGE = 52, 53, 55, 79
 START, STOP, INTERIM = (number.to_bytes(4, "big") for number in (1, 2, 3))
 
 Attribute = tuple[int, bytes]
@@ -44,7 +44,20 @@ def log_in(
         last = bytes(a ^ b for a, b in zip(padded[at : at + 16], pad, strict=True))
         hidden += last
     names = [(USER_NAME, username)] if username else []
-    body = _encode([*names, (USER_PASSWORD, hidden), *attributes]) + bytes((80, 18))
+    return _ask(nas, authenticator, [*names, (USER_PASSWORD, hidden), *attributes])
+
+
+def begin_eap(nas: SimulatedNas, name: bytes) -> tuple[int, bytes] | None:
+    """Send the first packet of EAP (an Identity) and leave it at that; as `log_in`."""
+    identity = bytes((2, 1)) + (5 + len(name)).to_bytes(2, "big") + b"\x01" + name
+    return _ask(nas, os.urandom(16), [(USER_NAME, name), (EAP_MESSAGE, identity)])
+
+
+def _ask(
+    nas: SimulatedNas, authenticator: bytes, attributes: list[Attribute]
+) -> tuple[int, bytes] | None:
+    """An Access-Request with its Message-Authenticator."""
+    body = _encode(attributes) + bytes((80, 18))
     head = bytes((1, secrets.randbelow(256))) + (20 + len(body) + 16).to_bytes(2, "big")
     signature = hmac.new(nas.secret, head + authenticator + body + bytes(16), "md5").digest()
     answer = _exchange(nas, nas.auth_port, head + authenticator + body + signature, 8.0)
