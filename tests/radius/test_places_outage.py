@@ -107,6 +107,4 @@ def test_kills_of_the_database_in_the_middle_of_logins_let_in_nobody_too_many(
             )
             assert tx.scalar(chosen) == len(crowd.accepted)
             # The next round has the addresses again.
-            tx.execute(
-                tables.LiveSession.__table__.update().values(closed_at=session.last_event_at)
-            )
+            tx.execute(update(session).values(closed_at=session.last_event_at))
