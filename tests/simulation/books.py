@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,22 +17,23 @@ from tests.simulation.traffic import NOBODY, STRANGER, Delivery
 
 
 class Books:
-    """Customers and NAS of one history, all new in the world's database, and their model."""
+    """Customers of one history, all new in the world's database, and their model.
 
-    def __init__(self, world: MeterWorld, told: History, network: int) -> None:
-        """`network`: 0 to 65535, no other history's in this database."""
+    `nas` are the addresses of its NAS by their number, that of a stranger among them; `nas_ids`
+    those that are known. `charged` is what both books have taken in so far, in this order.
+    """
+
+    def __init__(
+        self, world: MeterWorld, told: History, nas: dict[int, str], nas_ids: dict[int, int]
+    ) -> None:
         self.world = world
         self.history = told
+        self.nas = nas
+        self.nas_ids = nas_ids
         self.people: dict[int, Metered] = {}
         self.accounts: dict[int, Account] = {}
         self.charged: list[Delivery] = []
-        numbers = [nas.number for nas in told.traffic.nas]
-        self.nas = {
-            number: f"10.{network >> 8}.{network & 255}.{number + 10}"
-            for number in (*numbers, STRANGER)
-        }
         with world.db.transaction():
-            self.nas_ids = {number: world.nas(self.nas[number]) for number in numbers}
             for household in told.traffic.households:
                 self._move_in(household)
 
@@ -113,15 +115,19 @@ class Books:
     def _charge(self, batch: Batch) -> None:
         rows = [hotpath.usage_row(self.record(one)) for one in batch.deliveries]
         hotpath.charge_usage(self.world.lane, rows, batch.now)
-        self.charged += batch.deliveries
+        self.model(batch.deliveries, batch.now)
+
+    def model(self, deliveries: Sequence[Delivery], now: datetime) -> None:
+        """Take what was charged in one batch into the model's books, too."""
+        self.charged += deliveries
         # Restarts are taken first in a batch, whose records arrived together.
-        for one in batch.deliveries:
+        for one in deliveries:
             if one.packet.subscriber == NOBODY:
                 for account in self.accounts.values():
                     account.nas_restarted(self.nas[one.packet.nas], one.event_at)
-        for one in batch.deliveries:
+        for one in deliveries:
             if one.packet.subscriber >= 0 and one.packet.nas >= 0:
-                self.accounts[one.packet.subscriber].charge(self._reading(one), batch.now)
+                self.accounts[one.packet.subscriber].charge(self._reading(one), now)
 
     def username(self, subscriber: int) -> str:
         if subscriber >= 0:
@@ -161,6 +167,17 @@ class Books:
             packet.output_octets,
             packet.has_gigawords,
         )
+
+
+def install(world: MeterWorld, told: History, network: int) -> Books:
+    """Books with NAS of their own; `network`: 0 to 65535, no other history's in this database."""
+    numbers = [nas.number for nas in told.traffic.nas]
+    nas = {
+        number: f"10.{network >> 8}.{network & 255}.{number + 10}"
+        for number in (*numbers, STRANGER)
+    }
+    with world.db.transaction():
+        return Books(world, told, nas, {number: world.nas(nas[number]) for number in numbers})
 
 
 def package_of(row: Any) -> Package:

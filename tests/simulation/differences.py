@@ -34,8 +34,13 @@ class Difference:
 def differences(books: Books) -> list[Difference]:
     """All there are so far; nothing when seconds, octets, money, slices, packages, journal and
     orders agree (U2-U5, U7, U9, Q1, P3, C1)."""
+    return [*_of_nobody(books), *of_subscribers(books)]
+
+
+def of_subscribers(books: Books) -> list[Difference]:
+    """Those in the books of subscribers, and in what really was (U2)."""
     stored = _Stored(books)
-    found = list(_of_nobody(books, stored))
+    found: list[Difference] = []
     truths = _truths(books)
     for number, account in books.accounts.items():
         for what, is_, should in _compared(books, stored, number, account):
@@ -225,7 +230,7 @@ def _plain(line: object) -> object:
 # What belongs to nobody
 
 
-def _of_nobody(books: Books, stored: _Stored) -> Iterable[Difference]:
+def _of_nobody(books: Books) -> Iterable[Difference]:
     """Restarts are in the journal, records of strangers are dead letters: none is dropped."""
 
     def number(which: Callable[[Delivery], bool]) -> int:

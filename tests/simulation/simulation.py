@@ -14,7 +14,7 @@ import psycopg
 
 from billing.settings import Settings
 from tests.integration.meter_world import MeterWorld
-from tests.simulation.books import Books
+from tests.simulation.books import install
 from tests.simulation.differences import NOT_ONES, Difference, differences
 from tests.simulation.history import History, history
 from tests.simulation.shrink import lines, shrunk
@@ -52,7 +52,7 @@ class Simulator:
 
     def differences(self, told: History, network: int | None = None) -> list[Difference]:
         """Run a history in NAS of its own network; None takes one of those for tries."""
-        books = Books(self.world, told, next(self._tries) if network is None else network)
+        books = install(self.world, told, next(self._tries) if network is None else network)
         for _ in books.run():
             if found := differences(books):
                 return found

@@ -114,15 +114,33 @@ class Traffic:
     real_sessions: list[RealSession]
 
 
-def traffic(rng: Random, night: tuple[str, datetime], households: int, records: int) -> Traffic:
-    """About `records` deliveries for each subscriber of this many households."""
-    zone, base = night
-    return _Maker(rng, zone, base).make(households, records)
+def traffic(
+    rng: Random,
+    night: tuple[str, datetime],
+    households: int,
+    records: int,
+    *,
+    span: timedelta = SPAN,
+    keeps_order: bool = True,
+) -> Traffic:
+    """About `records` deliveries for each subscriber of this many households.
+
+    Their sessions begin within `span` after the instant of the night. `keeps_order`: there are NAS
+    whose records come in their order, so that 32 bits may wrap again and again.
+    """
+    maker = _Maker(rng, night, span, keeps_order)
+    return maker.make(households, records)
 
 
 class _Maker:
-    def __init__(self, rng: Random, zone: str, base: datetime) -> None:
+    def __init__(
+        self, rng: Random, night: tuple[str, datetime], span: timedelta, keeps_order: bool
+    ) -> None:
+        zone, base = night
         self.rng = rng
+        self.span = span
+        self.keeps_order = keeps_order
+        self.latest_begin = int(span.total_seconds()) * 25 // 36
         self.made = Traffic(zone, base, [], [], [], [], [])
         self.free_at: dict[tuple[int, int, str], datetime] = {}
         self.sids = 0
@@ -136,7 +154,7 @@ class _Maker:
         for _ in range(households):
             home = household(rng, subscriber, made.base)
             made.households.append(home)
-            begins_at = made.base + timedelta(seconds=rng.randint(0, 100_000))
+            begins_at = made.base + timedelta(seconds=rng.randint(0, self.latest_begin))
             for terms in home.subscribers:
                 first = len(made.deliveries)
                 self._subscriber(terms.number, begins_at, records)
@@ -156,11 +174,11 @@ class _Maker:
             told = rng.choice(((True, False), (False, True), (False, False)))
             clock = Clock(*told, offset=offset * rng.choice((1, 1, 20)))
         restarts = sorted(
-            self.made.base + SPAN * rng.random() for _ in range(rng.choice((0, 1, 2, 3)))
+            self.made.base + self.span * rng.random() for _ in range(rng.choice((0, 1, 2, 3)))
         )
         cut_off = None
         if clock.stamps and clock.delays and rng.random() < 0.7:
-            since = rng.choice((*restarts, self.made.base + SPAN * rng.random()))
+            since = rng.choice((*restarts, self.made.base + self.span * rng.random()))
             since -= timedelta(seconds=rng.randint(0, 1_000))
             cut_off = (since, since + timedelta(seconds=rng.randint(1_000, 20_000)))
         return Nas(
@@ -190,7 +208,7 @@ class _Maker:
         for line in range(lines):
             at = begins_at
             goal = len(self.made.deliveries) + records // lines
-            while len(self.made.deliveries) < goal and at < self.made.base + SPAN:
+            while len(self.made.deliveries) < goal and at < self.made.base + self.span:
                 nas = home if rng.random() < 0.6 else rng.choice(self.made.nas)
                 at = self._session(nas, number, line, at)
 
@@ -213,7 +231,7 @@ class _Maker:
         real = RealSession(
             *(nas.number, subscriber, sid),
             is_told=nas.is_exact and is_safe,
-            is_orderly=nas.counters == "narrow" and rng.random() < 0.4,
+            is_orderly=self.keeps_order and nas.counters == "narrow" and rng.random() < 0.4,
         )
         made.real_sessions.append(real)
         ended_at = begins_at
