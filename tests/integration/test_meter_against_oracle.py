@@ -232,6 +232,7 @@ def _account(world: MeterWorld, who: Metered, history: History) -> Account:
                 row.seconds_left,
                 row.octets_left,
                 row.follows,
+                row.use_order,
             )
             for row in world.entitlements(who)
         ],

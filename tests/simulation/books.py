@@ -192,6 +192,7 @@ def package_of(row: Any) -> Package:
         row.seconds_left,
         row.octets_left,
         row.follows,
+        row.use_order,
     )
 
 

@@ -283,6 +283,12 @@ MUTANTS = (
         "NULLIF(v_cursor, 'infinity')",
         "plan_chain_v1",
     ),
+    Mutant(
+        "packages are used in the order they expire, whatever the plan says",
+        "Q1",
+        "c.entitlement_id = 0, c.waiting, c.use_order,",
+        "c.entitlement_id = 0, c.waiting,",
+    ),
     # Money (P3, M6, P8)
     Mutant(
         "steps are rounded up for each record",

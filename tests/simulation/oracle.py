@@ -73,6 +73,8 @@ class Package:
     seconds_left: int | None
     octets_left: int | None
     follows: bool
+    use_order: int
+    """Lower ones are used first, whatever expires first (Q1)."""
     ended: bool = False
 
     def begins(self, at: datetime) -> None:
@@ -294,15 +296,24 @@ class Account:
         told = is_new or ends or added != Usage()
         outcome = ("late" if is_late else "counted") if told else "repeated"
         self.journal.append(Line(session.number, added, micros, outcome))
-        lasts = any(
-            p.active(reading.event_at, reading.bought_by(now)) and p not in self._waited
-            for p in self.packages
-        )
-        if (self.requires_package or self.plan.tariff is not None) and not lasts:
+        if (self.requires_package or self.plan.tariff is not None) and self._has_changed(
+            payers, reading, now
+        ):
             self._chain(min(reading.event_at, now), now)
             for account in self.wallet.accounts:
                 if not account._served(now):
                     account._cut(now)
+
+    def _has_changed(self, payers: list[Stretch], reading: Reading, now: datetime) -> bool:
+        """Whether nothing lasts, or a package that paid has come to its end or has begun (B4)."""
+
+        def lasts(package: Package) -> bool:
+            is_active = package.active(reading.event_at, reading.bought_by(now))
+            return is_active and package not in self._waited
+
+        return not any(map(lasts, self.packages)) or any(
+            part.payer is not None and not lasts(part.payer) for part in payers
+        )
 
     def nas_restarted(self, nas: str, event_at: datetime) -> None:
         """Sessions of that NAS that began before ended at their last update (U7)."""
@@ -362,6 +373,7 @@ class Account:
         found.sort(
             key=lambda p: (
                 self._waits(p, reading.event_at, now),
+                p.use_order,
                 p.valid_until or never,
                 p.package_id,
             )

@@ -119,6 +119,7 @@ def pack(rng: Random, at: datetime, kind: str, bought_ago: int) -> Pack:
         minutes=minutes,
         follows=kind == "follows",
         bought_minutes=bought,
+        use_order=rng.choice((50, 50, 50, 10, 90)),
     )
 
 
