@@ -242,7 +242,7 @@ BEGIN
                 -- Open, or closed by a guess that this record proves wrong (U5, U7): the event time
                 -- of a late one may be its arrival, but its session time tells that it is old.
                 old_closed_at IS NULL OR NOT old_stopped AND event_at > old_closed_at
-                    AND COALESCE(t.seconds > base_seconds, true) AS reopens,
+                    AND COALESCE(t.seconds > base_seconds, t.status <> 1) AS reopens,
                 -- What was bought by then can pay: the clock of the NAS has whole seconds and may be
                 -- behind ours (U6), but nothing pays that begins after now.
                 GREATEST(t.event_at, LEAST(t.event_at + c_clock_tolerance, p_now)) AS bought_by,

@@ -295,6 +295,7 @@ def test_late_record_of_a_session_that_its_nas_ended_leaves_it_closed(world: Met
     world.charge(start(who, at(0), precise=False))
     world.charge(stop(who, at(900), 900, 9, 9, precise=False, terminate_cause="NAS-Reboot"))
     world.charge(interim(who, at(930), 600, 6, 6, precise=False))
+    world.charge(start(who, at(940), precise=False))
     session = world.session(who)
     assert (session.closed_at, session.terminate_cause) == (at(900), "NAS-Reboot")
     assert world.totals(who) == [(900, 9, 9)]

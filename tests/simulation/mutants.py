@@ -171,7 +171,7 @@ MUTANTS = (
     Mutant(
         "whatever comes late reopens a session that ended with its NAS",
         "U5",
-        "AND event_at > old_closed_at AND COALESCE(t.seconds > base_seconds, true)",
+        "AND event_at > old_closed_at AND COALESCE(t.seconds > base_seconds, t.status <> 1)",
         "AND event_at > old_closed_at",
     ),
     Mutant(

@@ -326,7 +326,9 @@ class Account:
     def _close(session: Session, reading: Reading, known: int) -> None:
         """A Stop ends it for good (U5); a guess is given up when a later record comes (U7)."""
         if session.closed_at is not None:
-            goes_on = reading.seconds is None or reading.seconds == session.total.seconds > known
+            goes_on = reading.status != START
+            if reading.seconds is not None:
+                goes_on = reading.seconds == session.total.seconds > known
             if not session.guessed or reading.event_at <= session.closed_at or not goes_on:
                 return
             session.closed_at, session.guessed = None, False
