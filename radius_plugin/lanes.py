@@ -8,9 +8,10 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.settings import Settings
-from billing.store.hotpath import HotConnection, RowLocked, probe
+from billing.store.hotpath import HotConnection, RowLocked, hear, probe
 from radius_plugin.batcher import Batcher
 from radius_plugin.watch import SHUT, DatabaseWatch
 
@@ -18,19 +19,31 @@ Run = Callable[[HotConnection, list[Any]], Sequence[Any]]
 
 
 class Lanes:
-    """Makes lanes; `watch` knows all of them."""
+    """Makes lanes; `watch` knows all of them.
+
+    `hears`: of the accounting server, which tells the database every ten seconds that it hears NAS,
+    unless `is_behind`: what it heard waits to be charged (rule U10).
+    """
 
     def __init__(
-        self, settings: Settings, log: Callable[[str], None], good_at: datetime | None
+        self,
+        settings: Settings,
+        log: Callable[[str], None],
+        good_at: datetime | None,
+        *,
+        hears: bool,
     ) -> None:
         self._settings = settings
+        self._hears = hears
+        self.is_behind: Callable[[], bool] = lambda: False
         self._made: list[HotConnection] = []
         self.watch = DatabaseWatch(
-            partial(probe, self.lane()),
+            partial(self._probe, self.lane()),
             self._made,
             log,
             stuck_seconds=settings.statement_timeout_ms / 1000 + 1,
             good_at=good_at,
+            always=hears,
         )
 
     def lane(self) -> HotConnection:
@@ -66,6 +79,11 @@ class Lanes:
             return self._watched(run, lane, requests)
 
         return write
+
+    def _probe(self, lane: HotConnection) -> None:
+        probe(lane)
+        if self._hears and not self.is_behind():
+            hear(lane, utc_now())
 
     def _watched(self, run: Run, lane: HotConnection, requests: list[Any]) -> Sequence[Any]:
         """Run a batch; the watch learns whether the database did its part."""

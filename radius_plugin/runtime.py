@@ -170,7 +170,7 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
     snapshot = Snapshot(file, box, accounts_max=settings.snapshot_accounts)
     desk = AccessDesk(box, snapshot)
     clients = ClientBook(box, file, partial(complaints.say, "snapshot"))
-    lanes = Lanes(settings, partial(log, L_ERR), snapshot.good_at())
+    lanes = Lanes(settings, partial(log, L_ERR), snapshot.good_at(), hears=kind == "acct")
     watch = lanes.watch
 
     def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> list[None]:
@@ -190,11 +190,9 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
     records: Counter[str] = Counter()
     decisions, logins, usage = _batchers(settings, lanes, desk, answers, records)
     keeper = _keeper(settings, lanes, complaints) if kind == "acct" else None
-    batchers: dict[str, Batcher[Any, Any, Any]] = {
-        "authorize": decisions,
-        "admit": logins,
-        "accounting": usage,
-    }
+    batchers: dict[str, Batcher[Any, Any, Any]] = {"accounting": usage}
+    if kind == "auth":
+        batchers = {"authorize": decisions, "admit": logins}
     sources = Sources(batchers, watch, history, snapshot, keeper, records)
     figures = MetricsFile(settings.metrics_file(f"radiusd-{kind}"), sources)
     return Runtime(
@@ -266,6 +264,7 @@ def _keeper(settings: Settings, lanes: Lanes, complaints: Complaints) -> Keeper 
     if not settings.acct_journal and not survey(settings.journal_dir).records:
         return None
     journal = Journal(settings.journal_dir, octets_max=settings.acct_journal_mib * 2**20)
+    lanes.is_behind = lambda: journal.waiting > 0
     return Keeper(
         journal,
         Replay(journal, lanes.lane(), partial(log, L_ERR)),

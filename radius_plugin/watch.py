@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from billing.clock import utc_now
@@ -39,7 +39,8 @@ class DatabaseWatch:
     """One for each radiusd; `shut` is all that a request reads.
 
     `probe` runs one harmless statement on a connection of its own or raises Unavailable. `lanes`
-    are cut when a statement takes longer than `stuck_seconds`.
+    are cut when a statement takes longer than `stuck_seconds`. `always`: ask also while requests
+    are answered.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class DatabaseWatch:
         *,
         stuck_seconds: float,
         good_at: datetime | None = None,
+        always: bool = False,
     ) -> None:
+        self._always = always
         self._probe = probe
         self._lanes = lanes
         self._log = log
@@ -107,15 +110,19 @@ class DatabaseWatch:
                 lane.cut(self._stuck_seconds)
 
     def _ask_it(self) -> None:
+        asked_at = datetime.min.replace(tzinfo=UTC)
         while not self._closing.is_set():
-            if self.out_since is not None or utc_now() - self.good_at >= IDLE:
+            now = utc_now()
+            due = asked_at if self._always else max(asked_at, self.good_at)
+            if self.out_since is not None or abs(now - due) >= IDLE:
+                asked_at = now
                 self._ask_now()
+            if self.out_since is not None:
+                self._closing.wait(PROBE_SECONDS)
             else:
-                self._ask.clear()
                 # At once when a batch fails, since that may have been its own fault.
-                self._ask.wait(IDLE.total_seconds() / 2)
-                continue
-            self._closing.wait(PROBE_SECONDS if self.out_since is not None else 0)
+                self._ask.wait(IDLE.total_seconds() / 4)
+                self._ask.clear()
 
     def _ask_now(self) -> None:
         began = utc_now()

@@ -205,6 +205,11 @@ def probe(lane: HotConnection) -> None:
     lane.fetch(named_query("load_access"), (datetime.now(UTC), "{}", "{}", "{}"))
 
 
+def hear(lane: HotConnection, now: datetime) -> None:
+    """Say that accounting is heard, and all that was heard is charged (rule U10)."""
+    lane.fetch(named_query("hear"), (now,))
+
+
 def _ord(row: Any) -> int:
     return int(row.ord)
 

@@ -11,6 +11,10 @@ DECLARE
     v_locked bigint[];
     v_closed int;
 BEGIN
+    -- After an outage sessions that began meanwhile are heard of before the others.
+    IF heard_since_v1(p_now) > p_now - c_within THEN
+        RETURN 0;
+    END IF;
     -- One pass over what is open, whatever the statistics say.
     WITH online AS MATERIALIZED (
         SELECT v.nas_id, v.started_at, v.last_arrival_at,

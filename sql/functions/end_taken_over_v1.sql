@@ -7,6 +7,7 @@ CREATE FUNCTION end_taken_over_v1(
     p_station text, p_silence_seconds int
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
+    v_heard_since timestamptz := heard_since_v1(p_now);
     v_orders int;
 BEGIN
     INSERT INTO coa_intent (customer_id, org_id, subscription_id, session_id, nas_id, goal, reason,
@@ -20,7 +21,8 @@ BEGIN
     ) v
     JOIN nas n ON n.address = p_nas_address
     WHERE v.closed_at IS NULL AND v.calling_station = p_station AND v.nas_id <> n.nas_id
-      AND v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
+      AND (v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
+           OR v_heard_since > p_now - make_interval(secs => p_silence_seconds))
       AND NOT EXISTS (
         SELECT 1 FROM coa_intent c
         WHERE c.customer_id = v.customer_id AND c.session_id = v.session_id

@@ -1,6 +1,6 @@
 -- Every lease of a pool and what has become of it (rule A6). No record is written at the end of a
 -- session: a lease is over when its session is, and that is read here.
---   running  an open session has the address, silent for no longer than it may be (U10)
+--   running  an open session has the address, heard of within the time it may be silent (U10)
 --   waiting  granted a moment ago, no session shows yet
 --   ended    neither: the address may go to somebody else
 CREATE FUNCTION pool_leases_v1(p_now timestamptz, p_pool_id bigint) RETURNS TABLE (
@@ -19,6 +19,7 @@ CREATE FUNCTION pool_leases_v1(p_now timestamptz, p_pool_id bigint) RETURNS TABL
                                v.calling_station IS NOT DISTINCT FROM a.calling_station))
              THEN 'waiting' ELSE 'ended' END
     FROM pool_address a
+    CROSS JOIN (SELECT heard_since_v1(p_now) AS since OFFSET 0) heard
     LEFT JOIN LATERAL (
         SELECT v.session_id, v.nas_id, v.started_at
         FROM (
@@ -27,7 +28,8 @@ CREATE FUNCTION pool_leases_v1(p_now timestamptz, p_pool_id bigint) RETURNS TABL
             WHERE s.customer_id = a.customer_id AND s.subscription_id = a.subscription_id OFFSET 0
         ) v
         WHERE v.closed_at IS NULL
-          AND v.last_arrival_at > p_now - make_interval(secs => a.silence_seconds)
+          AND (v.last_arrival_at > p_now - make_interval(secs => a.silence_seconds)
+               OR heard.since > p_now - make_interval(secs => a.silence_seconds))
           -- Some NAS leave the address out of their records: then the station tells.
           AND COALESCE(v.framed_ip = a.address,
                        v.calling_station IS NOT DISTINCT FROM a.calling_station)

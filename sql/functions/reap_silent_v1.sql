@@ -1,17 +1,22 @@
 -- Sessions of which nothing was heard for max(3 × interim, 15 min) have ended without a Stop (rule
 -- U10): closed at their last update, an estimate that any later record corrects (U5). At most p_limit
 -- of them; returns how many. The interim is the longest that the plans of the subscription ask for.
+-- What could not be heard in an outage of our own does not count as silence (heard_since_v1).
 -- Customers whose row somebody holds are left for the next time: nobody waits for a clean-up.
 CREATE FUNCTION reap_silent_v1(p_now timestamptz, p_limit int)
 RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     c_shortest constant interval := interval '15 minutes';
+    v_heard_since timestamptz := heard_since_v1(p_now);
     v_customer bigint[];
     v_session bigint[];
     v_arrival timestamptz[];
     v_locked bigint[];
     v_reaped int;
 BEGIN
+    IF v_heard_since > p_now - c_shortest THEN
+        RETURN 0;
+    END IF;
     SELECT array_agg(x.customer_id), array_agg(x.session_id), array_agg(x.last_arrival_at)
     INTO v_customer, v_session, v_arrival
     FROM (
@@ -27,7 +32,7 @@ BEGIN
               AND (e.ended_at IS NULL OR e.ended_at > v.started_at)
         ) bought ON true
         WHERE v.closed_at IS NULL AND v.last_arrival_at <= p_now - c_shortest
-          AND v.last_arrival_at <= p_now - make_interval(
+          AND GREATEST(v.last_arrival_at, v_heard_since) <= p_now - make_interval(
                 secs => 3 * COALESCE(GREATEST(p.interim_seconds, bought.interim_seconds), 0))
         LIMIT p_limit
     ) x;

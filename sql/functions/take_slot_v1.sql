@@ -11,6 +11,7 @@ CREATE FUNCTION take_slot_v1(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     c_start_within constant interval := interval '60 seconds';
+    v_heard_since timestamptz := heard_since_v1(p_now);
     v_sessions bigint;
     v_waiting bigint;
     v_slot_id bigint;
@@ -21,7 +22,8 @@ BEGIN
 
     -- FILTER, not WHERE: the index of all open sessions must not look right for this.
     SELECT count(*) FILTER (WHERE v.closed_at IS NULL
-            AND v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
+            AND (v.last_arrival_at > p_now - make_interval(secs => p_silence_seconds)
+                 OR v_heard_since > p_now - make_interval(secs => p_silence_seconds))
             AND (p_station IS NULL OR v.calling_station IS DISTINCT FROM p_station))
     INTO v_sessions FROM live_session v
     WHERE v.customer_id = p_customer_id AND v.subscription_id = p_subscription_id;

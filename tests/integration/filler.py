@@ -29,7 +29,7 @@ _BY_TYPE = {
     "bytea": "\\x00",
     "ARRAY": "{}",
 }
-_SHARED = {"operator", "organisation", "schema_version"}
+_SHARED = {"hearing", "operator", "organisation", "schema_version"}
 
 
 @dataclass(frozen=True)

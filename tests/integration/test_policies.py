@@ -273,6 +273,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     allowed = {name: roles for name, roles in rows if roles}
     assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
+    assert allowed.pop("heard_since_v1") == ["panel", "radius"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {
         "load_access_v1",
@@ -284,6 +285,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "end_taken_over_v1",
         "charge_usage_v1",
         "load_client_v1",
+        "hear_v1",
         "plan_chain_v1",
         "is_served_v1",
         "cut_unserved_v1",

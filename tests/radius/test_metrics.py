@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from billing.clock import utc_now
 from billing.model.views import CheckView
 from billing.services import metrics
 from billing.services.outage import outage_checks
+from billing.store import tables
 from rig.nas import SimulatedNas
 from tests.factories import DAY_PLAN
 from tests.radius.installation import Installation, installation
@@ -39,6 +42,13 @@ def checks(isp: Installation) -> dict[str, CheckView]:
     directory = isp.settings.metrics_file("").parent
     found = outage_checks(directory, isp.settings.journal_dir, utc_now())
     return {check.name: check for check in found}
+
+
+def heard_at(isp: Installation, first: Callable[[], object] = lambda: None) -> datetime:
+    """When the accounting server last said that it hears NAS."""
+    first()
+    with isp.context.transaction() as tx:
+        return tx.scalars(select(tables.Hearing.last_at)).one()
 
 
 @pytest.mark.rule("A8")
@@ -75,9 +85,11 @@ def test_figures_and_doctor_tell_of_an_outage_and_of_its_end(
         assert acct["database_up"] == 0
         assert acct['database_failures_total{error="the database: OperationalError"}'] >= 1
     finally:
-        isp.cluster.start()
+        before = heard_at(isp, isp.cluster.start)
     until(lambda: {check.status for check in checks(isp).values()} == {"ok"})
     until(lambda: figures(isp, "radiusd-acct").get("journal_charged_total") == 1)
     assert figures(isp, "radiusd-acct")["database_outages_total"] == 1
+    # Accounting is heard again, and all of it is charged (rule U10).
+    until(lambda: heard_at(isp) > before)
     mode = isp.settings.metrics_file("radiusd-auth").stat().st_mode & 0o777
     assert mode == 0o644

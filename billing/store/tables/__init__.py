@@ -18,6 +18,7 @@ from billing.store.tables.money import (
 from billing.store.tables.network import (
     CoaAttempt,
     CoaIntent,
+    Hearing,
     LiveSession,
     LoginAttempt,
     LoginThrottle,
@@ -43,6 +44,7 @@ __all__ = [
     "DailyUsage",
     "Enrolment",
     "Entitlement",
+    "Hearing",
     "Invoice",
     "InvoiceLine",
     "InvoiceSeries",

@@ -177,6 +177,18 @@ class CoaAttempt(Base):
     error_cause: Mapped[str | None]
 
 
+class Hearing(Base):
+    """Since when accounting is heard without a break, and when that was last said: one row, or none
+    before the first server ran (heard_since_v1). `since` NULL: no break is known."""
+
+    __tablename__ = "hearing"
+    __table_args__ = (CheckConstraint("hearing_id = 1", name="one"),)
+
+    hearing_id: Mapped[Small] = mapped_column(primary_key=True, autoincrement=False)
+    since: Mapped[datetime | None]
+    last_at: Mapped[datetime]
+
+
 class LoginAttempt(Base):
     """Every Access-Request's outcome, unknown users included (rule A3); a partition a day.
 

@@ -1,0 +1,2 @@
+-- Accounting is heard (rule U10).
+SELECT hear_v1(%s)
