@@ -11,6 +11,7 @@ from wtforms import Field, StringField, ValidationError
 
 from billing.errors import InvalidFields, TollwayError
 from billing.model.money import Money
+from billing.model.quantities import read_fair_use, show_fair_use
 from web import parts, quantities
 from web.formats import amount_text
 
@@ -112,6 +113,17 @@ class QuantityField(StringField):
         if self.raw_data:
             return str(self.raw_data[0])
         return "" if self.data is None else quantities.write(self.data, self._names)
+
+
+class FairUseField(StringField):
+    """`50GB:2M, 100GB:512k`; `data` as `PlanTerms.fair_use` keeps it."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        self.data = read_fair_use(valuelist[0] if valuelist else "")
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else show_fair_use(self.data)
 
 
 class ValidityField(StringField):

@@ -11,6 +11,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import (
     DAY,
+    FAIR_USE,
     INSTANT,
     KBPS,
     OCTETS,
@@ -149,6 +150,8 @@ def terms_options(function: _Function) -> _Function:
             click.option("--data", "octets", type=OCTETS, help="Data: 10GB or 10GiB."),
             click.option("--up", type=KBPS, help="Upload speed: 512k, 10M."),
             click.option("--down", type=KBPS, help="Download speed: 512k, 10M."),
+            click.option("--fair-use", type=FAIR_USE,
+                         help="Slower after so much data: 50GB:2M, or 50GB:2M,100GB:512k (Q2)."),
             click.option("--pool", help="Address pool."),
             click.option("--pay-only-pool", help="Pool where an expired daily user may buy."),
             click.option(
@@ -251,6 +254,7 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         octets=options["octets"],
         speed_up_kbps=options["up"],
         speed_down_kbps=options["down"],
+        fair_use=options["fair_use"],
         pool=options["pool"],
         pay_only_pool=options["pay_only_pool"],
         use_order=options["use_order"],

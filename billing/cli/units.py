@@ -11,6 +11,7 @@ import click
 from billing.model.money import Money
 from billing.model.quantities import (
     read_date,
+    read_fair_use,
     read_instant,
     read_kbps,
     read_octets,
@@ -42,6 +43,7 @@ SECONDS = Unit("duration", read_seconds)
 VALIDITY = Unit("duration", read_validity)
 OCTETS = Unit("size", read_octets)
 OUTAGE = Unit("refuse|duration", read_outage)
+FAIR_USE = Unit("steps", read_fair_use)
 KBPS = Unit("speed", read_kbps)
 DAY = Unit("day", read_date)
 INSTANT = Unit("instant", read_instant)

@@ -36,6 +36,13 @@ def ensure_partitions(context: procrastinate.JobContext, timestamp: int) -> None
         log.info("made %d partitions", made)
 
 
+@jobs.periodic(cron="* * * * *")
+@jobs.task(name="fair_use_steps", queueing_lock="fair_use_steps", pass_context=True)
+def fair_use_steps(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Every minute: who has used so much gets the plan's next speed (rule Q2)."""
+    upkeep.fair_use_steps(_acting(context), utc_now())
+
+
 async def serve(context: Context, dsn: str) -> None:
     """Run jobs until cancelled; a lost database is connected to again, with back-off."""
     failures = 0

@@ -48,6 +48,8 @@ class PlanTerms:
     payg_second_step_micros: int | None = None
     outage_minutes: int | None = None
     """For so long an outage of the database leaves logins allowed; None: refused (rule A8)."""
+    fair_use: str | None = None
+    """Steps of fair use, as model.fair_use reads them (rule Q2); None: full speed always."""
 
     @property
     def pay_as_you_go(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
+from billing.model.fair_use import FairUseStep, fair_use_steps, fair_use_text
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _OCTETS = {
     "": 1,
@@ -13,6 +15,11 @@ _OCTETS = {
     **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgtp", 1)},
 }
 _KBPS = {"k": 1, "m": 1000, "g": 1_000_000}
+_OCTET_NAMES = (
+    ("TB", 10**12), ("TiB", 2**40), ("GB", 10**9), ("GiB", 2**30), ("MB", 10**6), ("MiB", 2**20),
+    ("B", 1),
+)  # fmt: skip
+_KBPS_NAMES = (("G", 10**6), ("M", 1000), ("k", 1))
 _QUANTITY = re.compile(r"\s*(\d{1,15})\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -48,6 +55,31 @@ def read_octets(text: str) -> int:
 def read_kbps(text: str) -> int:
     """`512k`, `10M`, `1G` in kbit/s."""
     return _scaled(text, _KBPS, "a speed like 512k, 10M or 1G (bits per second)")
+
+
+def read_fair_use(text: str) -> str | None:
+    """`50GB:2M, 100GB:512k` (after so much data, so fast) as `PlanTerms.fair_use` keeps it."""
+    steps = []
+    for word in text.replace(" ", "").split(","):
+        octets, colon, kbps = word.partition(":")
+        if word and not colon:
+            raise ValueError(f"{word!r} is not a step like 50GB:2M (after 50 GB, 2 Mbit/s)")
+        if word:
+            steps.append(FairUseStep(read_octets(octets), read_kbps(kbps)))
+    return fair_use_text(tuple(steps))
+
+
+def show_fair_use(text: str | None) -> str:
+    """The reverse of `read_fair_use`; empty for none."""
+    return ", ".join(
+        f"{_largest(step.after_octets, _OCTET_NAMES)}:{_largest(step.kbps, _KBPS_NAMES)}"
+        for step in fair_use_steps(text)
+    )
+
+
+def _largest(count: int, names: tuple[tuple[str, int], ...]) -> str:
+    name, size = next((name, size) for name, size in names if count % size == 0)
+    return f"{count // size}{name}"
 
 
 def read_date(text: str) -> date:

@@ -6,6 +6,7 @@ from billing.model.events import COUNTER_LIMIT
 from billing.model.money import AMOUNT_LIMIT_MICROS
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Starts
 from billing.model.profile import BillingKind
+from billing.rules import fair_use
 from billing.rules.profiles import Problem
 from billing.rules.texts import pool_problem, text_problem
 
@@ -31,6 +32,7 @@ def problems(plan: PlanTerms, kind: BillingKind | None = None) -> list[Problem]:
                 "must be 1 minute to 7 days; without it logins are refused (rule A8)",
             )
         )
+    found += fair_use.problems(plan)
     if kind is not None and (reason := sale_problem(plan, kind)):
         found.append(("validity", reason))
     return found

@@ -18,6 +18,7 @@ from billing.model.account import Account
 from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
+from billing.services import fair_use
 from billing.services.context import Context
 from billing.store import customers
 from billing.store import enforcement as store
@@ -34,6 +35,7 @@ FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
 _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
 _TAKEN_OVER = "taken-over"
+_FAIR_USE = "fair-use"
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
     Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
@@ -65,8 +67,7 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
     running = _running(tx, customer_id)
     purchases = store.last_purchases(tx, customer_id) if running else {}
     orders = 0
-    # Credentials stay sealed: no state depends on them.
-    for account in load_accounts(tx, None, rows, now):
+    for account in _accounts(tx, rows, now):
         row = rows[account.subscription_id]
         state = deciding(account, now)
         bought_at = purchases.get(account.subscription_id)
@@ -76,7 +77,8 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
             _withdraw(one, state, now)
             for goal in goals:
                 if not one.has(goal):
-                    reason = state.reason.value
+                    slowed = goal is Goal.SPEED and row.capped_by_octets is not None
+                    reason = _FAIR_USE if slowed else state.reason.value
                     store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
                     orders += 1
         _remember(row, account, state, now)
@@ -84,6 +86,17 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
     if orders:
         store.notify(tx)
     return orders
+
+
+def _accounts(tx: Transaction, rows: dict[int, Subscription], now: datetime) -> list[Account]:
+    """As they are under the steps of fair use that are in force. Credentials stay sealed: no state
+    depends on them."""
+    accounts = load_accounts(tx, None, rows, now)
+    changed = [fair_use.recap(tx, rows[one.subscription_id], one, now) for one in accounts]
+    if not any(changed):
+        return accounts
+    tx.flush()
+    return load_accounts(tx, None, rows, now)
 
 
 def sweep(context: Context, now: datetime) -> int:
@@ -219,5 +232,6 @@ def _remember(row: Subscription, account: Account, state: State, now: datetime) 
     row.service_checked_at = now
     if state.effect is Effect.NORMAL:
         row.service_speed = _speed(account)
-    moments = (next_change(account, now), next_speed_change(account, now))
+    full_speed_at = None if row.capped_by_octets is None else fair_use.period_end(account, now)
+    moments = (next_change(account, now), next_speed_change(account, now), full_speed_at)
     row.service_next_change_at = min((at for at in moments if at is not None), default=None)

@@ -128,13 +128,18 @@ def _account(
         discontinue_on=customer.discontinue_on,
         promise_until=customer.promise_until,
         framed_ip=None if subscription.framed_ip is None else str(subscription.framed_ip),
-        speed_up_kbps=subscription.speed_up_kbps,
-        speed_down_kbps=subscription.speed_down_kbps,
+        speed_up_kbps=_slower(subscription.speed_up_kbps, subscription.capped_up_kbps),
+        speed_down_kbps=_slower(subscription.speed_down_kbps, subscription.capped_down_kbps),
         allowed_nas_ids=_set(subscription.allowed_nas_ids),
         allowed_macs=_set(subscription.allowed_macs),
         login_windows=None if hours is None else parse_login_hours(hours),
         session_limit=subscription.session_limit,
     )
+
+
+def _slower(own_kbps: int | None, capped_kbps: int | None) -> int | None:
+    """Its own speed, unless fair use leaves less (rule Q2); None: the plan's."""
+    return min((kbps for kbps in (own_kbps, capped_kbps) if kbps is not None), default=None)
 
 
 def _paid_until(bills: tuple[_Bills, ...], time_zone: str) -> datetime | None:

@@ -29,7 +29,8 @@ BEGIN
     SELECT q.ord::int, n.nas_id, s.customer_id, s.subscription_id, s.org_id,
         s.created_at, p.profile_id, p.revision, s.plan_version_id,
         s.secret_sealed, s.nt_hash, s.pbkdf2, host(s.framed_ip),
-        s.speed_up_kbps, s.speed_down_kbps,
+        -- Its own speed, unless fair use leaves less (Q2).
+        LEAST(s.speed_up_kbps, s.capped_up_kbps), LEAST(s.speed_down_kbps, s.capped_down_kbps),
         s.allowed_nas_ids, s.allowed_macs, s.login_hours, s.session_limit,
         LEAST(s.closed_at, c.closed_at), s.hold_note, s.hold_until, s.hold_behaviour,
         s.paused_at, c.discontinue_on, c.promise_until,

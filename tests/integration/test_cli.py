@@ -176,6 +176,15 @@ def test_a_nas_is_changed(run: Run) -> None:
     assert run("nas", "set", "nowhere").code == 3
 
 
+def test_a_plan_has_steps_of_fair_use(run: Run) -> None:
+    steps = ("--price", "9", "--validity", "30d", "--down", "20M", "--fair-use")
+    made = run("plan", "add", "Fair", *steps, "50GB:2M,100GB:512k", "--json").value
+    assert made["terms"]["fair_use"] == "50000000000:2000 100000000000:512"
+    refused = run("plan", "add", "Unfair", *steps, "50GB:50M")
+    assert (refused.code, "slower than the plan" in refused.err) == (2, True)
+    assert run("plan", "add", "Odd", *steps, "a lot").code == 2
+
+
 def test_orders_are_listed_and_retried(run: Run) -> None:
     assert run("coa", "list", "--json").value == []
     assert run("coa", "list", "--state", "all").code == 0

@@ -21,6 +21,7 @@ from billing.store.customers import lock_customer
 from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from rig.nas import SimulatedNas
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.waiting import until
 
 ONE_SECOND = timedelta(seconds=1)
 A_DAY = timedelta(days=1)
@@ -290,7 +291,7 @@ def test_orders_are_announced_when_they_are_committed(
     try:
         assert not listener.heard()
         enforcement.sweep(context, now + timedelta(hours=1))
-        assert listener.heard()
+        until(listener.heard)
         assert not listener.heard()
     finally:
         listener.close()

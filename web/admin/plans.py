@@ -14,7 +14,15 @@ from billing.model.views import PlanView
 from billing.services import catalog
 from web import parts, quantities
 from web.admin import blueprint
-from web.forms import MoneyField, QuantityField, ValidityField, WholeField, needed, show_errors
+from web.forms import (
+    FairUseField,
+    MoneyField,
+    QuantityField,
+    ValidityField,
+    WholeField,
+    needed,
+    show_errors,
+)
 from web.guards import EDITORS, EVERYONE, staff_only
 
 _TIME = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -61,6 +69,12 @@ class PlanForm(FlaskForm):
     )
     speed_down_kbps = QuantityField("Speed down", quantities.KBPS, _SPEED, "20 Mbit/s")
     speed_up_kbps = QuantityField("Speed up", quantities.KBPS, _SPEED, "5 Mbit/s")
+    fair_use = FairUseField(
+        "Fair use",
+        render_kw={"placeholder": "50GB:2M, 100GB:512k"},
+        description="50GB:2M is 2 Mbit/s after 50 GB of a package or a billing cycle, for running "
+        "sessions too (Q2).",
+    )
     pool = StringField("Address pool", description="Name of the pool on your NAS, or of one here.")
     pay_only_pool = StringField(
         "Pay-only pool",
@@ -102,6 +116,7 @@ class PlanForm(FlaskForm):
             octets=self.octets.data,
             speed_up_kbps=self.speed_up_kbps.data,
             speed_down_kbps=self.speed_down_kbps.data,
+            fair_use=self.fair_use.data,
             pool=(self.pool.data or "").strip() or None,
             pay_only_pool=(self.pay_only_pool.data or "").strip() or None,
             interim_seconds=int(self.interim_seconds.data),

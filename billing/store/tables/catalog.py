@@ -99,4 +99,5 @@ class PlanVersion(Base):
     payg_second_step: Mapped[int | None]
     payg_second_step_micros: Mapped[int | None]
     outage_minutes: Mapped[Int | None]
+    fair_use: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -93,6 +93,10 @@ class Subscription(Base):
     """When time alone may change the state; the sweep looks again then."""
     service_speed: Mapped[str | None]
     """`up/down` in kbit/s that running sessions were last brought in line with."""
+    capped_up_kbps: Mapped[int | None]
+    capped_down_kbps: Mapped[int | None]
+    capped_by_octets: Mapped[int | None]
+    """What the step of fair use in force leaves (rule Q2), and after how many octets it began."""
 
 
 Index(

@@ -1,0 +1,20 @@
+"""Steps of fair use: a plan's, and what they leave of a subscription's speed (rule Q2)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from billing.store.migrate import replace_function
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("plan_version", sa.Column("fair_use", sa.Text()))
+    for name in ("capped_up_kbps", "capped_down_kbps", "capped_by_octets"):
+        op.add_column("subscription", sa.Column(name, sa.BigInteger()))
+    replace_function("load_access_v1")
