@@ -31,7 +31,7 @@ from billing.store import tables
 from rig import processes
 from rig.account import temporary_state_dir
 from rig.dot1x import ACCT_PORT, AUTH_PORT, COA_PORT, CORE_ADDRESS, NAS_ADDRESS, Port, port
-from rig.eapol import Credentials
+from rig.eapol import Credentials, Method
 from rig.processes import Process
 from rig.radius import Kind, RadiusOptions, RadiusServer
 from tests.factories import Factory, Subscriber
@@ -172,12 +172,18 @@ def attempts(context: Context, subscriber: Subscriber) -> list[tuple[str, str, s
 
 @pytest.mark.rule("A2")
 @pytest.mark.rule("U3")
+@pytest.mark.parametrize("method", ["peap", "ttls"])
 def test_a_session_is_charged_under_the_inner_name(
-    context: Context, make: Factory, unplugged: Port, entered: Credentials, now: datetime
+    context: Context,
+    make: Factory,
+    unplugged: Port,
+    entered: Credentials,
+    now: datetime,
+    method: Method,
 ) -> None:
     subscriber = make.subscriber(now)
     make.package(subscriber, now, seconds=3_600)
-    plug_in(unplugged, entered, subscriber)
+    plug_in(unplugged, replace(entered, method=method), subscriber)
     (station,) = until(unplugged.switch.authorised)
     assert unplugged.device.status()["EAP state"] == "SUCCESS"
     (session,) = until(lambda: meter.sessions(context, subscriber))
