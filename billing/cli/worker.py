@@ -32,7 +32,8 @@ def worker(app: App) -> None:
         CoaSender(context).run(stop)
 
     def write_figures(stop: threading.Event) -> None:
-        figures.run(context, app.settings.metrics_file("worker"), stop)
+        settings = app.settings
+        figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
     try:
         process.run(context, dsn, {"CoA sender": send_orders, "figures": write_figures})

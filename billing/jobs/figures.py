@@ -1,22 +1,25 @@
-"""The worker's figures for Prometheus: orders to NAS (docs/operations.md)."""
+"""The worker's figures for Prometheus: orders to NAS, the certificate (docs/operations.md)."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.services import metrics, upkeep
+from billing.services.certificates import end_of_use
 from billing.services.context import Context
+from billing.services.metrics import Measure
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 15.0
 
 
-def run(context: Context, path: Path, stop: threading.Event) -> None:
+def run(context: Context, path: Path, state_dir: Path, stop: threading.Event) -> None:
     """Write them until `stop` is set. A companion of the worker."""
     while True:
         try:
@@ -29,10 +32,19 @@ def run(context: Context, path: Path, stop: threading.Event) -> None:
                 path,
                 [
                     metrics.gauge("database_up", "1 while the database answers.", float(is_up)),
-                    metrics.Measure("gauge", "coa_orders", text, orders, ("state",)),
+                    Measure("gauge", "coa_orders", text, orders, ("state",)),
+                    *_certificate(state_dir),
                 ],
             )
         except OSError as error:
             log.warning("the figures cannot be written: %s", error)
         if stop.wait(EVERY_SECONDS):
             return
+
+
+def _certificate(state_dir: Path) -> Iterator[Measure]:
+    """When the certificate that devices see ends, in seconds since 1970."""
+    ends_at = end_of_use(state_dir)
+    if ends_at is not None:
+        text = "When the certificate for EAP ends."
+        yield metrics.gauge("eap_certificate_end_seconds", text, ends_at.timestamp())

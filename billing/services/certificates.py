@@ -113,6 +113,15 @@ def certificate_checks(state_dir: Path, own: tuple[str, str], now: datetime) -> 
         yield _check("warn", f"{mine[0]} is not in use yet", "run `./run up`")
 
 
+def end_of_use(state_dir: Path) -> datetime | None:
+    """When the certificate that FreeRADIUS shows ends; None when there is none that can be read."""
+    try:
+        pem = (state_dir / FOLDER / CERTIFICATE).read_bytes()
+        return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    except (OSError, ValueError):
+        return None
+
+
 def _validity(facts: CertificateFacts, now: datetime, mend: str) -> CheckView:
     names = ", ".join(facts.names) or "no name"
     until = f"{names}, valid until {facts.valid_until:%Y-%m-%d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,30 @@ from billing.jobs import figures
 from billing.services import metrics
 from billing.services.context import Context
 from billing.services.outage import STALE, outage_checks
+from rig.account import service_account
+from rig.certificates import SERVER_DAYS, EapOptions, ensure
 
 
 def test_the_worker_tells_of_its_orders(context: Context, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    figures.run(context, tmp_path / "worker.prom", stop)
+    figures.run(context, tmp_path / "worker.prom", tmp_path, stop)
     found = metrics.read(tmp_path / "worker.prom")
     assert found["database_up"] == 1
     states = ("pending", "acked", "failed")
     assert [found[f'coa_orders{{state="{state}"}}'] for state in states] == [0, 0, 0]
+    assert "eap_certificate_end_seconds" not in found
+
+
+def test_the_worker_tells_when_the_certificate_ends(
+    context: Context, tmp_path: Path, now: datetime
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    ensure(tmp_path, EapOptions(), service_account(), now)
+    figures.run(context, tmp_path / "worker.prom", tmp_path, stop)
+    ends_at = metrics.read(tmp_path / "worker.prom")["eap_certificate_end_seconds"]
+    assert ends_at == (now + timedelta(days=SERVER_DAYS)).timestamp()
 
 
 def test_a_malformed_file_is_told_and_an_old_one_left_out(tmp_path: Path, now: datetime) -> None:
