@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from billing.errors import Unavailable
-from billing.jobs.reaper import WATCH, Reaper
+from billing.jobs import reaper
 from billing.services import silence
 from billing.services.context import Context
 from billing.store.pool import Database
@@ -23,6 +23,7 @@ from tests.integration.meter_world import (
     start,
     stop,
 )
+from tests.waiting import until
 
 SILENCE = 900
 
@@ -126,28 +127,23 @@ def test_many_are_closed_in_batches(
     assert silence.reap(context, at(SILENCE)) == 1
 
 
-@pytest.mark.rule("U10")
-def test_after_an_outage_of_ours_nobody_is_closed_before_he_could_report(
+@pytest.mark.rule("U10", "C1")
+def test_the_worker_closes_what_fell_silent_and_waits_for_its_database(
     world: MeterWorld, context: Context
 ) -> None:
-    who = served(world)
+    who, stopping = served(world), threading.Event()
     world.charge(start(who, at(0)))
-    reaper = Reaper(context)
-    began = at(5000)
-    reaper.tick(began)
-    reaper.tick(began + WATCH - timedelta(seconds=1))
-    assert world.session(who).closed_at is None
     nowhere = Database("host=127.0.0.1 port=1 user=nobody dbname=nothing")
-    reaper._context, there = replace(context, db=nowhere), reaper._context
     with pytest.raises(Unavailable):
-        reaper.tick(began + WATCH)
+        reaper.tick(replace(context, db=nowhere), at(SILENCE))
     nowhere.close()
-    reaper._context = there
-    again = began + 2 * WATCH
-    reaper.tick(again)
-    assert world.session(who).closed_at is None
-    reaper.tick(again + WATCH)
-    assert world.session(who).terminate_cause == "Lost-Stop"
+    thread = threading.Thread(target=reaper.run, args=(context, stopping, lambda: at(SILENCE)))
+    thread.start()
+    try:
+        until(lambda: world.session(who).terminate_cause == "Lost-Stop")
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def _station(who: Metered) -> str:
