@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,14 +27,13 @@ from billing.services.context import Context
 from billing.services.pools import add_pool
 from billing.settings import Settings
 from billing.store import tables
-from rig import processes
 from rig.account import temporary_state_dir
 from rig.netns import Namespace
 from rig.processes import Process
-from rig.radius import Kind, RadiusOptions, RadiusServer
+from rig.radius import Kind, RadiusServer
 from rig.strongswan import CORE_ADDRESS, NAS_ADDRESS, TUNNEL, Vpn, vpn
 from tests.factories import DAY_PLAN, Factory, Subscriber
-from tests.radius import meter
+from tests.radius import core, meter
 from tests.waiting import until
 
 FIXED = "10.20.1.7"
@@ -44,7 +41,6 @@ POOLED = "10.20.0.7"
 INTERIM_SECONDS = 2
 COA_PORT = 3799
 IP_AND_UDP_HEADERS = 28
-PORTS: dict[Kind, int] = {"auth": 1812, "acct": 1813}
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "nas.md"
 
 
@@ -72,41 +68,16 @@ def network(secret: str) -> Iterator[Vpn]:
 
 
 @pytest.fixture(scope="module")
-def radius(network: Vpn, settings: Settings, product_copy: Path) -> Iterator[None]:
+def radius(
+    network: Vpn, settings: Settings, product_copy: Path
+) -> Iterator[dict[Kind, RadiusServer]]:
     """Both servers, in the core."""
-    options = RadiusOptions(
-        threads=8,
-        instances=8,
-        bind_address=CORE_ADDRESS,
-        nas_networks=("10.0.0.0/24",),
-        python_paths=(product_copy, Path(sysconfig.get_path("purelib"))),
-    )
-    servers = [
-        RadiusServer(
-            kind, settings.state_dir, port=port, options=options, environment=environment(settings)
-        )
-        for kind, port in PORTS.items()
-    ]
-    with network.core.entered():
-        try:
-            for server in servers:
-                server.start()
-            yield
-        finally:
-            for server in servers:
-                server.stop()
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    return {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
+    with core.servers(network.core, CORE_ADDRESS, settings, product_copy) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="module")
-def gateway(network: Vpn, radius: None, make: Factory, secret: str) -> Vpn:
+def gateway(network: Vpn, radius: dict[Kind, RadiusServer], make: Factory, secret: str) -> Vpn:
     """The gateway, registered with Tollway."""
     now = utc_now()
     make.nas(now, address=NAS_ADDRESS, secret=secret, coa_port=COA_PORT)
@@ -126,18 +97,8 @@ def tunnels(gateway: Vpn) -> Iterator[Vpn]:
 @pytest.fixture
 def worker(gateway: Vpn, settings: Settings, product_copy: Path) -> Iterator[Process]:
     """`tollway worker`, in the core."""
-    with gateway.core.entered():
-        process = processes.start(
-            "worker-vpn",
-            [sys.executable, "-m", "billing.cli", "worker"],
-            run_dir=settings.state_dir / "run",
-            log_dir=settings.state_dir / "log",
-            env=environment(settings) | {"PYTHONPATH": str(product_copy)},
-        )
-    try:
+    with core.worker(gateway.core, settings, product_copy) as process:
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -381,6 +342,38 @@ def test_the_gateway_ends_a_tunnel_whose_time_is_over(
     assert (session.input_octets, session.output_octets) == sent
     assert meter.left(context, subscriber) == [(0, None)]
     assert tunnels.client.dial(subscriber.username, subscriber.password) is None
+
+
+@pytest.mark.rule("U1")
+def test_a_tunnel_outlives_an_outage_and_all_of_it_is_charged(
+    context: Context,
+    make: Factory,
+    subscriber: Subscriber,
+    tunnels: Vpn,
+    radius: dict[Kind, RadiusServer],
+    now: datetime,
+) -> None:
+    """strongSwan gives up the Interims meanwhile; the next one holds all."""
+    bought = 10_000_000
+    make.package(subscriber, now, octets=bought)
+    with online(tunnels, subscriber) as line:
+        line.exchange(10, up_octets=100, down_octets=100)
+        radius["acct"].kill()
+        try:
+            line.exchange(50, up_octets=200, down_octets=700)
+            failed = "receiving RADIUS message failed"
+            until(lambda: tunnels.gateway.log().count(failed) >= 2)
+            line.exchange(50, up_octets=300, down_octets=800)
+        finally:
+            core.start(tunnels.core, radius["acct"])
+        sent = line.counted()
+        until(lambda: sent in reported(context, subscriber, Status.INTERIM))
+        line.exchange(1, up_octets=10, down_octets=10)
+        sent = line.counted()
+        tunnels.client.hang_up()
+    session = until(lambda: closed(context, subscriber))
+    assert meter.totals(context, subscriber) == [(session.session_seconds, *sent)]
+    assert meter.left(context, subscriber) == [(None, bought - sum(sent))]
 
 
 @pytest.mark.rule("U3")
