@@ -26,7 +26,7 @@ HOSTAPD, HOSTAPD_CLI = "/usr/sbin/hostapd", "/usr/sbin/hostapd_cli"
 SUPPLICANT, WPA_CLI = "/usr/sbin/wpa_supplicant", "/usr/sbin/wpa_cli"
 CORE_ADDRESS, NAS_ADDRESS = "10.0.0.1", "10.0.0.2"
 SWITCH_ADDRESS, DEVICE_ADDRESS = "192.0.2.1", "192.0.2.2"
-AUTH_PORT, ACCT_PORT, COA_PORT = 1812, 1813, 3799
+COA_PORT = 3799
 
 _ROOT = Account("root", 0, 0, switch=False)
 _START_SECONDS = 20.0

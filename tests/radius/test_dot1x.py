@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,18 +26,15 @@ from billing.services import holds
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
-from rig import processes
 from rig.account import temporary_state_dir
-from rig.dot1x import ACCT_PORT, AUTH_PORT, COA_PORT, CORE_ADDRESS, NAS_ADDRESS, Port, port
+from rig.dot1x import COA_PORT, CORE_ADDRESS, NAS_ADDRESS, Port, port
 from rig.eapol import Credentials, Method
 from rig.processes import Process
-from rig.radius import Kind, RadiusOptions, RadiusServer
 from tests.factories import Factory, Subscriber
-from tests.radius import meter
+from tests.radius import core, meter
 from tests.radius.test_login import history
 from tests.waiting import until
 
-PORTS: dict[Kind, int] = {"auth": AUTH_PORT, "acct": ACCT_PORT}
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "nas.md"
 DICTIONARY = ROOT / "radius_plugin" / "dictionary" / "radius"
@@ -67,41 +62,10 @@ def cable() -> Iterator[Port]:
 
 
 @pytest.fixture(scope="module")
-def environment(settings: Settings) -> dict[str, str]:
-    return {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-
-
-@pytest.fixture(scope="module")
-def radius(
-    cable: Port, settings: Settings, environment: dict[str, str], product_copy: Path
-) -> Iterator[None]:
+def radius(cable: Port, settings: Settings, product_copy: Path) -> Iterator[None]:
     """Both servers, in the core."""
-    options = RadiusOptions(
-        threads=8,
-        instances=8,
-        bind_address=CORE_ADDRESS,
-        nas_networks=("10.0.0.0/24",),
-        reject_delay_seconds=0,
-        python_paths=(product_copy, Path(sysconfig.get_path("purelib"))),
-    )
-    servers = [
-        RadiusServer(
-            kind, settings.state_dir, port=number, options=options, environment=environment
-        )
-        for kind, number in PORTS.items()
-    ]
-    with cable.core.entered():
-        try:
-            for server in servers:
-                server.start()
-            yield
-        finally:
-            for server in servers:
-                server.stop()
+    with core.servers(cable.core, CORE_ADDRESS, settings, product_copy):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -122,22 +86,10 @@ def unplugged(switch_port: Port, secret: str) -> Iterator[Port]:
 
 
 @pytest.fixture
-def worker(
-    switch_port: Port, settings: Settings, environment: dict[str, str], product_copy: Path
-) -> Iterator[Process]:
+def worker(switch_port: Port, settings: Settings, product_copy: Path) -> Iterator[Process]:
     """`tollway worker`, in the core."""
-    with switch_port.core.entered():
-        process = processes.start(
-            "worker-dot1x",
-            [sys.executable, "-m", "billing.cli", "worker"],
-            run_dir=settings.state_dir / "run",
-            log_dir=settings.state_dir / "log",
-            env=environment | {"PYTHONPATH": str(product_copy)},
-        )
-    try:
+    with core.worker(switch_port.core, settings, product_copy) as process:
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture
