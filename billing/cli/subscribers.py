@@ -267,6 +267,11 @@ def _lines(view: SubscriptionView) -> list[str]:
         f"plan:     {row.plan_name or '–'}",
         f"wallet:   {available} available",
     ]
+    if view.slowed_after_octets is not None:
+        lines.append(
+            f"fair use: {view.slowed_up_kbps} up, {view.slowed_down_kbps} down (kbit/s)"
+            f" after {show_octets(view.slowed_after_octets)}"
+        )
     lines += [f"package:  {_package(entitlement)}" for entitlement in view.entitlements]
     lines += [
         f"bill:     {bill.number} due {bill.due_on}, {show_money(bill.open_micros, bill.currency)}"

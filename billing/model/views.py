@@ -184,6 +184,10 @@ class SubscriptionView:
     """sealed | nt_hash | pbkdf2 | none: which kind is stored, never the secret."""
     speed_up_kbps: int | None
     speed_down_kbps: int | None
+    slowed_after_octets: int | None
+    """The step of fair use in force (rule Q2); None: full speed."""
+    slowed_up_kbps: int | None
+    slowed_down_kbps: int | None
     allowed_nas_ids: tuple[int, ...] | None
     allowed_macs: tuple[str, ...] | None
     login_hours: str | None

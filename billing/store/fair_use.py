@@ -13,7 +13,7 @@ from billing.model.profile import BillingKind
 from billing.model.profile import BillingProfile as Profile
 from billing.store.catalog import profile_of
 from billing.store.pool import named_query
-from billing.store.tables import BillingProfile, DailyUsage
+from billing.store.tables import BillingProfile, DailyUsage, PlanVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ def candidates(
 ) -> Sequence[Candidate]:
     """Those with a session that was accounted for since `since`; `first_days` are those of the
     cycles that run, by billing profile."""
+    if not tx.scalar(select(select(PlanVersion).where(PlanVersion.fair_use.is_not(None)).exists())):
+        return []
     rows = tx.execute(
         text(named_query("fair_use_candidates")),
         {

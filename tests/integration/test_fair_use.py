@@ -13,7 +13,7 @@ from billing.model.enforcement import Goal
 from billing.model.events import AccessRequest, AccountingRecord, Status
 from billing.model.network import Vendor
 from billing.rules.cycles import cycle_at, day_start
-from billing.services import coa, enforcement, speeds, upkeep
+from billing.services import coa, enforcement, speeds, subscribers, upkeep
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
@@ -106,6 +106,12 @@ def test_a_running_session_is_slowed_step_by_step_and_the_next_package_is_fast(
     upkeep.fair_use_steps(context, now + 2 * MINUTE)
     assert orders(context, subscriber) == [(Goal.SPEED, "fair-use")]
     # The plan's 2 Mbit/s up are too much now, too.
+    view = subscribers.show(context, subscriber.subscription_id, now + 2 * MINUTE)
+    assert (view.slowed_after_octets, view.slowed_up_kbps, view.slowed_down_kbps) == (
+        GB,
+        1_000,
+        1_000,
+    )
     assert login_speed(lane, subscriber, router, now + 2 * MINUTE) == (1_000, 1_000)
     upkeep.fair_use_steps(context, now + 2 * MINUTE)
     assert len(orders(context, subscriber)) == 1

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing.clock import utc_now
 from billing.errors import Refused
@@ -128,6 +128,32 @@ def test_a_coa_that_is_put_off_or_not_answered_thrice_becomes_a_disconnect(
         *[(COA, outcome)] * 3,
         (DISCONNECT, "ack"),
     ]
+
+
+def test_what_no_coa_can_be_made_of_is_disconnected(
+    context: Context,
+    make: Factory,
+    router: SimulatedNas,
+    subscriber: Subscriber,
+    clock: Clock,
+    now: datetime,
+) -> None:
+    with context.transaction() as tx:
+        tx.execute(
+            update(tables.Subscription)
+            .where(tables.Subscription.subscription_id == subscriber.subscription_id)
+            .values(framed_ip="2001:db8::1")  # an IPv4 address is what can be sent
+        )
+    intent_id = order(context, make.session(subscriber, router, now), Goal.REFRESH, now)
+    for attempts in (1, 2, 3):
+        until(context, intent_id, lambda found, n=attempts: len(found.attempts) == n)
+        clock.move(context, seconds=6)
+    found = until(context, intent_id, lambda found: found.state == "acked")
+    assert [attempt[:2] for attempt in found.attempts] == [
+        *[(COA, "unsent")] * 3,
+        (DISCONNECT, "ack"),
+    ]
+    assert [arrived.kind for arrived in router.orders] == [DISCONNECT]
 
 
 @pytest.mark.rule("C3")
