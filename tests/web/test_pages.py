@@ -23,6 +23,7 @@ PAGES = (
     "/pools/new",
     "/pools/{pool}",
     "/orders",
+    "/anomalies",
 )
 
 

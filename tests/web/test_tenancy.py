@@ -18,6 +18,7 @@ from billing.store import tables
 from tests.web import isp as seed
 from tests.web.isp import Isp
 from tests.web.people import PASSWORD, enrolled
+from tests.web.test_anomaly_pages import odd_records
 from web import create_app
 
 EMAIL = "desk@reseller.example"
@@ -82,6 +83,17 @@ def test_a_foreign_number_does_not_exist(client: FlaskClient, isp: Isp) -> None:
 def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:
     page = client.get("/?org_id=1&org_ids=1,2", headers={"X-Org-Id": "1"}).get_data(as_text=True)
     assert "amina" not in page and "corner-user" in page
+
+
+def test_anomalies_of_others_are_not_listed(
+    client: FlaskClient, settings: Settings, isp: Isp, began: datetime
+) -> None:
+    assert isp.running_id
+    odd_records(settings, "amina", began)
+    odd_records(settings, "corner-user", began)
+    page = client.get("/anomalies").get_data(as_text=True)
+    assert "corner-user-odd" in page
+    assert "amina" not in page and "tower-north" not in page
 
 
 @pytest.mark.rule("R2")

@@ -5,6 +5,13 @@ from flask import Blueprint
 
 blueprint = Blueprint("admin", __name__)
 
-from web.admin import orders, plans, pools, profiles, subscribers  # noqa: E402 (they add routes)
+from web.admin import (  # noqa: E402 (they add routes)
+    anomalies,
+    orders,
+    plans,
+    pools,
+    profiles,
+    subscribers,
+)
 
-__all__ = ["blueprint", "orders", "plans", "pools", "profiles", "subscribers"]
+__all__ = ["anomalies", "blueprint", "orders", "plans", "pools", "profiles", "subscribers"]
