@@ -20,12 +20,18 @@ from rig.certificates import DEFAULT_NAME
 from rig.nas import SimulatedNas
 
 PROGRAM = "/usr/bin/eapol_test"
-Method = Literal["peap", "ttls", "mschapv2"]
+Method = Literal[
+    "peap", "ttls", "mschapv2", "ttls-chap", "ttls-mschapv2", "ttls-eap-mschapv2", "peap-gtc"
+]
 _DICTIONARY = Path(__file__).resolve().parent.parent / "radius_plugin" / "dictionary" / "radius"
 _METHODS: dict[Method, str] = {
     "peap": 'eap=PEAP\nphase2="auth=MSCHAPV2"\n',
     "ttls": 'eap=TTLS\nphase2="auth=PAP"\n',
     "mschapv2": "eap=MSCHAPV2\n",
+    "ttls-chap": 'eap=TTLS\nphase2="auth=CHAP"\n',
+    "ttls-mschapv2": 'eap=TTLS\nphase2="auth=MSCHAPV2"\n',
+    "ttls-eap-mschapv2": 'eap=TTLS\nphase2="autheap=MSCHAPV2"\n',
+    "peap-gtc": 'eap=PEAP\nphase2="auth=GTC"\n',
 }
 _TIMEOUT_SECONDS = 20
 _POLL_SECONDS = 0.1
