@@ -18,6 +18,7 @@ from radius_plugin.attributes import (
     accounting_record,
 )
 from radius_plugin.pairs import instant, source_address
+from tests.fuzz.pairs import Request, requests
 
 ARRIVED_AT = datetime(2026, 11, 21, 20, 44, 30, tzinfo=UTC)
 NAS = NasTraits(nas_id=1)
@@ -305,27 +306,10 @@ def test_a_login_without_anything() -> None:
     assert source_address(pairs()) == "192.0.2.7"
 
 
-NAMES = st.sampled_from(
-    [
-        *INTERIM,
-        *("Attr-8", "Attr-42", "Attr-55", "Acct-Input-Gigawords", "Acct-Output-Gigawords"),
-        *("Framed-IPv6-Prefix", "Delegated-IPv6-Prefix", "Framed-IPv6-Address"),
-        *("Tollway-Malformed", "Tollway-Raw-User-Name", "Tollway-Raw-Acct-Session-Id"),
-    ]
-)
-VALUES = (
-    st.text(st.characters(exclude_categories=()), max_size=40)
-    | st.sampled_from([*INTERIM.values(), "Start", "Stop", "Accounting-On", "0xff", "::/0"])
-    | st.integers().map(str)
-)
-
-
 @pytest.mark.rule("F5")
-@given(st.none() | st.lists(st.tuples(NAMES | st.text(), VALUES)), st.booleans())
-def test_any_pairs_give_a_record_that_can_be_stored(
-    request: list[tuple[str, str]] | None, complete: bool
-) -> None:
-    given_pairs = [*(request or ()), *(pairs() if complete else ())] if request else request
+@given(requests(), st.booleans())
+def test_any_pairs_give_a_record_that_can_be_stored(request: Request, complete: bool) -> None:
+    given_pairs = (*request, *(pairs() if complete else ())) if request else request
     record = accounting_record(given_pairs, ARRIVED_AT, NAS)
     texts = [value for value in _fields(record) if isinstance(value, str)]
     assert all("\0" not in value and value.encode() is not None for value in texts)
