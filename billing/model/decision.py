@@ -107,7 +107,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.BAD_PASSWORD: "Wrong user name or password",
     Reason.NO_CREDENTIAL: "Wrong user name or password",
     Reason.BAD_REQUEST: "The request could not be read",
-    Reason.TUNNEL_FAILED: "The device ended the login; let it trust this network's certificate",
+    Reason.TUNNEL_FAILED: "No password came: let the device use PEAP or EAP-TTLS and trust us",
     Reason.OUTER_NAME: "The anonymous identity must be empty, anonymous, or the user name",
     Reason.CLOSED: "This account is closed",
     Reason.STAFF_SUSPENDED: "This account is suspended; please call support",
