@@ -3,7 +3,6 @@ database a test module (a clone of a migrated template), everything on free port
 
 from __future__ import annotations
 
-import shutil
 import sysconfig
 from collections.abc import Iterator
 from datetime import datetime
@@ -29,9 +28,9 @@ from rig.nas import SimulatedNas
 from rig.postgres import PrivateCluster
 from rig.radius import RadiusOptions, RadiusServer
 from tests.factories import Factory
+from tests.radius.installation import copy_product
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PRODUCT = ("billing", "radius_plugin", "sql")
 TEMPLATE = "tollway_template"
 # Durable as in service (fsync stays on); only the size is a test's.
 CLUSTER_SETTINGS = {
@@ -137,14 +136,7 @@ def make(context: Context, settings: Settings) -> Factory:
 @pytest.fixture(scope="session")
 def product_copy(state_dir: Path) -> Path:
     """The checkout's packages where an unprivileged radiusd can read them."""
-    target = state_dir / "product"
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for name in PRODUCT:
-        shutil.copytree(CHECKOUT / name, target / name, ignore=ignore)
-    account = service_account()
-    for path in (target, *target.rglob("*")):
-        account.share(path)
-    return target
+    return copy_product(state_dir / "product", service_account())
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("run", ".ci/run", "rig/install-packages.sh", "rig/apt-source.sh")
-VERBS = ("demo", "up", "down", "status", "test", "bench", "simulate", "tollway", "help")
+VERBS = ("demo", "up", "down", "status", "test", "bench", "simulate", "chaos", "tollway", "help")
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:

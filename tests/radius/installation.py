@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +17,14 @@ from billing.settings import ROLES, Settings
 from billing.store import migrate
 from billing.store.catalog import insert_operator
 from billing.store.pool import Database
-from rig.account import service_account, temporary_state_dir
+from rig.account import Account, service_account, temporary_state_dir
 from rig.configuration import ensure_master_key
 from rig.postgres import PrivateCluster
 from rig.radius import Kind, RadiusOptions, RadiusServer
 from tests.factories import Factory
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+PRODUCT = ("billing", "radius_plugin", "sql")
 # Instances enough that a held-up request does not keep others from their thread's instance.
 OPTIONS = {"threads": 16, "instances": 64, "reject_delay_seconds": 0, "client_lifetime_seconds": 1}
 
@@ -84,6 +87,16 @@ def installation(
                 database.close()
         finally:
             cluster.stop()
+
+
+def copy_product(target: Path, account: Account) -> Path:
+    """The checkout's packages at *target*, readable for *account*; returns it."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in PRODUCT:
+        shutil.copytree(CHECKOUT / name, target / name, ignore=ignore)
+    for path in (target, *target.rglob("*")):
+        account.share(path)
+    return target
 
 
 def migrated(settings: Settings) -> Database:

@@ -1,0 +1,1 @@
+"""Parts of an installation are killed at random moments under load, and nothing is lost."""
