@@ -41,7 +41,8 @@ def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
     def encode(service: Service) -> list[Pair]:
         pairs = generic.encode(service)
         if link and service.session_class:
-            pairs[-1] = octets("Class", f"{service.session_class}:{link}")
+            told = octets("Class", f"{service.session_class}:{link}")
+            pairs = [told if name == "Class" else (name, op, value) for name, op, value in pairs]
         if service.speed_up_kbps is not None or service.speed_down_kbps is not None:
             pairs.append((_RATE_LIMIT, ":=", _rate_limit(service)))
         if service.limits.total_octets is not None:
