@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     )
     eap_key: str = Field(default="", description="PEM file of the private key that belongs to it")
 
+    dictionary_dir: Path = Field(
+        default=Path("/usr/share/freeradius"),
+        description="FreeRADIUS's dictionaries, which a subscriber's own attributes must fit",
+    )
+
     auth_lanes: int = Field(default=1, ge=1, le=16)
     acct_lanes: int = Field(default=2, ge=1, le=16)
     pin_cpus: bool = Field(

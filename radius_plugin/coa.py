@@ -36,6 +36,7 @@ from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, Se
 from billing.services import orders
 from billing.services.context import Context
 from radius_plugin import vendors
+from radius_plugin.own_reply import told_again
 from radius_plugin.vendors import Attributes, Codec, Part, Used
 from radius_plugin.wire import Flight, Slot, Wire
 
@@ -93,7 +94,8 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     if not codec.capabilities.covers(parts):
         return disconnect
     used = Used(order.used_seconds, order.used_octets)
-    return PacketKind.COA, names + codec.change(service, used, parts)
+    changes = told_again(codec.change(service, used, parts), service.own_reply)
+    return PacketKind.COA, names + changes
 
 
 def _enforced(codec: Codec, service: Service) -> set[Part]:

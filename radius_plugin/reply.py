@@ -19,6 +19,7 @@ from billing.model.decision import (
 )
 from billing.model.network import Link
 from radius_plugin import vendors
+from radius_plugin.own_reply import beside, with_own
 from radius_plugin.vendors import Pair
 from radius_plugin.vendors.codec import escaped
 
@@ -134,13 +135,18 @@ def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tup
     message = _MESSAGE_PAIRS[decision.reason]
     match decision:
         case Accept():
-            return (*vendors.for_nas(vendor, link).encode(decision.service), message)
+            pairs = vendors.for_nas(vendor, link).encode(decision.service)
+            own = decision.service.own_reply
+            return (*pairs, message) if own is None else (*with_own(pairs, own), message)
         case Suspended():
             codec = vendors.for_nas(vendor, link)
             service = _walled(decision.service)
             name = service.pool or service.leased_pool
             garden = codec.garden(name) if name is not None else []
-            return (*codec.encode(service), *garden, message)
+            own = decision.service.own_reply
+            if own is None:
+                return (*codec.encode(service), *garden, message)
+            return (*beside([*codec.encode(service), *garden], own), message)
         case Reject():
             return (message,)
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.cli.own_reply import attribute, ipv6, own_lines
 from billing.cli.units import (
     INSTANT,
     KBPS,
@@ -137,6 +138,10 @@ def speed(app: App, username: str, up: int | None, down: int | None, at: datetim
     speeds.set_speed(app.context, subscription_id, up_kbps=up, down_kbps=down, now=at)
     own = f"up {up or 'as its plan'}, down {down or 'as its plan'} (kbit/s)"
     app.show(subscribers.show(app.context, subscription_id, at), f"{username}: {own}")
+
+
+subscriber.add_command(ipv6)
+subscriber.add_command(attribute)
 
 
 @subscriber.command("show", cls=Command)
@@ -272,6 +277,7 @@ def _lines(view: SubscriptionView) -> list[str]:
             f"fair use: {view.slowed_up_kbps} up, {view.slowed_down_kbps} down (kbit/s)"
             f" after {show_octets(view.slowed_after_octets)}"
         )
+    lines += own_lines(view.own_reply)
     lines += [f"package:  {_package(entitlement)}" for entitlement in view.entitlements]
     lines += [
         f"bill:     {bill.number} due {bill.due_on}, {show_money(bill.open_micros, bill.currency)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from billing.model.own_reply import OwnReply
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.profile import BillingProfile
 
@@ -116,6 +117,7 @@ class Account:
     allowed_macs: frozenset[str] | None = None
     login_windows: tuple[LoginWindow, ...] | None = None
     session_limit: int | None = None
+    own_reply: OwnReply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

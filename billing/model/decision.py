@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.model.own_reply import OwnReply
+
 
 class Reason(StrEnum):
     """Why access was granted, steered to the suspended pool or refused.
@@ -63,6 +65,8 @@ class Service:
     idle_timeout_seconds: int | None = None
     limits: Limits = Limits()
     session_class: str = ""
+    own_reply: OwnReply | None = None
+    """What this subscriber alone is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.model.network import Vendor, dialect_of
+from billing.model.own_reply import OwnReply
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingProfile
 
@@ -192,6 +193,8 @@ class SubscriptionView:
     allowed_macs: tuple[str, ...] | None
     login_hours: str | None
     session_limit: int | None
+    own_reply: OwnReply
+    """What it alone is sent in an Access-Accept."""
     created_at: datetime
     hold_note: str | None
     hold_until: datetime | None

@@ -121,13 +121,15 @@ def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
             idle_timeout_seconds=sold.idle_timeout_seconds,
             limits=_limits(seconds, octets),
             session_class=f"tw1:{account.subscription_id}:n",
+            own_reply=account.own_reply,
         ),
         activate_entitlement_id=bought.starts_id,
     )
 
 
 def _suspended(account: Account, state: State, hours_end: datetime, now: datetime) -> Suspended:
-    """The walled garden: no quota, no fixed address (rules A6, B10), never faster than bought.
+    """The walled garden: no quota, no fixed address (rules A6, B10), never faster than bought, and
+    of the subscriber's own attributes only those marked for it.
 
     A hold that ends by itself ends the session too, so that the next login is a normal one.
     """
@@ -147,6 +149,7 @@ def _suspended(account: Account, state: State, hours_end: datetime, now: datetim
             idle_timeout_seconds=plan.idle_timeout_seconds,
             limits=_limits(seconds, None),
             session_class=f"tw1:{account.subscription_id}:s",
+            own_reply=None if account.own_reply is None else account.own_reply.suspended(),
         ),
     )
 

@@ -39,6 +39,21 @@ def explain(account: Account, now: datetime) -> Explanation:
     )
 
 
+def own_reply_lines(account: Account, state: State) -> tuple[str, ...]:
+    """What the subscriber alone is sent, and what of it the state withholds (rules A6, B10)."""
+    own = account.own_reply
+    if own is None:
+        return ()
+    sent = own if state.effect is Effect.NORMAL else own.suspended()
+    if state.effect is Effect.REJECT or sent is None:
+        kept: list[str] = []
+    else:
+        kept = sent.lines
+    return tuple(
+        f"own: {line}" + ("" if line in kept else " – withheld in this state") for line in own.lines
+    )
+
+
 def state_words(state: State) -> str:
     """`active`, `suspended (overdue), pool 'walled'` or `refused (expired)`."""
     if state.effect is Effect.NORMAL:

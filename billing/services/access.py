@@ -23,6 +23,7 @@ from billing.model.account import (
 from billing.model.decision import Accept, Admission, Decision, Reason, Reject, Suspended
 from billing.model.events import AccessRequest, Admitted, LoginRecord
 from billing.model.login_hours import parse_login_hours
+from billing.model.own_reply import own_reply_of
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile
@@ -221,6 +222,7 @@ class AccessDesk:
             allowed_macs=None if row.allowed_macs is None else frozenset(row.allowed_macs),
             login_windows=None if row.login_hours is None else parse_login_hours(row.login_hours),
             session_limit=row.session_limit,
+            own_reply=None if row.own_reply is None else own_reply_of(row.own_reply),
         )
 
     def _credential(self, row: Any) -> Credential:

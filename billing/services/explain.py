@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.errors import NotFound
 from billing.model.views import CauseView, StateView, WhyView
 from billing.rules.causes import examine
-from billing.rules.explain import explain, state_words
+from billing.rules.explain import explain, own_reply_lines, state_words
 from billing.rules.states import State, deciding
 from billing.services.context import Context
 from billing.store.accounts import load_accounts
@@ -34,7 +34,10 @@ def why(context: Context, subscription_id: int, at: datetime) -> WhyView:
         at=at,
         state=_view(explanation.state),
         causes=causes,
-        lines=tuple(explanation.text.splitlines()),
+        lines=(
+            *explanation.text.splitlines(),
+            *own_reply_lines(accounts[0], explanation.state),
+        ),
     )
 
 

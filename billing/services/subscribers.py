@@ -74,6 +74,7 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
             allowed_macs=None if row.allowed_macs is None else tuple(row.allowed_macs),
             login_hours=row.login_hours,
             session_limit=row.session_limit,
+            own_reply=store.own_reply(row),
             created_at=row.created_at,
             hold_note=row.hold_note,
             hold_until=row.hold_until,

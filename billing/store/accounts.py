@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 
 from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
 from billing.model.login_hours import parse_login_hours
+from billing.model.own_reply import OwnReply
 from billing.model.plan import Entitlement
 from billing.model.profile import BillingProfile as Profile
 from billing.store.catalog import profile_of, terms_by_version
+from billing.store.customers import own_reply
 from billing.store.tables import (
     BillingProfile,
     Customer,
@@ -103,6 +105,9 @@ def load_accounts(
     return accounts
 
 
+_NOTHING_OWN = OwnReply()
+
+
 def _account(
     subscription: Subscription,
     customer: Customer,
@@ -113,6 +118,7 @@ def _account(
     """What the rows themselves tell."""
     closed = filter(None, (subscription.closed_at, customer.closed_at))
     hours = subscription.login_hours
+    own = own_reply(subscription)
     return Account(
         customer_id=customer.customer_id,
         subscription_id=subscription.subscription_id,
@@ -134,6 +140,7 @@ def _account(
         allowed_macs=_set(subscription.allowed_macs),
         login_windows=None if hours is None else parse_login_hours(hours),
         session_limit=subscription.session_limit,
+        own_reply=None if own == _NOTHING_OWN else own,
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, INET
 from sqlalchemy.orm import Session
 
 from billing.model.events import fold_station, fold_username
+from billing.model.own_reply import OwnReply, attributes_of
 from billing.model.profile import BillingProfile
 from billing.model.views import CustomerView, WalletView
 from billing.store import tables
@@ -113,6 +115,28 @@ def get_subscription(tx: Session, subscription_id: int) -> tables.Subscription |
     return tx.scalar(
         select(tables.Subscription).where(tables.Subscription.subscription_id == subscription_id)
     )
+
+
+def own_reply(row: tables.Subscription) -> OwnReply:
+    """What the subscription alone is sent."""
+    return OwnReply(
+        framed_ipv6_prefix=_text(row.framed_ipv6_prefix),
+        delegated_ipv6_prefix=_text(row.delegated_ipv6_prefix),
+        framed_ipv6_address=_text(row.framed_ipv6_address),
+        attributes=attributes_of(row.reply_attributes),
+    )
+
+
+def _text(address: object) -> str | None:
+    """An address as the driver reads it."""
+    return None if address is None else str(address)
+
+
+def ipv6_taken(tx: Session, subscription_id: int, wanted: str, now: datetime) -> bool:
+    """Whether an address or prefix overlaps another subscription's in any organisation; nobody
+    else is told a fixed one until this transaction ends."""
+    prefixes = cast([wanted], ARRAY(INET()))
+    return bool(tx.scalar(select(func.ipv6_taken_v1(now, subscription_id, prefixes))))
 
 
 def subscriptions_of(tx: Session, customer_id: int) -> list[tables.Subscription]:

@@ -5,6 +5,7 @@
 --   id:version:minutes:from:until:seconds_left:octets_left:follows;
 -- with instants in microseconds since 1970 and empty fields for NULL. `bills` lists unpaid ones as
 --   number|due day|open micros;
+-- `own_reply` is JSON (billing.model.own_reply), NULL for whoever has nothing of its own.
 CREATE FUNCTION load_access_v1(
     p_now timestamptz, p_username text[], p_nas_address inet[], p_station text[]
 ) RETURNS TABLE (
@@ -18,7 +19,8 @@ CREATE FUNCTION load_access_v1(
     currency text, posted_micros bigint, unposted_micros bigint, reserved_micros bigint,
     credit_limit_micros bigint,
     entitlements text, last_ended text, paid_until date, bills text,
-    open_sessions int, station_known boolean, station_failures int, all_failures int
+    open_sessions int, station_known boolean, station_failures int, all_failures int,
+    own_reply text
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
@@ -37,7 +39,13 @@ BEGIN
         w.currency, w.posted_micros, w.unposted_micros, w.reserved_micros, w.credit_limit_micros,
         open.list, ended.list, bill.paid_until, bill.list,
         COALESCE(live.open_sessions, 0), COALESCE(live.station_known, false),
-        COALESCE(own.failures, 0), COALESCE(everyone.failures, 0)
+        COALESCE(own.failures, 0), COALESCE(everyone.failures, 0),
+        CASE WHEN s.reply_attributes IS NOT NULL OR s.framed_ipv6_prefix IS NOT NULL
+            OR s.delegated_ipv6_prefix IS NOT NULL OR s.framed_ipv6_address IS NOT NULL
+        THEN jsonb_build_object('framed_ipv6_prefix', s.framed_ipv6_prefix::text,
+            'delegated_ipv6_prefix', s.delegated_ipv6_prefix::text,
+            'framed_ipv6_address', host(s.framed_ipv6_address),
+            'attributes', s.reply_attributes)::text END
     FROM unnest(p_username, p_nas_address, p_station)
         WITH ORDINALITY AS q(username, nas_address, station, ord)
     LEFT JOIN nas n ON n.address = q.nas_address

@@ -86,6 +86,38 @@ def test_story_of_a_daily_subscriber(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
+def test_what_one_subscriber_gets_of_its_own(run: Run) -> None:
+    run("subscriber", "add", "uma", "--name", "Uma", "--profile", "Daily")
+    fixed = run("subscriber", "ipv6", "uma", "--framed-prefix", "2001:db8:1::/64", "--json")
+    assert fixed.value["framed_ipv6_prefix"] == "2001:db8:1::/64"
+    refused = run("subscriber", "ipv6", "uma", "--framed-prefix", "2001:db8:1::1/64")
+    assert (refused.code, "host bits" in refused.err) == (2, True)
+    put = ("subscriber", "attribute", "set", "uma")
+    assert run(*put, "mikrotik-rate-limit", "10M/50M").code == 0
+    assert run(*put, "Filter-Id", "a", "--operator", "+=", "--when-suspended").code == 0
+    for arguments, field in (
+        (("Class", "x"), "name"),
+        (("Clas", "x"), "name"),
+        (("Idle-Timeout", "x"), "value"),
+        (("Filter-Id", "x", "--operator", "=="), "operator"),
+    ):
+        failed = run(*put, *arguments, "--json")
+        assert (failed.code != 0, json.loads(failed.err)["field"]) == (True, field)
+    listed = run("subscriber", "attribute", "list", "uma", "--json").value
+    assert [(item["name"], item["operator"], item["value"]) for item in listed] == [
+        ("Mikrotik-Rate-Limit", ":=", "10M/50M"),
+        ("Filter-Id", "+=", "a"),
+    ]
+    shown = run("subscriber", "show", "uma").out
+    assert "Framed-IPv6-Prefix := 2001:db8:1::/64" in shown
+    assert "Filter-Id += a (also when suspended)" in shown
+    assert "own: Mikrotik-Rate-Limit := 10M/50M – withheld" in run("why", "uma").out
+    assert run("subscriber", "attribute", "remove", "uma", "filter-id").code == 0
+    assert run("subscriber", "attribute", "remove", "uma", "filter-id").code == 3
+    assert len(run("subscriber", "attribute", "list", "uma", "--json").value) == 1
+
+
+@pytest.mark.usefixtures("catalogue")
 def test_monthly_bill_is_issued_and_paid(run: Run) -> None:
     run("subscriber", "add", "mia", "--name", "Mia", "--profile", "Monthly", "--plan", "Home",
         "--at", "2026-03-10")  # fmt: skip

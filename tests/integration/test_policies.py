@@ -274,6 +274,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
+    assert allowed.pop("ipv6_taken_v1") == ["panel"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {
         "load_access_v1",

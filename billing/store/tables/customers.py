@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Address, Base, CustomerKey, Int, OrgId, serial_key
@@ -60,6 +62,16 @@ class Subscription(Base):
             "framed_ip",
             postgresql_where=text("framed_ip IS NOT NULL"),
         ),
+        *(
+            Index(
+                f"subscription_{name}_idx",
+                name,
+                postgresql_using="gist",
+                postgresql_ops={name: "inet_ops"},
+                postgresql_where=text(f"{name} IS NOT NULL"),
+            )
+            for name in ("framed_ipv6_prefix", "delegated_ipv6_prefix", "framed_ipv6_address")
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -74,6 +86,11 @@ class Subscription(Base):
     nt_hash: Mapped[bytes | None]
     pbkdf2: Mapped[str | None]
     framed_ip: Mapped[Address | None]
+    framed_ipv6_prefix: Mapped[Address | None]
+    delegated_ipv6_prefix: Mapped[Address | None]
+    framed_ipv6_address: Mapped[Address | None]
+    reply_attributes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    """Fields of `billing.model.own_reply.ReplyAttribute`; NULL where there is none."""
     speed_up_kbps: Mapped[int | None]
     speed_down_kbps: Mapped[int | None]
     allowed_nas_ids: Mapped[list[int] | None]

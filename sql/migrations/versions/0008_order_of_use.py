@@ -17,5 +17,4 @@ def upgrade() -> None:
     for table in ("plan_version", "entitlement"):
         column = sa.Column("use_order", sa.Integer(), server_default="50", nullable=False)
         op.add_column(table, column)
-    for function in ("charge_usage_v1", "load_access_v1"):
-        replace_function(function)
+    replace_function("charge_usage_v1")  # load_access_v1 is made anew by 0014

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from billing.store.migrate import replace_function
-
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -17,4 +15,4 @@ def upgrade() -> None:
     op.add_column("plan_version", sa.Column("fair_use", sa.Text()))
     for name in ("capped_up_kbps", "capped_down_kbps", "capped_by_octets"):
         op.add_column("subscription", sa.Column(name, sa.BigInteger()))
-    replace_function("load_access_v1")
+    # load_access_v1, which reads them, is made anew by 0014.
