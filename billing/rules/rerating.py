@@ -1,8 +1,9 @@
 """Rating a session again from its raw records: a second opinion on the meter (rules U2-U6, U9, P3).
 
 The meter adds up record by record, in SQL; here every record is looked at anew with all before it.
-Which package paid is the order of all sessions of a subscription, and is taken from the slices;
-that they cover what was used, no more and no less, and that packages and prices agree, is derived.
+Which records are the session's is taken from the journal, and which package paid (it depends on all
+sessions of the subscription) from the slices; that these cover what was used, no more and no less,
+and that packages and prices agree, is derived.
 """
 
 from __future__ import annotations
