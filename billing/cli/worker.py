@@ -12,6 +12,7 @@ import click
 from billing.cli.app import App, Command
 from billing.jobs import figures, queue
 from billing.jobs import worker as process
+from billing.jobs.repeats import Repeats
 from billing.services.context import Context
 from billing.store.pool import Database
 from radius_plugin.coa import CoaSender
@@ -48,6 +49,7 @@ def _log_to_stderr() -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     handler.addFilter(queue.lost_database_in_one_line)
+    handler.addFilter(Repeats())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # A job is named twice below warning; a lost database is told by ourselves, in one line.
     for name, level in (

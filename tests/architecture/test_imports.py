@@ -77,6 +77,7 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.worker": {
         "billing.jobs.figures",
         "billing.jobs.queue",
+        "billing.jobs.repeats",
         "billing.jobs.worker",
         "billing.store.pool",
         "radius_plugin.coa",
