@@ -106,6 +106,7 @@ class History:
             self._release()
             while self._pending:
                 if not self._flush() and self._closing.wait(RETRY_SECONDS):
+                    self._release()  # those that were held when the end came
                     self._shelve()
                     return
             if self._shelved and not self._closing.is_set() and time.monotonic() >= self._retry_at:

@@ -37,23 +37,17 @@ class StoredAccount(NamedTuple):
 class SnapshotFile:
     """Any thread may call any method. They raise sqlite3.Error (a full disk, say).
 
-    A file that is damaged is put aside under another name, and `log` told.
+    A file that is damaged is put aside under another name; where none can be written (a full disk,
+    say), it is kept in memory as long as the process runs. `log` is told.
     """
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._mutex = threading.Lock()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
         try:
-            self._db = _opened(path)
-        except sqlite3.DatabaseError as error:
-            damaged = path.with_suffix(".damaged")
-            path.replace(damaged)
-            for tail in ("-wal", "-shm"):
-                path.with_name(path.name + tail).unlink(missing_ok=True)
-            log(f"the snapshot {path} was damaged ({error}) and is now {damaged.name}; begun anew")
-            path.touch(mode=0o600)
-            self._db = _opened(path)
+            self._db = _opened_or_new(path, log)
+        except (OSError, sqlite3.OperationalError) as error:
+            log(f"the snapshot {path} cannot be kept: {error}; it is in memory only")
+            self._db = _opened(":memory:")
 
     def usernames(self) -> set[str]:
         """Whose accounts are kept."""
@@ -149,7 +143,24 @@ class SnapshotFile:
                 raise
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened_or_new(path: Path, log: Callable[[str], None]) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    try:
+        return _opened(path)
+    except sqlite3.OperationalError:
+        raise  # locked, no room, no right: the content is not at fault
+    except sqlite3.DatabaseError as error:
+        damaged = path.with_suffix(".damaged")
+        path.replace(damaged)
+        for tail in ("-wal", "-shm"):
+            path.with_name(path.name + tail).unlink(missing_ok=True)
+        log(f"the snapshot {path} was damaged ({error}) and is now {damaged.name}; begun anew")
+        path.touch(mode=0o600)
+        return _opened(path)
+
+
+def _opened(path: Path | str) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         # A crash of radiusd loses nothing; a power cut the last moments, but never the file.
