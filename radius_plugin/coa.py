@@ -87,7 +87,7 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     if order.goal is Goal.RESTORE:
         if not (codec.capabilities.fence and order.fenced):
             return disconnect
-        return PacketKind.COA, names + codec.let_out(service)
+        return PacketKind.COA, names + told_again(codec.let_out(service), service.own_reply)
     parts = _enforced(codec, service) if order.goal is Goal.REFRESH else _speed_part(codec)
     if not parts:
         return PacketKind.NONE, ()

@@ -12,6 +12,7 @@ from pyrad.packet import CoAPacket
 from billing.model.decision import Limits, Service
 from billing.model.enforcement import Goal, PacketKind, SessionOrder
 from billing.model.network import Link, NasAddress, SessionIdentity, Vendor
+from billing.model.own_reply import OwnReply, ReplyAttribute
 from radius_plugin import vendors
 from radius_plugin.coa import build, packet_for
 from radius_plugin.wire import Slot
@@ -78,6 +79,22 @@ def test_where_the_router_fences_in_a_session_is_moved_by_coa_and_back() -> None
     assert attributes[2:] == (
         ("ERX-Service-Deactivate", "tollway-garden"),
         ("ERX-Service-Activate:1", "tollway-speed(1000k,4000k)"),
+    )
+
+
+@pytest.mark.rule("P9")
+def test_who_is_let_out_has_the_speed_that_is_its_own_again() -> None:
+    own = ReplyAttribute(name="ERX-Service-Activate:1", operator=":=", value="gold(9m,90m)")
+    order = replace(
+        ORDER,
+        vendor=Vendor.JUNIPER,
+        goal=Goal.RESTORE,
+        fenced=True,
+        service=replace(SERVICE, own_reply=OwnReply(attributes=(own,))),
+    )
+    assert packet_for(order)[1][2:] == (
+        ("ERX-Service-Deactivate", "tollway-garden"),
+        ("ERX-Service-Activate:1", "gold(9m,90m)"),
     )
 
 
