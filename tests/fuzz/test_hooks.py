@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -20,8 +21,10 @@ NAS_ADDRESSES = {"auth": "192.0.2.9", "acct": "192.0.2.10"}
 @pytest.mark.rule("F6")
 @pytest.mark.parametrize("kind", NAS_ADDRESSES)
 def test_any_request_gets_a_right_answer(
-    make: Factory, settings: Settings, now: datetime, kind: str
+    make: Factory, settings: Settings, now: datetime, tmp_path: Path, kind: str
 ) -> None:
+    """In a state directory of its own, for what the hooks write there, with the same key."""
+    shutil.copytree(settings.key_file.parent, tmp_path / settings.key_file.parent.name)
     rich = make.subscriber(now, plan=DAY_PLAN)
     make.package(rich, now, seconds=10**6, octets=10**12)
     poor, unpaid = make.subscriber(now), make.subscriber(now, profile=MONTHLY, plan=MONTH_PLAN)
@@ -34,7 +37,7 @@ def test_any_request_gets_a_right_answer(
         env=os.environ
         | {
             "TZ": "UTC",
-            "TOLLWAY_STATE_DIR": str(settings.state_dir),
+            "TOLLWAY_STATE_DIR": str(tmp_path),
             "TOLLWAY_DATABASE_URL": settings.database_url,
             "TOLLWAY_DATABASE_NAME": settings.database_name,
         },

@@ -85,6 +85,14 @@ class World:
             ]
         return sum(number or 0 for number in counted)
 
+    def granted(self) -> int:
+        """Logins that the history holds as granted to those who never logged in rightly."""
+        attempt = tables.LoginAttempt
+        chosen = attempt.subscription_id.in_([each.subscription_id for each in self.subscribers])
+        with self.context.transaction() as tx:
+            granted = query(func.count()).where(chosen, attempt.outcome != "reject")
+            return tx.scalar(granted) or 0
+
     @property
     def usernames(self) -> list[bytes]:
         return [each.username.encode() for each in self.subscribers]
@@ -188,6 +196,8 @@ def test_nobody_gets_in_without_the_password(world: World, draw: Random) -> None
     ]
     answers = world.volley(world.nas.auth_port, datagrams, world.honest_login(draw))
     assert packets.ACCESS_ACCEPT not in {answer[0] for answer in answers}
+    # Nor later, if an answer was slow.
+    assert world.granted() == 0
     world.check()
 
 
