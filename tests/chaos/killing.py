@@ -14,6 +14,7 @@ from rig import processes
 from rig.processes import Process
 from tests.radius.installation import Installation
 
+# Each of these once, in any order, then anew.
 PARTS = ("postgres", "postgres", "radiusd-acct", "radiusd-acct", "radiusd-auth", "worker")
 
 
@@ -33,6 +34,7 @@ class Killer:
     product: Path
     rng: random.Random
     kills: list[Kill] = field(default_factory=list)
+    _next: list[str] = field(default_factory=list)
     _workers: int = 0
 
     def __enter__(self) -> Killer:
@@ -49,7 +51,9 @@ class Killer:
     def kill_something(self) -> None:
         """After a random while; the part is back, and so is its service, when this returns."""
         time.sleep(self.rng.uniform(0.1, 1.2))
-        self.kill(self.rng.choice(PARTS))
+        if not self._next:
+            self._next = self.rng.sample(PARTS, len(PARTS))
+        self.kill(self._next.pop())
 
     def kill(self, part: str) -> None:
         """SIGKILL to one part, which is started again soon after."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from billing.clock import utc_now
 from tests.chaos.killing import Killer
-from tests.chaos.router import Router
-from tests.chaos.verdict import Verdict, is_confirmed, verdict
+from tests.chaos.router import TIMEOUT_SECONDS, Router
+from tests.chaos.verdict import Verdict, between, is_confirmed, verdict
 from tests.factories import Subscriber
 from tests.radius.installation import Installation
 
@@ -20,6 +20,7 @@ ROUTERS = 8
 PACKAGE_OCTETS = 1_100_000
 """About a hundred records."""
 SETTLED_WITHIN_SECONDS = 60.0
+MOST_MORE = 10
 
 
 def run(
@@ -40,6 +41,11 @@ def run(
         for number in range(kills):
             killer.kill_something()
             say(f"kill {number + 1}: {killer.kills[-1].part}")
+        for _ in range(MOST_MORE):
+            if between(isp.context, routers, killer.kills):
+                break
+            killer.kill("radiusd-acct")
+            time.sleep(2 * TIMEOUT_SECONDS)
         for router in routers:
             router.finish()
         for router in routers:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from billing.services.context import Context
 from tests.chaos.killing import Kill
-from tests.chaos.router import Played, Router
+from tests.chaos.router import Acknowledged, Played, Router
 from tests.radius import meter
 
 _STATUSES = {1: "Start", 2: "Stop", 3: "Interim-Update"}
@@ -42,37 +42,51 @@ def verdict(
     context: Context, routers: Sequence[Router], kills: Sequence[Kill], package_octets: int
 ) -> Verdict:
     """Compare everything; all sessions have ended."""
-    committed: dict[Content, list[float]] = defaultdict(list)
+    committed = _committed(context, routers)
     wrong, left_alone = [], []
     for router in routers:
         for one in router.played:
+            wrong += _wrong(context, one, package_octets)
+            if not router.was_cut(one.session) or not is_confirmed(context, one):
+                left_alone.append(str(one.session))
+    noted = [one for router in routers for one in router.acknowledged()]
+    return Verdict(
+        len(noted),
+        sum(len(router.played) for router in routers),
+        tuple(_content(one) for one in noted if _content(one) not in committed),
+        tuple(wrong),
+        tuple(left_alone),
+        between(context, routers, kills),
+    )
+
+
+def between(context: Context, routers: Sequence[Router], kills: Sequence[Kill]) -> int:
+    """How many records were committed before a kill and acknowledged after it, sent again."""
+    committed = _committed(context, routers)
+    return sum(
+        any(min(committed[_content(one)]) < kill.at <= one.acknowledged_at for kill in kills)
+        for router in routers
+        for one in router.acknowledged()
+        if one.tries > 1 and len(committed.get(_content(one), ())) > 1
+    )
+
+
+def _committed(context: Context, routers: Sequence[Router]) -> dict[Content, list[float]]:
+    """What is in the journal, and when each copy had arrived."""
+    found: dict[Content, list[float]] = defaultdict(list)
+    for router in routers:
+        for one in list(router.played):
             for line in meter.journal(context, one.subscriber):
                 content = (
                     *(line.acct_session_id, _STATUSES[line.status], line.session_seconds or 0),
                     *(line.input_octets or 0, line.output_octets or 0),
                 )
-                committed[content].append(line.arrived_at.timestamp())
-            wrong += _wrong(context, one, package_octets)
-            if not router.was_cut(one.session) or not is_confirmed(context, one):
-                left_alone.append(str(one.session))
-    noted = [one for router in routers for one in router.acknowledged()]
-    contents = [
-        (one.acct_session_id, one.status, one.seconds, one.input_octets, one.output_octets)
-        for one in noted
-    ]
-    between = sum(
-        any(min(committed[content]) < kill.at <= one.acknowledged_at for kill in kills)
-        for content, one in zip(contents, noted, strict=True)
-        if one.tries > 1 and len(committed.get(content, ())) > 1
-    )
-    return Verdict(
-        len(noted),
-        sum(len(router.played) for router in routers),
-        tuple(content for content in contents if content not in committed),
-        tuple(wrong),
-        tuple(left_alone),
-        between,
-    )
+                found[content].append(line.arrived_at.timestamp())
+    return found
+
+
+def _content(one: Acknowledged) -> Content:
+    return (one.acct_session_id, one.status, one.seconds, one.input_octets, one.output_octets)
 
 
 def is_confirmed(context: Context, one: Played) -> bool:

@@ -26,6 +26,13 @@ def shrunk(told: History, subscriber: int, fails: Fails) -> History | None:
         replace(told, traffic=replace(told.traffic, households=[home])),
         lambda one: one.packet.subscriber in numbers | {NOBODY} and one.packet.nas >= 0,
     )
+    alone = replace(
+        alone,
+        batches=tuple(
+            replace(batch, changes=tuple(c for c in batch.changes if c.subscriber in numbers))
+            for batch in alone.batches
+        ),
+    )
     if not fails(alone):
         return None
     for smaller in (

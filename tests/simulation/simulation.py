@@ -71,7 +71,7 @@ class Simulator:
             [
                 f"seed {seed}, cohort {cohort}: {len(found)} differences",
                 *shown,
-                f"replay: python -m tests.simulation --seed {seed} --cohort {cohort}",
+                f"replay: ./run simulate --seed {seed} --cohort {cohort}",
             ]
         )
 

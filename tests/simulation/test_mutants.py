@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -54,6 +55,19 @@ def differs(simulator: Simulator, settings: Settings, cohort: int) -> bool:
 @pytest.mark.parametrize("wrong", MUTANTS, ids=lambda mutant: mutant.name, indirect=True)
 def test_a_wrong_meter_is_caught(simulator: Simulator, settings: Settings, wrong: Mutant) -> None:
     assert any(differs(simulator, settings, cohort) for cohort in COHORTS), wrong.name
+
+
+@pytest.mark.parametrize("wrong", MUTANTS[:1], ids=lambda mutant: mutant.name, indirect=True)
+def test_what_is_caught_is_told_with_few_records(
+    simulator: Simulator, settings: Settings, wrong: Mutant
+) -> None:
+    set_night(settings, COHORTS[0])
+    report = simulator.run(SEED, COHORTS[0]).report
+    assert report is not None, wrong.name
+    assert report.endswith(f"replay: ./run simulate --seed {SEED} --cohort {COHORTS[0]}")
+    told = re.search(r"the same with (\d+) records of subscriber", report)
+    assert told is not None
+    assert int(told[1]) <= 3
 
 
 def test_the_right_meter_is_not(simulator: Simulator, settings: Settings) -> None:
