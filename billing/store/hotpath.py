@@ -41,6 +41,10 @@ Row = tuple[str, ...]
 NAS_ADDRESS_COLUMN = 3  # of usage_row
 
 
+# "cached plan must not change result type": a migration has changed what a function returns.
+_PlanOutdated = psycopg.errors.FeatureNotSupported
+
+
 class HotConnection:
     """One lane's connection: connects when first used, and again after it was lost.
 
@@ -75,7 +79,7 @@ class HotConnection:
         try:
             try:
                 return self._execute(query, parameters)
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, _PlanOutdated):
                 if not (reused and self._connection is None) or self._was_cut:
                     raise
             return self._execute(query, parameters)
@@ -111,6 +115,9 @@ class HotConnection:
                 self._plans_until = self._calls + min(self._calls, LAST_PLANS_CALLS)
                 connection.execute("DISCARD PLANS")
             return cursor.execute(query, parameters, prepare=True).fetchall()
+        except _PlanOutdated:
+            self.close()
+            raise
         except psycopg.OperationalError:
             if connection.broken:
                 self.close()
