@@ -20,8 +20,10 @@ import pytest
 from sqlalchemy import select
 
 from billing.clock import utc_now
+from billing.model.account import HoldBehaviour
 from billing.model.events import Status
 from billing.model.plan import PlanTerms
+from billing.model.pools import PoolKind
 from billing.services import holds
 from billing.services.context import Context
 from billing.services.pools import add_pool
@@ -32,12 +34,13 @@ from rig.netns import Namespace
 from rig.processes import Process
 from rig.radius import Kind, RadiusServer
 from rig.strongswan import CORE_ADDRESS, NAS_ADDRESS, TUNNEL, Vpn, vpn
-from tests.factories import DAY_PLAN, Factory, Subscriber
+from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.radius import core, meter
 from tests.waiting import until
 
 FIXED = "10.20.1.7"
 POOLED = "10.20.0.7"
+WALLED = "10.20.9.7"
 INTERIM_SECONDS = 2
 COA_PORT = 3799
 IP_AND_UDP_HEADERS = 28
@@ -83,6 +86,8 @@ def gateway(network: Vpn, radius: dict[Kind, RadiusServer], make: Factory, secre
     make.nas(now, address=NAS_ADDRESS, secret=secret, coa_port=COA_PORT)
     # As many addresses as one session needs: whoever is refused or gone must have given it back.
     add_pool(make.context, name=DAY_PLAN.pool or "", ranges=[POOLED], now=now)
+    garden = MONTHLY.suspended_pool or ""
+    add_pool(make.context, name=garden, ranges=[WALLED], kind=PoolKind.SUSPENDED, now=now)
     return network
 
 
@@ -283,6 +288,34 @@ def test_an_order_to_disconnect_ends_the_tunnel(
     assert tunnels.client.dial(subscriber.username, subscriber.password) is None
     holds.resume(context, subscriber.subscription_id, utc_now())
     with online(tunnels, subscriber) as line:
+        assert line.address == POOLED
+
+
+@pytest.mark.rule("B10")
+@pytest.mark.rule("C4")
+def test_into_the_suspended_pool_and_out_of_it(
+    context: Context, make: Factory, tunnels: Vpn, worker: Process, now: datetime
+) -> None:
+    monthly = make.subscriber(now, profile=MONTHLY, plan=MONTH_PLAN)
+    make.package(monthly, now)
+
+    def ended() -> bool:
+        return all(session.closed_at for session in meter.sessions(context, monthly))
+
+    with online(tunnels, monthly) as line:
+        assert line.address == POOLED
+        until(lambda: meter.sessions(context, monthly))
+        garden = HoldBehaviour.SUSPENDED_POOL
+        holds.suspend(
+            context, monthly.subscription_id, note="owes", now=utc_now(), behaviour=garden
+        )
+        until(lambda: not tunnels.client.charon.tunnels() and ended())
+    with online(tunnels, monthly) as line:
+        assert line.address == WALLED
+        until(lambda: not ended())
+        holds.resume(context, monthly.subscription_id, utc_now())
+        until(lambda: not tunnels.client.charon.tunnels() and ended())
+    with online(tunnels, monthly) as line:
         assert line.address == POOLED
 
 
