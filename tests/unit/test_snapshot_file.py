@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from billing.errors import Unavailable
+from billing.model.account import Credential, HoldBehaviour, StaffHold
 from billing.model.decision import Accept, Service
 from billing.model.events import AccessRequest, LoginRecord
+from billing.model.login_hours import parse_login_hours
+from billing.model.own_reply import OwnReply, ReplyAttribute
 from billing.services.secrets import SecretBox
 from billing.services.snapshot import LoginShelf, Snapshot, SnapshotFile
 from radius_plugin.history import History
@@ -103,3 +106,32 @@ def test_lines_of_the_history_survive_an_end_in_the_middle_of_an_outage(tmp_path
     assert {login.username for login in written} == {"first", "held"}
     until(lambda: shelf.waiting == 0)
     history.close()
+
+
+def test_an_account_comes_back_whole(tmp_path: Path) -> None:
+    """Whatever it may hold: dates, packages, bills, hours, MACs, attributes of its own, a hash."""
+    account = build.monthly(
+        plan=build.monthly_plan(outage_minutes=60, octets=10**12),
+        credential=Credential(nt_hash=bytes(range(240, 256))),
+        entitlements=(build.package(begins=NOW), build.package(2)),
+        last_ended=build.package(3, NOW),
+        staff_hold=StaffHold(note="ünpaid", until=NOW, behaviour=HoldBehaviour.SUSPENDED_POOL),
+        discontinue_on=NOW.date() + timedelta(days=1),
+        paid_until=NOW,
+        unpaid_bills=(build.bill(NOW.date()),),
+        allowed_nas_ids=frozenset({1, 2}),
+        allowed_macs=frozenset({"001122334455"}),
+        login_windows=parse_login_hours("mon-fri 08:00-18:00"),
+        session_limit=2,
+        own_reply=OwnReply(
+            framed_ipv6_prefix="2001:db8::/64",
+            attributes=(ReplyAttribute(name="Filter-Id", operator=":=", value="gold"),),
+        ),
+    )
+    file = SnapshotFile(tmp_path / "x.db", print)
+    snapshot = Snapshot(file, BOX, accounts_max=100)
+    snapshot.note(request("ann"), account, GRANT, NOW)
+    snapshot.flush(None)
+    found = Snapshot(file, BOX, accounts_max=100).decide(request("ann"), 1, NOW, NOW)
+    assert found is not None
+    assert found[1] == account
