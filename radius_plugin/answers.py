@@ -1,7 +1,7 @@
 """A batch of Access-Requests → a batch of answers for FreeRADIUS (rules A1-A6).
 
 The thread that leads a batch does this work for all of it: one loop over the same few functions
-costs a CPU half of what each thread doing its own part did (docs/performance.md).
+costs a CPU less than each thread doing its own part (docs/performance.md).
 """
 
 from __future__ import annotations
