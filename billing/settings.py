@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     )
 
     auth_lanes: int = Field(default=1, ge=1, le=16)
+    auth_processes: int = Field(
+        default=-1,
+        ge=-1,
+        le=16,
+        description="processes beside radiusd that decide logins; -1: by the number of CPUs",
+    )
     acct_lanes: int = Field(default=2, ge=1, le=16)
     pin_cpus: bool = Field(
         default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
@@ -79,6 +85,10 @@ class Settings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))
         super().__init__(_env_file=state_dir / "settings.env", **values)
+
+    def decision_processes(self, cpus: int) -> int:
+        """How many processes decide logins beside radiusd, which has a CPU of its own."""
+        return min(cpus - 1, 3) if self.auth_processes < 0 else self.auth_processes
 
     @property
     def key_file(self) -> Path:

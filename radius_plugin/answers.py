@@ -1,7 +1,9 @@
 """A batch of Access-Requests → a batch of answers for FreeRADIUS (rules A1-A6).
 
 The thread that leads a batch does this work for all of it: one loop over the same few functions
-costs a CPU less than each thread doing its own part (docs/performance.md).
+costs a CPU less than each thread doing its own part (docs/performance.md). What is decided here
+depends on the request and the database alone, so that it may be done in another process
+(radius_plugin/deciders.py); what only radiusd itself knows is added by `LoginAnswers`.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from datetime import datetime
 
 from billing.model.decision import Reason, Reject
 from billing.model.events import AccessRequest, LoginRecord
+from billing.model.network import NasTraits
 from billing.services.access import AccessDesk, AccessOutcome, Lane
 from billing.services.clients import ClientBook
+from billing.services.login_lines import Line, granted_line, instant_text
 from radius_plugin import codes
 from radius_plugin.attributes import access_request
 from radius_plugin.codes import Answer
@@ -28,80 +32,108 @@ from radius_plugin.reply import (
     tag_of,
 )
 
+Settled = tuple[int, codes.Pairs, codes.Pairs, Line | None]
+"""Code, reply and control list of an answer; the line of history of a granted login that takes
+nothing, None where `post_auth` is to be asked. Plain tuples and texts: it may have to travel."""
 
-class LoginAnswers:
-    """What `authorize` answers; granted logins are held for the history."""
 
-    def __init__(
-        self,
-        desk: AccessDesk,
-        clients: ClientBook,
-        history: History,
-        log_error: Callable[[str], None],
-    ) -> None:
+class Decider:
+    """Decides batches and puts the decisions into attributes."""
+
+    def __init__(self, desk: AccessDesk, log_error: Callable[[str], None]) -> None:
         self._desk = desk
-        self._clients = clients
-        self._history = history
         self._log_error = log_error
 
-    def answer_batch(self, lane: Lane, requests: Sequence[Pairs], now: datetime) -> list[Answer]:
-        """One answer a request, in order. Raises Unavailable when the database is out."""
+    def settle_batch(self, lane: Lane, requests: Sequence[Pairs], now: datetime) -> list[Settled]:
+        """One settled answer a request, in order. Raises Unavailable when the database is out."""
         typed = [access_request(pairs) for pairs in requests]
         outcomes = self._desk.decide_batch(lane, typed, now)
+        at_text = instant_text(now)
         return [
-            self._answer(request, outcome, now)
+            self._settled(request, outcome, at_text)
             for request, outcome in zip(typed, outcomes, strict=True)
         ]
 
-    def _answer(self, request: AccessRequest, outcome: AccessOutcome, now: datetime) -> Answer:
-        """The credential, the reply and the decision."""
+    def settle_without_database(
+        self, pairs: Pairs, nas: NasTraits | None, now: datetime, out_since: datetime
+    ) -> Settled | None:
+        """By what was last authorised, marked as such in the history; None: refused (rule A8)."""
+        request = access_request(pairs)
+        outcome = self._desk.decide_without_database(request, nas, now, out_since)
+        if outcome is None:
+            return None
+        tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id)
+        return self._put(request, outcome, replace(tag, reason=Reason.SNAPSHOT), instant_text(now))
+
+    def _settled(self, request: AccessRequest, outcome: AccessOutcome, at_text: str) -> Settled:
         if not request.username:
-            return denied(Reason.BAD_REQUEST)
+            return _denied(Reason.BAD_REQUEST)
         if outcome.problem is not None:
             self._log_error(f"authorize: {outcome.problem}")
         tag = tag_of(
             outcome.decision, outcome.customer_id, outcome.subscription_id, outcome.admission
         )
-        return self._carried_out(request, outcome, tag, now)
+        return self._put(request, outcome, tag, at_text)
 
-    def answer_without_database(
-        self, pairs: Pairs, now: datetime, out_since: datetime
-    ) -> Answer | None:
-        """By what was last authorised, marked as such in the history; None: refused (rule A8)."""
-        request = access_request(pairs)
-        known = self._clients.remembered(request.nas_address)
-        nas_id = known.traits.nas_id if known else 0
-        outcome = self._desk.decide_without_database(request, nas_id, now, out_since)
-        if outcome is None:
-            return None
-        tag = tag_of(outcome.decision, outcome.customer_id, outcome.subscription_id)
-        return self._carried_out(request, outcome, replace(tag, reason=Reason.SNAPSHOT), now)
-
-    def _carried_out(
-        self, request: AccessRequest, outcome: AccessOutcome, tag: DecisionTag, now: datetime
-    ) -> Answer:
-        known = self._clients.remembered(request.nas_address)
+    def _put(
+        self, request: AccessRequest, outcome: AccessOutcome, tag: DecisionTag, at_text: str
+    ) -> Settled:
+        """The credential, the reply and the decision."""
+        granted = tag.verdict is not Verdict.REJECT
         try:
-            lists = {"config": control_pairs(outcome.credential, tag)}
-            if tag.verdict is not Verdict.REJECT:
-                vendor = known.traits.vendor.value if known else "generic"
-                lists["reply"] = reply_pairs(outcome.decision, vendor, request.link)
+            control = control_pairs(outcome.credential, tag)
+            reply: codes.Pairs = ()
+            if granted:
+                reply = reply_pairs(outcome.decision, outcome.vendor, request.link)
         except ValueError as error:
             self._log_error(f"subscription {outcome.subscription_id}: {error}")
-            return denied(Reason.UNAVAILABLE)
-        lists["config"] += (self._follow_up(request, tag, now),)
-        return codes.UPDATED, lists
+            return _denied(Reason.UNAVAILABLE)
+        if not granted or tag.takes_something:
+            return codes.UPDATED, reply, control, None
+        line = granted_line(
+            request,
+            tag.customer_id,
+            tag.subscription_id,
+            tag.verdict.value,
+            tag.reason.value,
+            at_text,
+        )
+        return codes.UPDATED, reply, control, line
 
-    def _follow_up(
-        self, request: AccessRequest, tag: DecisionTag, now: datetime
-    ) -> tuple[str, str, str]:
-        """What happens after the password was verified: nothing more for a plain grant, whose line
-        of history is held already; else `post_auth` is asked."""
-        if tag.verdict is not Verdict.REJECT and not tag.takes_something:
-            number = self._history.hold(attempt(request, tag, now))
-            if number is not None:
-                return ("Tollway-Attempt", ":=", str(number))
-        return ("Tollway-Post-Auth", ":=", "1")
+
+class LoginAnswers:
+    """What `authorize` answers; granted logins are held for the history."""
+
+    def __init__(self, decider: Decider, clients: ClientBook, history: History) -> None:
+        self._decider = decider
+        self._clients = clients
+        self._history = history
+
+    def answer(self, settled: Settled) -> Answer:
+        """With what happens after the password was verified: nothing more for a plain grant, whose
+        line of history is held already; else `post_auth` is asked."""
+        code, reply, control, line = settled
+        if code == codes.REJECT:
+            return code, {"reply": reply, "config": control}
+        number = None if line is None else self._history.hold(line)
+        follow_up = (
+            ("Tollway-Post-Auth", ":=", "1")
+            if number is None
+            else ("Tollway-Attempt", ":=", str(number))
+        )
+        lists = {"config": (*control, follow_up)}
+        if reply:
+            lists["reply"] = reply
+        return code, lists
+
+    def answer_without_database(
+        self, pairs: Pairs, nas_address: str, now: datetime, out_since: datetime
+    ) -> Answer | None:
+        """By what was last authorised; None: refused (rule A8)."""
+        known = self._clients.remembered(nas_address)
+        traits = None if known is None else known.traits
+        settled = self._decider.settle_without_database(pairs, traits, now, out_since)
+        return None if settled is None else self.answer(settled)
 
 
 def attempt(request: AccessRequest, tag: DecisionTag, now: datetime) -> LoginRecord:
@@ -124,5 +156,10 @@ def attempt(request: AccessRequest, tag: DecisionTag, now: datetime) -> LoginRec
 
 def denied(reason: Reason) -> Answer:
     """A refusal that needs no account."""
+    code, reply, control, _ = _denied(reason)
+    return code, {"reply": reply, "config": control}
+
+
+def _denied(reason: Reason) -> Settled:
     pairs = (("Tollway-Decision", ":=", tag_of(Reject(reason=reason)).encode()),)
-    return codes.REJECT, {"reply": (message_pair(reason),), "config": pairs}
+    return codes.REJECT, (message_pair(reason),), pairs, None

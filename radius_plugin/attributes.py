@@ -16,6 +16,7 @@ from billing.model.events import (
     fold_station,
     fold_username,
 )
+from billing.model.making import maker
 from billing.model.network import Link, NasTraits
 from billing.services.metering import event_time, total_octets
 from radius_plugin import pairs as p
@@ -54,6 +55,9 @@ _NUMBERS = frozenset(_NUMBERED)
 _NO_ADDRESS = frozenset({"0.0.0.0", "255.255.255.254", "255.255.255.255"})  # noqa: S104  # nosec B104
 
 
+_make_request, _make_record = maker(AccessRequest), maker(AccountingRecord)
+
+
 class _Oddities:
     """What could not be used of one record: codes, and the values as they came."""
 
@@ -77,7 +81,7 @@ def access_request(pairs: p.Pairs) -> AccessRequest:
     values = p.first_values(pairs)
     get = values.get
     username = fold_username(p.storable(get("User-Name", ""), USERNAME_LIMIT + 1))
-    return AccessRequest(
+    return _make_request(
         username if len(username) <= USERNAME_LIMIT else "",
         p.address(get("Tollway-Client-Address")) or "",
         _station(get("Calling-Station-Id")),
@@ -135,7 +139,7 @@ def accounting_record(
     if status is Status.INTERIM or status is Status.STOP:
         _note_absent(values, odd)
     session_class = get("Class")
-    return AccountingRecord(
+    return _make_record(
         status=status,
         username=username,
         nas_address=nas_address,

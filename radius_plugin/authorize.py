@@ -12,13 +12,14 @@ from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.decision import Reason
 from billing.model.events import LoginRecord
+from billing.services.login_lines import line_of
 from radius_plugin import codes, runtime
 from radius_plugin.answers import attempt, denied
 from radius_plugin.attributes import access_request
 from radius_plugin.batcher import Overloaded, TimedOut
 from radius_plugin.client import client
 from radius_plugin.codes import Answer
-from radius_plugin.pairs import Pairs, first_values
+from radius_plugin.pairs import Pairs, first_values, source_address
 from radius_plugin.reply import DecisionTag, Verdict, address_pairs, message_pair
 from radius_plugin.watch import SHUT
 
@@ -53,7 +54,7 @@ def authorize(p: Pairs) -> Answer:
     try:
         if parts.watch.shut:
             raise SHUT
-        return parts.decisions.submit(p)
+        return parts.answers.answer(parts.decisions.submit(p))
     except _REFUSED as error:
         return _without_database(p, runtime.named(error))
 
@@ -65,7 +66,8 @@ def _without_database(p: Pairs, problem: str) -> Answer:
     answer = None
     if out_since is not None:
         try:
-            answer = parts.answers.answer_without_database(p, utc_now(), out_since)
+            source = source_address(p) or ""
+            answer = parts.answers.answer_without_database(p, source, utc_now(), out_since)
         except sqlite3.Error as error:
             problem = f"{problem}; the snapshot: {error}"
     if answer is None:
@@ -139,7 +141,7 @@ def _note_failure(login: LoginRecord) -> None:
 def _keep(login: LoginRecord, held: int) -> None:
     """The line of history, written behind the answer; waited for where too many wait already."""
     parts = runtime.runtime()
-    if parts.history.amend(held, login):
+    if parts.history.amend(held, line_of(login)):
         return
     try:
         if parts.watch.shut:

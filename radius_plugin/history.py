@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import count
 
 from billing.errors import Unavailable
-from billing.model.events import LoginRecord
+from billing.services.login_lines import Line, outcome_and_reason
 from billing.services.snapshot import LoginShelf
 
 # From the decision to the check of the password, in the same thread of radiusd, it takes well
@@ -31,11 +31,12 @@ NUMBERS = 2**31  # they travel in a 32-bit attribute
 
 
 class History:
-    """`write(batch)` stores records or raises Unavailable. At most `pending_max` wait for it."""
+    """`write(lines)` stores lines, encoded as `record_logins` takes them, or raises Unavailable. At
+    most `pending_max` wait for it."""
 
     def __init__(
         self,
-        write: Callable[[list[LoginRecord]], object],
+        write: Callable[[list[Line]], object],
         log: Callable[[str], None],
         *,
         pending_max: int,
@@ -45,8 +46,8 @@ class History:
         self._write = write
         self._log = log
         self._pending_max = pending_max
-        self._pending: deque[LoginRecord] = deque()
-        self._held: dict[int, LoginRecord] = {}
+        self._pending: deque[Line] = deque()
+        self._held: dict[int, Line] = {}
         self._due: deque[tuple[float, int]] = deque()
         self._numbers = count(1)
         self.decided: Counter[tuple[str, str]] = Counter()
@@ -58,31 +59,31 @@ class History:
         self._thread = threading.Thread(target=self._run, name="login-history", daemon=True)
         self._thread.start()
 
-    def offer(self, record: LoginRecord) -> bool:
-        """Take a final record to be written soon; False when too many wait already."""
-        self.decided[record.outcome, record.reason] += 1
+    def offer(self, line: Line) -> bool:
+        """Take a final line to be written soon; False when too many wait already."""
+        self._count(line)
         if len(self._pending) >= self._pending_max:
             return False
-        self._pending.append(record)
+        self._pending.append(line)
         self._wake()
         return True
 
-    def hold(self, record: LoginRecord) -> int | None:
+    def hold(self, line: Line) -> int | None:
         """Take a granted login, to be written unless it is amended in time; its number.
 
         None when too many wait already: nothing is taken."""
         if len(self._pending) + len(self._due) >= self._pending_max:
             return None
         number = next(self._numbers) % NUMBERS
-        self._held[number] = record
+        self._held[number] = line
         self._due.append((time.monotonic() + HOLD_SECONDS, number))
         self._wake()
         return number
 
-    def amend(self, number: int, record: LoginRecord) -> bool:
-        """Put a final record in the place of a held one; False when too many wait already."""
+    def amend(self, number: int, line: Line) -> bool:
+        """Put a final line in the place of a held one; False when too many wait already."""
         self._held.pop(number, None)
-        return self.offer(record)
+        return self.offer(line)
 
     @property
     def waiting(self) -> int:
@@ -119,10 +120,13 @@ class History:
         """Held logins whose moment has passed become final; all of them at the end."""
         now = time.monotonic() if not self._closing.is_set() else float("inf")
         while self._due and self._due[0][0] <= now:
-            record = self._held.pop(self._due.popleft()[1], None)
-            if record is not None:
-                self.decided[record.outcome, record.reason] += 1
-                self._pending.append(record)
+            line = self._held.pop(self._due.popleft()[1], None)
+            if line is not None:
+                self._count(line)
+                self._pending.append(line)
+
+    def _count(self, line: Line) -> None:
+        self.decided[outcome_and_reason(line)] += 1
 
     def _flush(self) -> bool:
         """Write one batch; False when it has to be tried again later."""
@@ -180,7 +184,7 @@ class History:
         if self._shelved:
             self._awake.set()
 
-    def _write_each(self, lines: list[LoginRecord]) -> None:
+    def _write_each(self, lines: list[Line]) -> None:
         """Together, or one by one where one cannot be stored."""
         if not lines:
             return

@@ -13,9 +13,10 @@ from billing.errors import Unavailable
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection, RowLocked, hear, probe
 from radius_plugin.batcher import Batcher
+from radius_plugin.deciders import DecisionProcess
 from radius_plugin.watch import SHUT, DatabaseWatch
 
-Run = Callable[[HotConnection, list[Any]], Sequence[Any]]
+Run = Callable[[Any, list[Any]], Sequence[Any]]
 
 
 class Lanes:
@@ -36,7 +37,7 @@ class Lanes:
         self._settings = settings
         self._hears = hears
         self.is_behind: Callable[[], bool] = lambda: False
-        self._made: list[HotConnection] = []
+        self._made: list[HotConnection | DecisionProcess] = []
         self.watch = DatabaseWatch(
             partial(self._probe, self.lane()),
             self._made,
@@ -55,11 +56,18 @@ class Lanes:
         self._made.append(made)
         return made
 
-    def batcher(self, run: Run, *, lanes: int, **more: Any) -> Any:
-        """Batches of `run`, watched, on so many lanes of their own."""
+    def watch_over(self, processes: Sequence[DecisionProcess]) -> None:
+        """These wait for the database, too."""
+        self._made.extend(processes)
+
+    def batcher(
+        self, run: Run, *, lanes: int, processes: Sequence[DecisionProcess] = (), **more: Any
+    ) -> Any:
+        """Batches of `run`, watched, on so many lanes of their own and on these processes, which
+        take what comes while the lanes are at work."""
         settings = self._settings
         return Batcher(
-            [self.lane() for _ in range(lanes)],
+            [*processes, *(self.lane() for _ in range(lanes))],
             partial(self._watched, run),
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
@@ -85,7 +93,7 @@ class Lanes:
         if self._hears and not self.is_behind():
             hear(lane, utc_now())
 
-    def _watched(self, run: Run, lane: HotConnection, requests: list[Any]) -> Sequence[Any]:
+    def _watched(self, run: Run, lane: Any, requests: list[Any]) -> Sequence[Any]:
         """Run a batch; the watch learns whether the database did its part."""
         began = monotonic()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from billing.services import metrics
 from billing.services.metrics import Measure, counter, gauge
 from billing.services.snapshot import Snapshot
 from radius_plugin.batcher import Batcher
+from radius_plugin.deciders import DecisionProcess
 from radius_plugin.history import History
 from radius_plugin.keeper import Keeper
 from radius_plugin.watch import DatabaseWatch
@@ -31,6 +32,7 @@ class Sources:
     snapshot: Snapshot
     keeper: Keeper | None
     records: Counter[str]
+    processes: Sequence[DecisionProcess]
 
 
 class MetricsFile:
@@ -61,6 +63,11 @@ class MetricsFile:
         yield counter("snapshot_logins_total", text, sources.snapshot.granted)
         text = "Accounts that may log in without the database."
         yield gauge("snapshot_accounts", text, sources.snapshot.accounts)
+        text = "Processes beside radiusd that decide logins."
+        yield gauge("decision_processes", text, sum(each.there for each in sources.processes))
+        text = "Logins that they decided."
+        decided_there = sum(each.settled for each in sources.processes)
+        yield counter("decision_processes_logins_total", text, decided_there)
         records = dict(sources.records)
         text = "Accounting-Requests by what became of them."
         yield Measure("counter", "accounting_total", text, records, ("outcome",))

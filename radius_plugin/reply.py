@@ -17,6 +17,7 @@ from billing.model.decision import (
     Service,
     Suspended,
 )
+from billing.model.making import maker
 from billing.model.network import Link
 from radius_plugin import vendors
 from radius_plugin.own_reply import beside, with_own
@@ -101,6 +102,9 @@ def _id(text: str) -> int | None:
     return value or None
 
 
+_make_tag = maker(DecisionTag)
+
+
 def tag_of(
     decision: Decision,
     customer_id: int | None = None,
@@ -111,7 +115,7 @@ def tag_of(
     take = admission or _NOTHING
     match decision:
         case Accept():
-            return DecisionTag(
+            return _make_tag(
                 Verdict.ACCEPT,
                 decision.reason,
                 customer_id,

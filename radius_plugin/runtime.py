@@ -6,7 +6,6 @@ once by each of them and does its work the first time.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import threading
@@ -22,6 +21,7 @@ from billing.model.events import Admitted, LoginRecord, UnusableRecord
 from billing.services.access import AccessDesk
 from billing.services.acct_journal import Journal, Replay, survey
 from billing.services.clients import ClientBook
+from billing.services.login_lines import Line, write_lines
 from billing.services.metering import (
     Metered,
     is_one_rows_fault,
@@ -32,10 +32,11 @@ from billing.services.secrets import SecretBox
 from billing.services.snapshot import LoginShelf, Snapshot, SnapshotFile
 from billing.settings import Settings
 from billing.store.hotpath import HotConnection
-from radius_plugin.answers import LoginAnswers
+from radius_plugin import interpreter
+from radius_plugin.answers import Decider, LoginAnswers, Settled
 from radius_plugin.batcher import Batcher
-from radius_plugin.codes import Answer
 from radius_plugin.complaints import Complaints
+from radius_plugin.deciders import DecisionProcess
 from radius_plugin.history import History
 from radius_plugin.housekeeping import Housekeeping
 from radius_plugin.keeper import Keeper
@@ -53,9 +54,6 @@ except ImportError:
 Kind = Literal["auth", "acct"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-SWITCH_SECONDS = 0.1
-GARBAGE_THRESHOLD = 50_000
-
 # FreeRADIUS's log levels (its log.h).
 L_ERR, L_WARN = 4, 5
 
@@ -66,7 +64,7 @@ class Runtime:
 
     clients: ClientBook
     lookups: Lookups
-    decisions: Batcher[Pairs, Answer, HotConnection]
+    decisions: Batcher[Pairs, Settled, HotConnection | DecisionProcess]
     logins: Batcher[LoginRecord, Admitted, HotConnection]
     answers: LoginAnswers
     history: History
@@ -95,7 +93,10 @@ def instantiate(kind: Kind) -> int:
         if _runtime is None:
             try:
                 settings = Settings()
-                _runtime = _compose(kind, settings)
+                cpus = os.sched_getaffinity(0)
+                if settings.pin_cpus:
+                    interpreter.stay_on_one_cpu(KINDS.index(kind))
+                _runtime = _compose(kind, settings, cpus)
             except TollwayError as error:
                 log(L_ERR, error.message)
                 return -1
@@ -103,8 +104,7 @@ def instantiate(kind: Kind) -> int:
                 # rlm_python3 goes on after an exception (radius.md F7), with every request failing.
                 log(L_ERR, f"the settings cannot be used: {named(error)}")
                 return -1
-            _stay_on_one_cpu(kind, settings)
-            _calm_the_interpreter()
+            interpreter.calm()
     return 0
 
 
@@ -119,27 +119,6 @@ def detach() -> int:
             _runtime.housekeeping.close()
             _runtime.snapshot.close()
     return 0
-
-
-def _stay_on_one_cpu(kind: Kind, settings: Settings) -> None:
-    """The interpreter lets one thread run at a time; on one CPU it is handed over without waking
-    another one (docs/adr/0008). A thread that is woken waits for the interpreter anyway, so it
-    does not displace the one that has it (SCHED_BATCH). radiusd's threads, not started yet,
-    inherit both."""
-    cpus = sorted(os.sched_getaffinity(0))
-    if settings.pin_cpus and len(cpus) > 1:
-        os.sched_setaffinity(0, {cpus[KINDS.index(kind) % len(cpus)]})
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def _calm_the_interpreter() -> None:
-    """Hooks hand the interpreter on by themselves, at every wait. Many waiting threads would make
-    the running one stop as well every 5 ms; and what was imported need not be looked through for
-    garbage again and again."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def runtime() -> Runtime:
@@ -162,7 +141,7 @@ def named(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _compose(kind: Kind, settings: Settings) -> Runtime:
+def _compose(kind: Kind, settings: Settings, cpus: set[int]) -> Runtime:
     # The key is read now: a missing one must stop the server, not the first login.
     box = SecretBox(settings.secrets_key())
     complaints = Complaints(partial(log, L_ERR))
@@ -173,8 +152,8 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
     lanes = Lanes(settings, partial(log, L_ERR), snapshot.good_at(), hears=kind == "acct")
     watch = lanes.watch
 
-    def record(lane: HotConnection, logins: Sequence[LoginRecord]) -> list[None]:
-        desk.record_batch(lane, logins, utc_now())
+    def record(lane: HotConnection, lines: list[Line]) -> list[None]:
+        write_lines(lane, lines, utc_now())
         return []
 
     def keep_snapshot(_ending: bool) -> None:
@@ -186,14 +165,20 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
         pending_max=settings.queue_max,
         shelf=LoginShelf(file, box),
     )
-    answers = LoginAnswers(desk, clients, history, partial(log, L_ERR))
+    decider = Decider(desk, partial(log, L_ERR))
+    answers = LoginAnswers(decider, clients, history)
+    processes = [
+        DecisionProcess(decider, lanes.lane(), snapshot, partial(log, L_ERR), _others(cpus))
+        for _ in range(settings.decision_processes(len(cpus)) if kind == "auth" else 0)
+    ]
+    lanes.watch_over(processes)
     records: Counter[str] = Counter()
-    decisions, logins, usage = _batchers(settings, lanes, desk, answers, records)
+    decisions, logins, usage = _batchers(settings, lanes, desk, decider, processes, records)
     keeper = _keeper(settings, lanes, complaints) if kind == "acct" else None
     batchers: dict[str, Batcher[Any, Any, Any]] = {"accounting": usage}
     if kind == "auth":
         batchers = {"authorize": decisions, "admit": logins}
-    sources = Sources(batchers, watch, history, snapshot, keeper, records)
+    sources = Sources(batchers, watch, history, snapshot, keeper, records, processes)
     figures = MetricsFile(settings.metrics_file(f"radiusd-{kind}"), sources)
     return Runtime(
         clients=clients,
@@ -208,7 +193,7 @@ def _compose(kind: Kind, settings: Settings) -> Runtime:
         keeper=keeper,
         snapshot=snapshot,
         housekeeping=Housekeeping(
-            [complaints.tick, keep_snapshot, figures.tick],
+            [complaints.tick, keep_snapshot, figures.tick, *(each.tick for each in processes)],
             partial(complaints.say, "housekeeping"),
         ),
         records=records,
@@ -219,14 +204,20 @@ def _batchers(
     settings: Settings,
     lanes: Lanes,
     desk: AccessDesk,
-    answers: LoginAnswers,
+    decider: Decider,
+    processes: Sequence[DecisionProcess],
     records: Counter[str],
 ) -> tuple[
-    Batcher[Pairs, Answer, HotConnection],
+    Batcher[Pairs, Settled, HotConnection | DecisionProcess],
     Batcher[LoginRecord, Admitted, HotConnection],
     Batcher[Metered, None, HotConnection],
 ]:
     """Logins decided, logins admitted, accounting charged (counted in `records`)."""
+
+    def decide(lane: HotConnection | DecisionProcess, requests: Sequence[Pairs]) -> list[Settled]:
+        if isinstance(lane, DecisionProcess):
+            return lane.settle_batch(requests)
+        return decider.settle_batch(lane, requests, utc_now())
 
     def meter(lane: HotConnection, batch: Sequence[Metered]) -> list[None]:
         done = meter_batch(lane, batch, utc_now())
@@ -241,8 +232,9 @@ def _batchers(
 
     return (
         lanes.batcher(
-            lambda lane, requests: answers.answer_batch(lane, requests, utc_now()),
+            decide,
             lanes=settings.auth_lanes,
+            processes=processes,
         ),
         lanes.batcher(
             lambda lane, logins: desk.admit_batch(lane, logins, utc_now()),
@@ -257,6 +249,11 @@ def _batchers(
             isolate=keep,
         ),
     )
+
+
+def _others(cpus: set[int]) -> set[int]:
+    """The CPUs that radiusd has left to others; all where it keeps to none."""
+    return cpus - os.sched_getaffinity(0) or cpus
 
 
 def _keeper(settings: Settings, lanes: Lanes, complaints: Complaints) -> Keeper | None:

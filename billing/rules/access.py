@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from billing.model.account import Account, LoginContext
 from billing.model.decision import Accept, Decision, Limits, Reason, Reject, Service, Suspended
 from billing.model.events import COUNTER_LIMIT
+from billing.model.making import maker
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind
 from billing.rules.chain import Supply, supply, timeline
@@ -28,6 +29,7 @@ _ONE_SECOND = timedelta(seconds=1)
 _REJECTS = {reason: Reject(reason=reason) for reason in Reason}
 _UNSOLD = PlanTerms(plan_version_id=0, plan_name="", price_micros=0, currency="XXX")
 _NO_LIMITS = Limits()
+_make_limits, _make_service, _make_accept = maker(Limits), maker(Service), maker(Accept)
 
 
 def decide(account: Account | None, request: LoginContext, now: datetime) -> Decision:
@@ -111,8 +113,8 @@ def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
         seconds = rest if seconds is None else min(seconds, rest)
     sold = account.package_plan or plan
     speed_up_kbps, speed_down_kbps = normal_speed(account)
-    return Accept(
-        service=Service(
+    return _make_accept(
+        service=_make_service(
             pool=sold.pool,
             framed_ip=account.framed_ip,
             speed_up_kbps=speed_up_kbps,
@@ -200,7 +202,7 @@ def _limits(seconds: int | None, octets: int | None) -> Limits:
     """Bounded for the NAS: never 0, which some read as unlimited (rule A5)."""
     if seconds is None and octets is None:
         return _NO_LIMITS
-    return Limits(
+    return _make_limits(
         session_seconds=None if seconds is None else min(max(1, seconds), SESSION_SECONDS_LIMIT),
         total_octets=None if octets is None else min(max(1, octets), COUNTER_LIMIT),
     )

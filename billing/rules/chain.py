@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.model.decision import Reason
+from billing.model.making import maker
 from billing.model.plan import Entitlement
 from billing.rules.cycles import END_OF_TIME
 
@@ -37,6 +38,9 @@ class Supply:
     ends_at: datetime
     octets: int | None
     starts_id: int | None = None
+
+
+_make_supply = maker(Supply)
 
 
 def timeline(entitlements: Sequence[Entitlement], last_ended: Entitlement | None) -> list[Window]:
@@ -74,7 +78,7 @@ def supply(
             until = only.valid_until or END_OF_TIME
             if not only.valid_from <= now < until or only.used_up:
                 return _NOTHING
-            return Supply(True, _use_end(now, until, only), only.octets_left)
+            return _make_supply(True, _use_end(now, until, only), only.octets_left)
     elif not entitlements:
         return _NOTHING
     return _walk(timeline(entitlements, last_ended), now)

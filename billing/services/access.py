@@ -7,7 +7,7 @@ holds what does not change (plan versions, revisions of profiles) in memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from billing.model.account import (
 from billing.model.decision import Accept, Admission, Decision, Reason, Reject, Suspended
 from billing.model.events import AccessRequest, Admitted, LoginRecord
 from billing.model.login_hours import parse_login_hours
+from billing.model.making import maker
+from billing.model.network import NasTraits, Vendor
 from billing.model.own_reply import own_reply_of
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.pools import PoolKind
@@ -32,7 +34,7 @@ from billing.rules.cycles import day_start
 from billing.rules.places import admission, leasing
 from billing.services.pool_book import PoolBook
 from billing.services.secrets import SecretBox
-from billing.services.snapshot import Snapshot
+from billing.services.snapshot import Snapshot, SnapshotNotes
 from billing.store import hotpath
 from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
@@ -50,10 +52,17 @@ class AccessOutcome:
     """What is wrong with the stored account, for the log; the login is refused then."""
     admission: Admission | None = None
     """What is to be taken once the password was verified; None: nothing."""
+    vendor: str = Vendor.GENERIC
+    """Of the NAS that asks."""
 
 
 Lane = HotConnection
 """What a batch is decided on."""
+
+_make_account, _make_wallet = maker(Account), maker(Wallet)
+_make_credential = maker(Credential)
+_make_context = maker(LoginContext)
+_make_outcome = maker(AccessOutcome)
 
 _UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
 _NO_CREDENTIAL = Credential()
@@ -63,7 +72,7 @@ class AccessDesk:
     """Decides batches of Access-Requests. Shared by all lanes; its caches only ever gain entries
     that stay true, so that threads need no lock."""
 
-    def __init__(self, box: SecretBox, snapshot: Snapshot | None = None) -> None:
+    def __init__(self, box: SecretBox, snapshot: Snapshot | SnapshotNotes | None = None) -> None:
         self._box = box
         self._snapshot = snapshot
         self._terms: dict[int, PlanTerms] = {}
@@ -83,12 +92,6 @@ class AccessDesk:
             self._outcome(lane, row, request, now)
             for row, request in zip(rows, requests, strict=True)
         ]
-
-    def record_batch(
-        self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
-    ) -> None:
-        """Keep finished logins that take nothing: history and throttle (rules A3, A4)."""
-        hotpath.record_logins(lane, logins, now)
 
     def admit_batch(
         self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
@@ -116,7 +119,7 @@ class AccessDesk:
                 row.subscription_id,
                 problem=f"subscription {row.subscription_id}: {error}",
             )
-        context = LoginContext(
+        context = _make_context(
             nas_id=row.nas_id or 0,
             calling_station=request.calling_station,
             open_sessions=row.open_sessions,
@@ -126,13 +129,14 @@ class AccessDesk:
         )
         decision = decide(account, context, now)
         if not isinstance(decision, Reject) and (self._pools or account.session_limit is not None):
-            outcome = self._taking(account, row.org_id, decision)
+            outcome = self._taking(account, row, decision)
         else:
-            outcome = AccessOutcome(
+            outcome = _make_outcome(
                 decision,
                 account.credential,
                 row.customer_id,
                 row.subscription_id,
+                vendor=row.vendor or Vendor.GENERIC,
             )
         if snapshot is not None:
             # An address of our own pools cannot be leased during an outage.
@@ -144,21 +148,28 @@ class AccessDesk:
         return outcome
 
     def decide_without_database(
-        self, request: AccessRequest, nas_id: int, now: datetime, out_since: datetime
+        self, request: AccessRequest, nas: NasTraits | None, now: datetime, out_since: datetime
     ) -> AccessOutcome | None:
         """Decide from what was last authorised (rule A8); None: refused."""
-        found = self._snapshot and self._snapshot.decide(request, nas_id, now, out_since)
-        if not found:
+        if not isinstance(self._snapshot, Snapshot):
+            return None
+        nas_id = 0 if nas is None else nas.nas_id
+        found = self._snapshot.decide(request, nas_id, now, out_since)
+        if found is None:
             return None
         decision, account = found
         return AccessOutcome(
-            decision, account.credential, account.customer_id, account.subscription_id
+            decision,
+            account.credential,
+            account.customer_id,
+            account.subscription_id,
+            vendor=Vendor.GENERIC if nas is None else nas.vendor,
         )
 
-    def _taking(self, account: Account, org_id: int, decision: Accept | Suspended) -> AccessOutcome:
+    def _taking(self, account: Account, row: Any, decision: Accept | Suspended) -> AccessOutcome:
         """For a subscription that must take a slot, or an address of a pool of ours."""
         name = decision.service.pool
-        pool = None if name is None else self._pools.find(org_id, name)
+        pool = None if name is None else self._pools.find(row.org_id, name)
         wanted = PoolKind.NORMAL if isinstance(decision, Accept) else PoolKind.SUSPENDED
         if pool is not None and pool.kind is not wanted:
             return AccessOutcome(
@@ -175,13 +186,14 @@ class AccessDesk:
             account.customer_id,
             account.subscription_id,
             admission=admission(account, decision, None if pool is None else pool.pool_id),
+            vendor=row.vendor or Vendor.GENERIC,
         )
 
     def _account(self, lane: HotConnection, row: Any) -> Account:
         time_zone = self._time_zone or "UTC"
         paid_until: date | None = row.paid_until
         entitlements = self._entitlements(lane, row.entitlements)
-        return Account(
+        account = _make_account(
             customer_id=row.customer_id,
             subscription_id=row.subscription_id,
             username="",
@@ -190,7 +202,7 @@ class AccessDesk:
             package_plan=self._plan(lane, entitlements[0].plan_version_id)
             if entitlements
             else None,
-            wallet=Wallet(
+            wallet=_make_wallet(
                 currency=row.currency,
                 posted_micros=row.posted_micros,
                 unposted_micros=row.unposted_micros,
@@ -202,6 +214,14 @@ class AccessDesk:
             credential=self._credential(row),
             entitlements=entitlements,
             last_ended=self._entitlements(lane, row.last_ended)[0] if row.last_ended else None,
+            paid_until=None if paid_until is None else day_start(paid_until, time_zone),
+            unpaid_bills=hotpath.unpaid_bills_of(row.bills),
+            own_reply=None if row.own_reply is None else own_reply_of(row.own_reply),
+        )
+        if hotpath.nothing_of_its_own(row):  # nearly every login
+            return account
+        return replace(
+            account,
             closed_at=row.closed_at,
             staff_hold=None
             if row.hold_behaviour is None
@@ -213,8 +233,6 @@ class AccessDesk:
             paused_at=row.paused_at,
             discontinue_on=row.discontinue_on,
             promise_until=row.promise_until,
-            paid_until=None if paid_until is None else day_start(paid_until, time_zone),
-            unpaid_bills=hotpath.unpaid_bills_of(row.bills),
             framed_ip=row.framed_ip,
             speed_up_kbps=row.speed_up_kbps,
             speed_down_kbps=row.speed_down_kbps,
@@ -222,13 +240,12 @@ class AccessDesk:
             allowed_macs=None if row.allowed_macs is None else frozenset(row.allowed_macs),
             login_windows=None if row.login_hours is None else parse_login_hours(row.login_hours),
             session_limit=row.session_limit,
-            own_reply=None if row.own_reply is None else own_reply_of(row.own_reply),
         )
 
     def _credential(self, row: Any) -> Credential:
         if row.secret_sealed is not None:
             plain = self._box.open(row.secret_sealed, f"subscription:{row.subscription_id}")
-            return Credential(cleartext=plain)
+            return _make_credential(cleartext=plain)
         if row.nt_hash is None and row.pbkdf2 is None:
             return _NO_CREDENTIAL
         return Credential(nt_hash=row.nt_hash, pbkdf2=row.pbkdf2)

@@ -6,6 +6,7 @@ outage; `flush` seals and writes beside the requests. While the database works n
 
 from __future__ import annotations
 
+import pickle  # nosec B403 (between processes of our own)
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from billing.errors import InvalidInput
 from billing.model.account import Account, LoginContext
 from billing.model.decision import Accept, Decision, Reject, Suspended
-from billing.model.events import AccessRequest, LoginRecord
+from billing.model.events import AccessRequest
 from billing.rules.outage import (
     REFUSED_FOR_GOOD,
     begun,
@@ -24,6 +25,7 @@ from billing.rules.outage import (
     outage_minutes,
 )
 from billing.services.secrets import SecretBox
+from billing.store.hotpath import Row
 from billing.store.snapshot import SnapshotFile, StoredAccount
 
 __all__ = ["LoginShelf", "Snapshot", "SnapshotFile"]
@@ -36,7 +38,7 @@ LOGINS_MAX = 500_000
 _ACCOUNT = TypeAdapter(
     tuple[Account], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 )
-_LOGIN = TypeAdapter(LoginRecord)
+_LINE = TypeAdapter(Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,14 @@ class Snapshot:
         """There is no such account, or it is not to be decided on from here."""
         if username in self._known:
             self._pending[username] = None
+
+    def unpack(self, forgotten: list[str], noted: bytes, now: datetime) -> None:
+        """What was decided elsewhere (`SnapshotNotes`), by a process of our own."""
+        for name in forgotten:
+            self.forget(name)
+        if noted:
+            for request, account, decision in pickle.loads(noted):  # noqa: S301  # nosec B301
+                self.note(request, account, decision, now)
 
     def started(self, username: str, entitlement_id: int, now: datetime) -> None:
         """A package began with this login (rule B2): the account as it will be read next time.
@@ -185,33 +195,62 @@ class Snapshot:
         return account
 
 
+class SnapshotNotes:
+    """What a process that decides in the place of radiusd has to tell radiusd's `Snapshot`."""
+
+    def __init__(self) -> None:
+        self._noted: list[tuple[AccessRequest, Account, Decision]] = []
+        self._forgotten: list[str] = []
+
+    def note(
+        self, request: AccessRequest, account: Account, decision: Decision, _now: datetime
+    ) -> None:
+        """As `Snapshot.note`."""
+        if outage_minutes(account) is None:
+            self._forgotten.append(request.username)
+        else:
+            self._noted.append((request, account, decision))
+
+    def forget(self, username: str) -> None:
+        """As `Snapshot.forget`."""
+        self._forgotten.append(username)
+
+    def packed(self) -> tuple[list[str], bytes]:
+        """For `Snapshot.unpack`; begins anew."""
+        forgotten, self._forgotten = self._forgotten, []
+        if not self._noted:
+            return forgotten, b""
+        noted, self._noted = self._noted, []
+        return forgotten, pickle.dumps(noted)
+
+
 class LoginShelf:
-    """Lines of the login history that wait on the disk for the database (rule A3)."""
+    """Lines of the login history, encoded, that wait on the disk for the database (rule A3)."""
 
     def __init__(self, file: SnapshotFile, box: SecretBox) -> None:
         self._file = file
         self._box = box
         self.waiting = file.count_logins()
 
-    def put(self, logins: list[LoginRecord]) -> bool:
+    def put(self, lines: list[Row]) -> bool:
         """False when no more are taken. Raises sqlite3.Error."""
-        if self.waiting + len(logins) > LOGINS_MAX:
+        if self.waiting + len(lines) > LOGINS_MAX:
             return False
         self._file.add_logins(
-            [self._box.seal_bytes(_LOGIN.dump_json(login), "login") for login in logins]
+            [self._box.seal_bytes(_LINE.dump_json(line), "login") for line in lines]
         )
-        self.waiting += len(logins)
+        self.waiting += len(lines)
         return True
 
-    def first(self, limit: int) -> tuple[int, list[LoginRecord]]:
+    def first(self, limit: int) -> tuple[int, list[Row]]:
         """The oldest lines, and the number to `drop` them by; lines that can't be read are left
         out."""
-        found: list[LoginRecord] = []
+        found: list[Row] = []
         last_id = 0
         for last_id, sealed in self._file.logins(limit):  # noqa: B007 (used after the loop)
             try:
                 text = self._box.open_bytes(sealed, "login")
-                found.append(_LOGIN.validate_json(text))
+                found.append(_LINE.validate_json(text))
             except (InvalidInput, ValidationError):
                 continue
         return last_id, found

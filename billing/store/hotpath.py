@@ -18,6 +18,7 @@ from psycopg.rows import namedtuple_row
 from billing.errors import Unavailable
 from billing.model.account import UnpaidBill
 from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, UnusableRecord
+from billing.model.making import maker
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.profile import BillingProfile
 from billing.store import outer_names
@@ -35,10 +36,16 @@ IMPRECISE_SLACK_SECONDS = "60"
 FIRST_PLANS_CALLS = 16
 LAST_PLANS_CALLS = 8192
 
+_entitlement = maker(Entitlement)
+# Columns of load_access_v1 from framed_ip to promise_until.
+_FIRST_RARE, _AFTER_RARE = 12, 26
+_NOTHING_RARE = (None,) * (_AFTER_RARE - _FIRST_RARE)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, ...]
 NAS_ADDRESS_COLUMN = 3  # of usage_row
+OUTCOME_COLUMN, REASON_COLUMN = 5, 6  # of login_row
 
 
 # "cached plan must not change result type": a migration has changed what a function returns.
@@ -166,7 +173,7 @@ def entitlements_of(text: str | None, terms: Callable[[int], PlanTerms]) -> tupl
         identity, version, minutes, since, until, seconds, octets, follows = entry.split(":")
         plan_version_id = int(version)
         found.append(
-            Entitlement(
+            _entitlement(
                 entitlement_id=int(identity),
                 plan_version_id=plan_version_id,
                 plan_name=terms(plan_version_id).plan_name,
@@ -207,6 +214,12 @@ def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: dat
     return rows
 
 
+def nothing_of_its_own(row: Any) -> bool:
+    """Whether a row of load_access_v1 has none of what few subscribers have: an address, a speed,
+    limits of place, hour and number, a hold."""
+    return bool(row[_FIRST_RARE:_AFTER_RARE] == _NOTHING_RARE)
+
+
 def probe(lane: HotConnection) -> None:
     """A harmless statement that needs what a login needs. Raises Unavailable."""
     lane.fetch(named_query("load_access"), (datetime.now(UTC), "{}", "{}", "{}"))
@@ -221,9 +234,8 @@ def _ord(row: Any) -> int:
     return int(row.ord)
 
 
-def record_logins(lane: HotConnection, logins: Sequence[LoginRecord], now: datetime) -> None:
+def record_logins(lane: HotConnection, rows: list[Row], now: datetime) -> None:
     """Write the history, the throttle's counts and first-login activations."""
-    rows = [login_row(login) for login in logins]
     lane.fetch(named_query("record_logins"), (now, *columns(rows)))
 
 
@@ -239,6 +251,28 @@ def login_row(login: LoginRecord) -> Row:
         login.reason,
         str(login.entitlement_id),
         instant(login.at),
+    )
+
+
+def plain_login_row(
+    request: AccessRequest,
+    customer_id: int | None,
+    subscription_id: int | None,
+    outcome: str,
+    reason: str,
+    at_text: str,
+) -> Row:
+    """The same of a granted login that takes nothing; `at_text` is its `instant`."""
+    return (
+        quoted(request.username),
+        str(customer_id or 0),
+        str(subscription_id or 0),
+        request.nas_address or NULL,
+        quoted(request.calling_station),
+        outcome,
+        reason,
+        "0",
+        at_text,
     )
 
 

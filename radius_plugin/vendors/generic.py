@@ -7,6 +7,7 @@ to accounting (rule Q4), and speed by the NAS's own profile.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from socket import AF_INET, inet_pton
 
 from billing.model.decision import Service
@@ -31,18 +32,28 @@ def encode(service: Service) -> list[Pair]:
 
     Raises ValueError when an address or a text can't be sent.
     """
-    pairs = [integer("Acct-Interim-Interval", service.interim_seconds, SECONDS_LIMIT)]
+    pairs = list(_sold(service.interim_seconds, service.idle_timeout_seconds, service.pool))
     if service.framed_ip is not None:
+        pairs = [pair for pair in pairs if pair[0] != "Framed-Pool"]
         pairs.append(_framed_ip(service.framed_ip))
-    elif service.pool is not None:
-        pairs.append(text("Framed-Pool", service.pool))
     if service.limits.session_seconds is not None:
         pairs.append(integer("Session-Timeout", service.limits.session_seconds, SECONDS_LIMIT))
-    if service.idle_timeout_seconds is not None:
-        pairs.append(integer("Idle-Timeout", service.idle_timeout_seconds, SECONDS_LIMIT))
     if service.session_class:
         pairs.append(octets("Class", service.session_class))
     return pairs
+
+
+@lru_cache(maxsize=4096)
+def _sold(
+    interim_seconds: int, idle_timeout_seconds: int | None, pool: str | None
+) -> tuple[Pair, ...]:
+    """What is the same for all who have bought the same. Raises ValueError."""
+    pairs = [integer("Acct-Interim-Interval", interim_seconds, SECONDS_LIMIT)]
+    if pool is not None:
+        pairs.append(text("Framed-Pool", pool))
+    if idle_timeout_seconds is not None:
+        pairs.append(integer("Idle-Timeout", idle_timeout_seconds, SECONDS_LIMIT))
+    return tuple(pairs)
 
 
 def _framed_ip(address: str) -> Pair:

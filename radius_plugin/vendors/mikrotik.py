@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import lru_cache
 
 from billing.model.decision import Service
 from billing.model.network import Link, SessionIdentity, Vendor
@@ -41,8 +42,8 @@ def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
     def encode(service: Service) -> list[Pair]:
         pairs = generic.encode(service)
         if link and service.session_class:
-            told = octets("Class", f"{service.session_class}:{link}")
-            pairs = [told if name == "Class" else (name, op, value) for name, op, value in pairs]
+            # Class is what generic puts last.
+            pairs[-1] = octets("Class", f"{service.session_class}:{link.value}")
         if service.speed_up_kbps is not None or service.speed_down_kbps is not None:
             pairs.append((_RATE_LIMIT, ":=", _rate_limit(service)))
         if service.limits.total_octets is not None:
@@ -64,8 +65,13 @@ def _quota_of_each_direction(total_octets: int) -> list[Pair]:
 
 
 def _rate_limit(service: Service) -> str:
+    return _rates(service.speed_up_kbps, service.speed_down_kbps)
+
+
+@lru_cache(maxsize=4096)
+def _rates(up_kbps: int | None, down_kbps: int | None) -> str:
     """rx/tx as the router sees it, so the subscriber's upload first; 0 is unlimited."""
-    return f"{_rate(service.speed_up_kbps)}/{_rate(service.speed_down_kbps)}"
+    return f"{_rate(up_kbps)}/{_rate(down_kbps)}"
 
 
 def _rate(kbps: int | None) -> str:

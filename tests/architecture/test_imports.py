@@ -86,6 +86,7 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.catalog": {"billing.rules.plans.validity_words"},
     "radius_plugin.coa": {"pyrad"},
     "radius_plugin.runtime": {"billing.settings", "billing.store.hotpath", "radiusd"},
+    "radius_plugin.decision_process": {"billing.settings", "billing.store.hotpath"},
     "radius_plugin.lanes": {"billing.settings", "billing.store.hotpath"},
     "radius_plugin.authorize": {"radiusd"},
     "radius_plugin.accounting": {"radiusd"},

@@ -247,3 +247,13 @@ def test_batch_is_one_statement(world: MeterWorld) -> None:
     assert len(hotpath.load_access(lane, requests, at(0))) == 8
     assert len(calls) == 1
     lane.close()
+
+
+def test_what_few_have_is_seen_by_its_place_in_the_row(world: MeterWorld) -> None:
+    who = world.subscriber()
+    row = _one(world, who)
+    first, last = row._fields.index("framed_ip"), row._fields.index("promise_until")
+    assert hotpath.nothing_of_its_own(row)
+    for place, name in enumerate(row._fields):
+        rare = not hotpath.nothing_of_its_own(row._replace(**{name: "x"}))
+        assert rare == (first <= place <= last), name

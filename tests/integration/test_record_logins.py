@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing.model.events import LoginRecord
-from billing.store import hotpath
+from billing.services.login_lines import line_of, write_lines
 from tests.integration.meter_world import ROUTER, Metered, MeterWorld, Pack, at, new_id
 
 STATION, OTHER = "aabbccddeeff", "001122334455"
@@ -45,7 +45,7 @@ def _refused(who: Metered | str, station: str | None = STATION) -> LoginRecord:
 
 def _write(world: MeterWorld, *logins: LoginRecord, now: datetime | None = None) -> None:
     """One batch, written some seconds after the answers were sent."""
-    hotpath.record_logins(world.lane, logins, now or at(3))
+    write_lines(world.lane, [line_of(login) for login in logins], now or at(3))
 
 
 def _throttle(world: MeterWorld, username: str) -> dict[str, tuple[int, datetime]]:
@@ -137,7 +137,7 @@ def test_batches_that_name_the_same_users_in_opposite_orders(world: MeterWorld) 
                 _refused(one) if place % 2 == half else _login(one)
                 for place, one in enumerate(order)
             ]
-            hotpath.record_logins(lane, batch, at(step))
+            write_lines(lane, [line_of(login) for login in batch], at(step))
         lane.close()
 
     with ThreadPoolExecutor(3) as pool:

@@ -74,27 +74,50 @@ def counts(settings: Settings) -> Iterator[Counts]:
         yield Counts(admin)
 
 
+def volley(counts: Counts, nas: SimulatedNas, made: list[Subscriber]) -> dict[str, int]:
+    """What logins of all at once take."""
+    counts.reset()
+    with ThreadPoolExecutor(max_workers=len(made)) as pool:
+        outcomes = list(pool.map(lambda s: nas.login(s.username, s.password), made))
+    assert {outcome.result for outcome in outcomes} == {"accept"}
+    return counts.taken()
+
+
+def learn(counts: Counts, nas: SimulatedNas, made: list[Subscriber]) -> int:
+    """Each process that decides reads once what does not change: plans, profiles, the operator.
+    How many logins that took."""
+    quiet = 0
+    for volleys in range(1, 100):
+        quiet = quiet + 1 if set(volley(counts, nas, made)) <= set(STATEMENTS) else 0
+        if quiet == 5:
+            return volleys * len(made)
+    raise AssertionError("what does not change is read again and again")
+
+
 @pytest.fixture
-def subscribers(make: Factory, nas: SimulatedNas, now: datetime) -> list[Subscriber]:
+def subscribers(
+    counts: Counts, make: Factory, nas: SimulatedNas, now: datetime
+) -> list[Subscriber]:
     """Twelve who can log in; what the servers keep in memory has been read, and what they write
     behind the answers is written."""
     made = [make.subscriber(now) for _ in range(12)]
     for subscriber in made:
         make.package(subscriber, now, octets=10**9)
-    assert nas.login(made[0].username, made[0].password).result == "accept"
     nas.start(made[0].username)
-    until(lambda: attempts(make, made) == 1)
+    logins = learn(counts, nas, made)
+    until(lambda: attempts(make, made) == logins)
     return made
 
 
 def test_a_login_is_one_read_and_its_history_at_most_one_write(
     counts: Counts, make: Factory, nas: SimulatedNas, subscribers: list[Subscriber]
 ) -> None:
+    before = attempts(make, subscribers)
     counts.reset()
     for subscriber in subscribers:
         assert nas.login(subscriber.username, subscriber.password).result == "accept"
         assert nas.login(subscriber.username, "wrong").result == "reject"
-    until(lambda: attempts(make, subscribers) == 25)
+    until(lambda: attempts(make, subscribers) == before + 24)
     taken = counts.taken()
     assert taken.pop("load_access_v1") == 24
     # Written behind the answers, as many at once as have gathered.
@@ -117,13 +140,11 @@ def test_a_login_that_takes_a_slot_and_an_address_is_one_write(
     for subscriber in made:
         assert nas.login(subscriber.username, subscriber.password).result == "accept"
     assert counts.taken() == {"load_access_v1": 12, "admit_logins_v1": 12}
-    counts.reset()
-    with ThreadPoolExecutor(max_workers=12) as pool:
-        outcomes = list(pool.map(lambda s: nas.login(s.username, s.password), made))
-    assert {outcome.result for outcome in outcomes} == {"accept"}
-    taken = counts.taken()
-    assert set(taken) == {"load_access_v1", "admit_logins_v1"}
-    assert all(1 <= calls <= 12 for calls in taken.values())
+    learn(counts, nas, made)
+    for _ in range(3):
+        taken = volley(counts, nas, made)
+        assert set(taken) == {"load_access_v1", "admit_logins_v1"}
+        assert all(1 <= calls <= 12 for calls in taken.values())
 
 
 def test_an_eap_login_asks_once_however_many_rounds_it_takes(
@@ -136,13 +157,14 @@ def test_an_eap_login_asks_once_however_many_rounds_it_takes(
     """The handshake and the proofs ask nobody (radius.md F10)."""
     methods: tuple[eapol.Method, ...] = ("peap", "ttls", "mschapv2")
     authority = radius["auth"].state_dir / "eap" / "ca.pem"
+    before = attempts(make, subscribers)
     counts.reset()
     for number, method in enumerate(methods):
         name, password = subscribers[number].username, subscribers[number].password
         entered = eapol.Credentials(name, password, method, authority=authority)
         outcome = eapol.log_in(nas, entered)
         assert (outcome.result, len(outcome.answers) > 2) == ("accept", True)
-    until(lambda: attempts(make, subscribers) == 4)
+    until(lambda: attempts(make, subscribers) == before + len(methods))
     taken = counts.taken()
     assert taken.pop("load_access_v1") == len(methods)
     assert 1 <= taken.pop("record_logins_v1") <= len(methods)

@@ -15,6 +15,7 @@ from billing.model.decision import Accept, Service
 from billing.model.events import AccessRequest, LoginRecord
 from billing.model.login_hours import parse_login_hours
 from billing.model.own_reply import OwnReply, ReplyAttribute
+from billing.services.login_lines import Line, line_of
 from billing.services.secrets import SecretBox
 from billing.services.snapshot import LoginShelf, Snapshot, SnapshotFile
 from radius_plugin.history import History
@@ -33,8 +34,8 @@ def request(name: str) -> AccessRequest:
     return AccessRequest(name, "10.0.0.1", "001122334455")
 
 
-def line(name: str) -> LoginRecord:
-    return LoginRecord(name, 1, 2, "10.0.0.1", None, "accept", "snapshot", 0, NOW)
+def line(name: str) -> Line:
+    return line_of(LoginRecord(name, 1, 2, "10.0.0.1", None, "accept", "snapshot", 0, NOW))
 
 
 def test_those_granted_longest_ago_are_let_go(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_lines_of_the_history_survive_an_end_in_the_middle_of_an_outage(tmp_path
     path = tmp_path / "x.db"
     tried = threading.Event()
 
-    def refused(_lines: list[LoginRecord]) -> None:
+    def refused(_lines: list[Line]) -> None:
         tried.set()
         raise Unavailable("no database")
 
@@ -99,11 +100,11 @@ def test_lines_of_the_history_survive_an_end_in_the_middle_of_an_outage(tmp_path
     history.close()
     assert shelf.waiting == 2
 
-    written: list[LoginRecord] = []
+    written: list[Line] = []
     shelf = LoginShelf(SnapshotFile(path, print), BOX)
     history = History(written.extend, lambda _text: None, pending_max=100, shelf=shelf)
     until(lambda: len(written) == 2)
-    assert {login.username for login in written} == {"first", "held"}
+    assert {each[0] for each in written} == {'"first"', '"held"'}
     until(lambda: shelf.waiting == 0)
     history.close()
 
