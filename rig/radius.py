@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import math
 import os
 import re
 import secrets
@@ -211,13 +212,29 @@ class RadiusServer:
 
     def _spread(self) -> str:
         """Instances in turn, by the number of the request. Picked at random, as `load-balance`
-        does, requests meet at the same one and wait for each other unless there are many."""
+        does, requests meet at the same one and wait for each other unless there are many.
+
+        FreeRADIUS looks at one case after the other, so they are in rows.
+        """
         count = self.options.instance_count(self.kind)
-        cases = "".join(
-            f'\t\tcase "{number}" {{\n\t\t\ttollway_hook_{number}\n\t\t}}\n'
-            for number in range(count)
+        row = math.isqrt(count - 1) + 1
+        rows = [range(first, min(first + row, count)) for first in range(0, count, row)]
+        inner = [
+            _switch(
+                f"(%n %% {count}) %% {row}",
+                {number % row: f"tollway_hook_{number}\n" for number in numbers},
+            )
+            for numbers in rows
+        ]
+        return (
+            f"tollway_hooks {{\n{_switch(f'(%n %% {count}) / {row}', dict(enumerate(inner)))}}}\n"
         )
-        return f'tollway_hooks {{\n\tswitch "%{{expr:%n %% {count}}}" {{\n{cases}\t}}\n}}\n'
+
+
+def _switch(expression: str, cases: Mapping[int, str]) -> str:
+    """An unlang switch over the values of an integer expression."""
+    bodies = "".join(f'case "n{value}" {{\n{body}}}\n' for value, body in cases.items())
+    return f'switch "n%{{expr:{expression}}}" {{\n{bodies}}}\n'
 
 
 def _instance(name: str, module: str, sections: Mapping[str, str]) -> str:
