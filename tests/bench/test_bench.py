@@ -16,9 +16,10 @@ from rig.postgres import PrivateCluster
 
 from . import packets, table, workload
 from .cell import Sending
+from .ground import started
 from .load import steady_rate
 from .peer_target import PeerTarget
-from .run import Bench, Options, started
+from .run import Bench, Options
 from .table import Key
 
 _DICTIONARY = """
