@@ -152,7 +152,11 @@ def measure(options: Options, place: Ground) -> Found:
     """Run it."""
     listener = CoaListener()
     target = TollwayTarget(
-        place.cluster, place.state_dir, options.threads, nas=[Router(coa_port=listener.port)]
+        place.cluster,
+        place.state_dir,
+        options.threads,
+        name="cutoff",
+        nas=[Router(coa_port=listener.port)],
     )
     target.seed(options.users + options.packages)
     with place.admin(target.database) as db:

@@ -90,7 +90,9 @@ class Soak:
     def run(self) -> Soak:
         """Load, and a sample a minute."""
         options = self.options
-        target = TollwayTarget(self.ground.cluster, self.ground.state_dir, options.threads)
+        target = TollwayTarget(
+            self.ground.cluster, self.ground.state_dir, options.threads, name="soak"
+        )
         target.seed(options.users)
         with running(target), worker(target) as process:
             auth, acct = target.pids()

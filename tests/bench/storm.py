@@ -205,7 +205,7 @@ def measure(options: Options, place: Ground) -> tuple[Storm, tuple[int, int, int
     """Run and report; the storm, and subscribers with one session, several, none."""
     addresses = [router_address(number) for number in range(options.routers)]
     nas = [Router(address) for address in addresses]
-    target = TollwayTarget(place.cluster, place.state_dir, options.threads, nas=nas)
+    target = TollwayTarget(place.cluster, place.state_dir, options.threads, name="storm", nas=nas)
     target.seed(options.users + options.routers)
     ports = (target.auth_port, target.acct_port)
     with running(target), worker(target):

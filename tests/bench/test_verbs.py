@@ -21,7 +21,7 @@ from .ground import Ground, ground
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place() -> Iterator[Ground]:
     with ground(Console(file=StringIO(), width=200)) as made:
         yield made
