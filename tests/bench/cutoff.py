@@ -141,6 +141,7 @@ class Found:
     cut_for_nothing: int
     unconfirmed: int
     faults: int
+    resends: int
     load_ms: tuple[float, float]
 
     def fine(self) -> bool:
@@ -188,6 +189,7 @@ def _run(
     exchange.listen(listener.socket, listener.read)
     cut.begin()
     population = Population(exchange, options.users, heard)
+    population.prepare()
     calls = [
         (float(options.rate_per_second), population.call),
         (float(options.each_second), cut.use_up),
@@ -235,6 +237,7 @@ def _found(
         cut_for_nothing=sum(name not in wanted for name in arrived),
         unconfirmed=sum(state != "confirmed" for _, state in intents.values()),
         faults=cut.faults + listener.forged + population.wrong + population.given_up,
+        resends=cut.exchange.resends,
         load_ms=(quantile(load_ms, 0.5), quantile(load_ms, 0.99)),
     )
 
@@ -257,9 +260,9 @@ def report(options: Options, found: Found, place: Ground) -> bool:
     place.console.print(table)
     place.say(
         f"not cut {found.not_cut}, cut for nothing {found.cut_for_nothing}, orders not confirmed"
-        f" {found.unconfirmed}, faults {found.faults}; the load's latency p50"
-        f" {found.load_ms[0]:.2f} ms, p99 {found.load_ms[1]:.1f} ms"
+        f" {found.unconfirmed}, faults {found.faults}, resends {found.resends}"
     )
+    place.say(f"latency of the load: p50 {found.load_ms[0]:.2f} ms, p99 {found.load_ms[1]:.1f} ms")
     soon = quantile(found.from_transaction, 0.99) < ALLOWED_SECONDS
     place.say(f"p99 {'below' if soon else 'NOT below'} {ALLOWED_SECONDS:.0f} s")
     return soon and found.fine()

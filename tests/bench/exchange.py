@@ -106,15 +106,17 @@ class Exchange:
         *due* is of time.perf_counter.
         """
         ports = self._ports[source, kind == "auth"]
-        port = ports[next(self._turn) % len(ports)]
-        identifier = port.free()
-        if identifier is None:
-            return False
-        asked = _Asked(encode(identifier), due, 0, done)
-        port.under_way[identifier] = asked
-        self.in_flight += 1
-        self._send(port, identifier, asked)
-        return True
+        first = next(self._turn)
+        for step in range(len(ports)):
+            port = ports[(first + step) % len(ports)]
+            identifier = port.free()
+            if identifier is not None:
+                asked = _Asked(encode(identifier), due, 0, done)
+                port.under_way[identifier] = asked
+                self.in_flight += 1
+                self._send(port, identifier, asked)
+                return True
+        return False
 
     def work(self, until: float) -> None:
         """Hear answers and send again what is overdue, until that instant (perf_counter) or until

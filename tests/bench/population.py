@@ -15,14 +15,17 @@ from .workload import Usage
 INTERIMS = 6
 _WANTED = {True: packets.ACCESS_ACCEPT, False: packets.ACCOUNTING_RESPONSE}
 _LOGIN = -1
+_STOP = INTERIMS + 1
+_ROUND = INTERIMS + 3
+_WINDOW = 64
 Heard = Callable[[Kind, Answer], None]
 
 
 class Population:
     """*users* subscribers from number *first*; `call` sends the next request of the next one.
 
-    The first session of each has another number of updates, so that afterwards all kinds of
-    requests are under way at any time. What was not answered is sent anew at the next turn.
+    `prepare` brings each to another place of the round, so that from the beginning all kinds of
+    requests are under way. What was not answered is sent anew at the next turn.
     """
 
     def __init__(self, exchange: Exchange, users: int, heard: Heard, *, first: int = 0) -> None:
@@ -30,14 +33,33 @@ class Population:
         self._order = list(range(users))
         random.Random(1).shuffle(self._order)
         self._turn = 0
-        self._step = [_LOGIN] * users
+        self._step = [_LOGIN + number % _ROUND for number in range(users)]
+        self._reached = [0] * users
+        """The last step of the session that runs that was answered."""
         self._generation = [1] * users
         self._began_at = [0] * users
-        self._last_step = [1 + number % (INTERIMS + 1) for number in range(users)]
         self._busy = [False] * users
         self._unsure: set[int] = set()
         self._used = [workload.NOTHING] * users
         self.held_back = self.wrong = self.given_up = 0
+
+    def prepare(self) -> None:
+        """Start the sessions of those that begin in the middle of one."""
+        now = int(time.time())
+        for number in range(len(self._step)):
+            usage = workload.usage_at(self._first + number, max(self._step[number], 0))
+            self._began_at[number] = now - usage.seconds
+            if self._step[number] <= 0:
+                continue
+            while self._exchange.in_flight >= _WINDOW:
+                self._exchange.work(time.perf_counter() + 0.25)
+            encode = partial(self._encode, "start", number, 0)
+            self._exchange.ask(0, "start", encode, self._started, time.perf_counter())
+        while self._exchange.in_flight:
+            self._exchange.work(time.perf_counter() + 0.25)
+
+    def _started(self, answer: Answer) -> None:
+        self.wrong += answer.code not in (None, packets.ACCOUNTING_RESPONSE)
 
     def call(self, due: float) -> None:
         """One request, of the next subscriber that waits for nothing."""
@@ -61,20 +83,17 @@ class Population:
     def expected(self) -> dict[int, Usage]:
         """What must be on record of each that is sure: nothing of its is without an answer."""
         return {
-            self._first + number: used + workload.usage_at(self._first + number, self._at(number))
+            self._first + number: used
+            + workload.usage_at(self._first + number, self._reached[number])
             for number, used in enumerate(self._used)
             if number not in self._unsure
         }
-
-    def _at(self, number: int) -> int:
-        """The step that was answered last in the session that runs."""
-        return max(self._step[number] - 1, 0)
 
     def _kind(self, number: int) -> Kind:
         step = self._step[number]
         if step <= 0:
             return "auth" if step == _LOGIN else "start"
-        return "stop" if step == self._last_step[number] else "interim"
+        return "stop" if step == _STOP else "interim"
 
     def _encode(self, kind: Kind, number: int, step: int, identifier: int) -> bytes:
         return packets.request(
@@ -102,10 +121,11 @@ class Population:
             self._unsure.discard(number)
         if kind == "stop":
             user = self._first + number
-            self._used[number] += workload.usage_at(user, self._last_step[number])
-            self._step[number], self._last_step[number] = _LOGIN, INTERIMS + 1
+            self._used[number] += workload.usage_at(user, _STOP)
+            self._step[number], self._reached[number] = _LOGIN, 0
             self._generation[number] += 1
         else:
+            self._reached[number] = max(self._step[number], 0)
             self._step[number] += 1
 
 

@@ -100,13 +100,14 @@ class Soak:
             ports = (target.auth_port, target.acct_port)
             with closing(Exchange(*ports, ports_each=_PORTS)) as exchange:
                 self._load(exchange)
-                self.forged = exchange.forged
+                self.forged, self.resends = exchange.forged, exchange.resends
             self.inexact = _inexact(target, self.population)
         return self
 
     def _load(self, exchange: Exchange) -> None:
         options = self.options
         self.population = Population(exchange, options.users, self._heard)
+        self.population.prepare()
         self._next_at = time.monotonic() + options.sample_seconds
         calls = [(float(options.rate_per_second), self.population.call)]
         drive(exchange, calls, options.seconds, self._sample_when_due)
@@ -198,8 +199,8 @@ def report(soak: Soak, place: Ground) -> bool:
     place.console.print(table)
     population = soak.population
     place.say(
-        f"given up {population.given_up}, wrong {population.wrong + soak.forged}, "
-        f"held back {population.held_back}"
+        f"resends {soak.resends}, given up {population.given_up},"
+        f" wrong {population.wrong + soak.forged}, held back {population.held_back}"
     )
     verdict = f"{soak.inexact} subscribers differ" if soak.inexact else "exact for every subscriber"
     place.say(f"usage on record: {verdict}")

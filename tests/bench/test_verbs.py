@@ -145,7 +145,7 @@ def test_cutoff_measures_every_package_and_nobody_else(place: Ground) -> None:
 
 
 def test_cutoff_sees_who_was_not_cut() -> None:
-    found = cutoff.Found([0.1], [0.1], 1, 0, 0, 0, (1.0, 2.0))
+    found = cutoff.Found([0.1], [0.1], 1, 0, 0, 0, 0, (1.0, 2.0))
     assert not found.fine()
 
 
@@ -194,6 +194,7 @@ def test_who_got_no_answer_is_not_judged() -> None:
 
     with closing(Mute(1, 1)) as mute:
         people = population.Population(mute, 3, lambda _kind, _answer: None)
+        people._step[:] = [-1, -1, -1]
         answer(*[packets.ACCESS_ACCEPT] * 3)
         assert len(people.expected()) == 3
         answer(None, None, None)
