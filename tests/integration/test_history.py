@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from billing.jobs import history as job
-from billing.services import evidence, history, subscribers
+from billing.services import coa, evidence, history, subscribers
 from billing.services.context import Context
 from billing.services.history import Retention
 from billing.settings import Settings
@@ -80,6 +81,19 @@ def test_it_moves_when_no_late_record_can_come(world: MeterWorld, context: Conte
     assert history.move_closed_sessions(context, out_of_reach + timedelta(days=9)) == 0
 
 
+def test_every_column_moves(admin: psycopg.Connection) -> None:
+    """A column that is added to sessions later must not be forgotten."""
+    (source,) = admin.execute(
+        "SELECT prosrc FROM pg_proc WHERE proname = 'move_closed_sessions_v1'"
+    ).fetchall()[0]
+    named = set(re.findall(r"\bg\.(\w+)", source))
+    for table in ("live_session", "session_history"):
+        columns = admin.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
+        )
+        assert {name for (name,) in columns} == named
+
+
 @pytest.mark.rule("U11")
 def test_evidence_reads_both_tables(world: MeterWorld, context: Context) -> None:
     who, sid = one_session(world)
@@ -93,6 +107,17 @@ def test_evidence_reads_both_tables(world: MeterWorld, context: Context) -> None
     assert [one.acct_session_id == sid for one in shown] == [False, True]
     story = evidence.dispute(context, who.username, T0.date(), later.date())
     assert (len(story.sessions), story.seconds) == (2, HOUR)
+
+
+@pytest.mark.rule("C1", "U11")
+def test_an_order_names_a_session_that_was_moved(world: MeterWorld, context: Context) -> None:
+    who, sid = world.customer([Pack(seconds=HOUR)]), new_id()
+    world.charge(start(who, at(0), sid=sid), interim(who, at(HOUR), HOUR, 5, 7, sid=sid))
+    world.charge(stop(who, at(HOUR + 1), HOUR + 1, 5, 7, sid=sid))
+    (order,) = world.orders(who)
+    assert history.move_closed_sessions(context, at(WINDOW + 3 * HOUR)) == 1
+    shown = coa.get_order(context, order.intent_id)
+    assert (shown.acct_session_id, shown.running) == (sid, False)
 
 
 @pytest.mark.rule("U2", "U3", "U11")
