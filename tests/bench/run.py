@@ -218,7 +218,7 @@ def _report(
         f"durable write {facts['sync_us']} µs, medians of {runner.options.rounds} rounds"
     )
     table.show(console, runner.results, title)
-    _say_open_loop(console, runner)
+    say_open_loop(console, runner)
     for name, count in inexact.items():
         verdict = f"{count} subscribers differ" if count else "exact for every subscriber"
         console.print(f"usage on record at {name}: {verdict}")
@@ -229,7 +229,7 @@ def _report(
         )
 
 
-def _say_open_loop(console: Console, runner: Bench) -> None:
+def say_open_loop(console: Console, runner: Bench) -> None:
     """Whether everything is answered soon at the highest constant rate."""
     rate = max(runner.options.rates, default=0)
     p99s = {
