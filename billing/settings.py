@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         description="answer accounting during an outage from a journal on the local disk",
     )
     acct_journal_mib: int = Field(default=512, ge=1, description="what the journal may hold")
+    journal_days: int = Field(
+        default=400, ge=7, description="days that the raw accounting records are kept"
+    )
+    login_days: int = Field(default=400, ge=7, description="days that the login history is kept")
     metrics_dir: str = Field(
         default="", description="where figures for Prometheus are written; empty: in the state dir"
     )

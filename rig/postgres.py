@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -27,7 +28,6 @@ _SETTINGS: dict[str, str] = {
     "synchronous_commit": "on",
     "shared_preload_libraries": "'pg_stat_statements'",
     "pg_stat_statements.track": "all",
-    "shared_buffers": "128MB",
     "max_connections": "100",
     "max_locks_per_transaction": "256",
     "wal_compression": "lz4",
@@ -42,6 +42,24 @@ _SETTINGS: dict[str, str] = {
     # The values of bound parameters may be secrets: never in the log.
     "log_parameter_max_length_on_error": "0",
 }
+
+
+_CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory_octets() -> int:
+    """Memory of this machine, or what a container may use of it."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(machine, int(_CGROUP_MEMORY.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return machine
+
+
+def shared_buffers(machine_octets: int) -> str:
+    """An eighth of the memory, from 128 MB to 2 GB: what a million subscribers are looked up by
+    fits (docs/performance.md), and FreeRADIUS and the panel have the rest. Taken as it is used."""
+    return f"{min(max(machine_octets // 8 // 2**20, 128), 2048)}MB"
 
 
 def binaries() -> Path:
@@ -76,7 +94,9 @@ class PrivateCluster:
         self.run_dir = state_dir / "run"
         self.log_dir = state_dir / "log"
         self.account = account or service_account()
-        self.settings = _SETTINGS | dict(settings or {})
+        self.settings = (
+            _SETTINGS | {"shared_buffers": shared_buffers(memory_octets())} | dict(settings or {})
+        )
         socket_path = str(self.run_dir / _SOCKET_NAME)
         if len(socket_path.encode()) > _SOCKET_PATH_LIMIT:
             raise ValueError(f"state directory too long for a Unix socket: {socket_path}")

@@ -14,6 +14,7 @@ from billing.jobs import figures, queue
 from billing.jobs import worker as process
 from billing.jobs.repeats import Repeats
 from billing.services.context import Context
+from billing.services.history import Retention
 from billing.store.pool import Database
 from radius_plugin.coa import CoaSender
 
@@ -37,7 +38,12 @@ def worker(app: App) -> None:
         figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
     try:
-        process.run(context, dsn, {"CoA sender": send_orders, "figures": write_figures})
+        process.run(
+            context,
+            dsn,
+            Retention(app.settings.journal_days, app.settings.login_days),
+            {"CoA sender": send_orders, "figures": write_figures},
+        )
     finally:
         database.close()
 

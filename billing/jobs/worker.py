@@ -1,5 +1,5 @@
-"""The worker process: the job queue, the sweep, the end of silent sessions, and the companions that
-its main hands over."""
+"""The worker process: the job queue, the sweep, the end of silent sessions, the history, and the
+companions that its main hands over."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from functools import partial
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.jobs import queue, reaper, sweeper
+from billing.jobs import history, queue, reaper, sweeper
 from billing.services import upkeep
 from billing.services.context import Context
+from billing.services.history import Retention
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +26,17 @@ _RESTART_SECONDS = 1.0
 _STOP_SECONDS = 15.0
 
 
-def run(context: Context, dsn: str, companions: Mapping[str, Companion]) -> None:
+def run(context: Context, dsn: str, kept: Retention, companions: Mapping[str, Companion]) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is being done and return.
 
     `companions` are what the composition root adds, by name: the sender of CoA and Disconnect.
     """
-    asyncio.run(_run(context, dsn, companions))
+    asyncio.run(_run(context, dsn, kept, companions))
 
 
-async def _run(context: Context, dsn: str, companions: Mapping[str, Companion]) -> None:
+async def _run(
+    context: Context, dsn: str, kept: Retention, companions: Mapping[str, Companion]
+) -> None:
     stop = threading.Event()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -42,6 +45,7 @@ async def _run(context: Context, dsn: str, companions: Mapping[str, Companion]) 
     every = {
         "sweep": partial(sweeper.run, context),
         "silent sessions": partial(reaper.run, context),
+        "history": partial(history.run, context, kept),
         **companions,
     }
     threads = [

@@ -116,6 +116,13 @@ def _partitions(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         "empty" if octets == 0 else f"{octets} octets were stored outside of the partitions made",
         "make partitions in time (above), then move these rows before their days are needed",
     )
+    waiting = facts.sessions_to_move
+    yield _warn(
+        "history",
+        not waiting,
+        f"{waiting} closed sessions ought to be in it for a day" if waiting else "up to date",
+        "start the worker (`tollway worker`), which moves them while accounting is heard",
+    )
 
 
 def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:

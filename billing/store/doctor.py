@@ -13,7 +13,8 @@ from billing.store.pool import named_query
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
     """`clock` is the server's; dead letters and failed orders are those of the last day.
-    `full_pools` have less than 5 % of their addresses free."""
+    `sessions_to_move` ought to have been in the history a day ago. `full_pools` have less than
+    5 % of their addresses free."""
 
     server_version_num: int
     server_version: str
@@ -25,6 +26,7 @@ class DatabaseFacts:
     journal_days_ahead: int
     history_month_ahead: bool
     default_partition_octets: int
+    sessions_to_move: int
     dead_letters: int
     failed_orders: int
     stuck_orders: int

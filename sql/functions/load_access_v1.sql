@@ -73,8 +73,10 @@ BEGIN
         FROM entitlement e
         WHERE e.customer_id = s.customer_id AND e.subscription_id = s.subscription_id
           AND (e.ended_at IS NOT NULL OR e.valid_until <= p_now)
+          -- Not as a condition of the join: then every past package would be read at every login.
+          AND open.list IS NULL
         ORDER BY LEAST(e.ended_at, e.valid_until) DESC LIMIT 1
-    ) ended(list) ON open.list IS NULL
+    ) ended(list) ON true
     LEFT JOIN LATERAL (
         SELECT max(i.cycle_until) FILTER (WHERE i.paid_micros = i.total_micros) AS paid_until,
             string_agg(concat(i.number, '|', i.due_on, '|', i.total_micros - i.paid_micros), ';'
@@ -82,7 +84,8 @@ BEGIN
         FROM invoice i
         WHERE i.customer_id = s.customer_id
           AND (i.subscription_id = s.subscription_id OR i.subscription_id IS NULL)
-    ) bill ON NOT s.requires_entitlement OR c.discontinue_on IS NOT NULL
+          AND (NOT s.requires_entitlement OR c.discontinue_on IS NOT NULL)
+    ) bill ON true
     LEFT JOIN LATERAL (
         SELECT count(*) FILTER (WHERE v.closed_at IS NULL
                 AND v.last_arrival_at > p_now - c_silence

@@ -1,6 +1,8 @@
 -- Orders to running sessions, newest first. :done false looks at what is not done alone, by an
 -- index of its own.
-SELECT i.customer_id, i.intent_id, i.subscription_id, b.username, i.session_id, s.acct_session_id,
+SELECT i.customer_id, i.intent_id, i.subscription_id, b.username, i.session_id,
+    COALESCE(s.acct_session_id, (SELECT h.acct_session_id FROM session_history h
+        WHERE h.customer_id = i.customer_id AND h.session_id = i.session_id)) AS acct_session_id,
     s.session_id IS NOT NULL AND s.closed_at IS NULL AS running, i.nas_id,
     COALESCE(n.name, concat('NAS ', i.nas_id)) AS nas_name,
     i.goal, i.reason, i.state, i.created_at, i.retried_at,

@@ -16,6 +16,13 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
        (SELECT coalesce(sum(pg_relation_size(parent::regclass)), 0)
         FROM unnest(ARRAY['acct_journal_default', 'login_attempt_default',
                           'session_history_default']) AS parent) AS default_partition_octets,
+       (SELECT count(*) FROM live_session v
+        WHERE v.closed_at < %(now)s - interval '2 days'
+          AND v.terminate_cause IS DISTINCT FROM 'NAS-Reboot'
+          AND v.terminate_cause IS DISTINCT FROM 'Lost-Stop'
+          AND GREATEST(v.last_event_at, v.last_arrival_at)
+              + LEAST(v.session_seconds, 31536000) * interval '1 second'
+              < %(now)s - interval '2 days') AS sessions_to_move,
        (SELECT count(*) FROM acct_dead_letter
         WHERE arrived_at > %(now)s - interval '1 day') AS dead_letters,
        (SELECT count(*) FROM coa_intent

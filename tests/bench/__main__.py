@@ -1,5 +1,5 @@
 """`python -m tests.bench`, which `./run bench` calls."""
 
-from .run import main
+from .command import main
 
 main()

@@ -18,11 +18,17 @@ _MICRO = 1_000_000
 
 
 class Part(NamedTuple):
-    """One request for each of *count* subscribers from number *first*, at *step*."""
+    """One request for each of *count* subscribers at *step*: number *first* and every *stride*-th
+    from there."""
 
     first: int
     count: int
     step: int
+    stride: int = 1
+
+    def users(self) -> range:
+        """Their numbers."""
+        return range(self.first, self.first + self.count * self.stride, self.stride)
 
 
 @dataclass(frozen=True)

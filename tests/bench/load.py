@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import packets
+from .cell import Part
 
 _SOCKETS = 48
 _IDENTIFIERS = 256
@@ -178,11 +179,7 @@ class Generator:
 
 def encode(plan: dict[str, Any]) -> list[bytes]:
     """Every request of the *plan*, in the order in which it is to be sent."""
-    places = [
-        (user, part["step"])
-        for part in plan["parts"]
-        for user in range(part["first"], part["first"] + part["count"])
-    ]
+    places = [(user, part["step"]) for part in plan["parts"] for user in Part(**part).users()]
     return [
         packets.request(
             plan["kind"],

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
 import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +16,12 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from rig.account import temporary_state_dir
 from rig.postgres import PrivateCluster
 
 from . import cell, import_load, table, workload
 from .cell import Part, Sending, Sessions
 from .floor_target import FloorTarget
+from .ground import ground, started
 from .packets import Kind
 from .peer_target import PeerTarget
 from .table import Key, Results
@@ -35,8 +32,8 @@ from .workload import Usage
 _INTERIM_STEPS = (1, 2)
 _STOP_STEP = len(_INTERIM_STEPS) + 1
 _WARM_UP = 500
-_COLUMNS = 130
 _OTHERS_TOLERATED = 0.05
+_P99_MS = 50
 
 
 @dataclass(frozen=True)
@@ -176,25 +173,10 @@ def sync_micros(directory: Path) -> float:
         path.unlink()
 
 
-@contextmanager
-def started(target: Target, users: int) -> Iterator[Target]:
-    """A seeded and running target."""
-    target.seed(users)
-    try:
-        target.start()
-        yield target
-    finally:
-        target.stop()
-
-
 def bench(options: Options, *, floor: bool, only: list[str], report: Path | None) -> bool:
     """Run everything; False when an answer was wrong or a record is not exact."""
-    console = Console()
-    console = Console(width=max(console.width, _COLUMNS))
-    with temporary_state_dir("bench-") as state_dir, ExitStack() as stack:
-        cluster = PrivateCluster(state_dir)
-        postmaster = cluster.start()
-        stack.callback(cluster.stop)
+    with ground() as place, ExitStack() as stack:
+        cluster, state_dir, console = place.cluster, place.state_dir, place.console
         candidates: list[Target] = [
             TollwayTarget(cluster, state_dir, options.threads),
             PeerTarget(cluster, state_dir, options.threads),
@@ -208,7 +190,7 @@ def bench(options: Options, *, floor: bool, only: list[str], report: Path | None
         )
         for target in targets:
             stack.enter_context(started(target, options.users))
-        runner = Bench(options, targets, cluster, postmaster.pid, console)
+        runner = Bench(options, targets, cluster, place.postmaster_pid, console)
         runner.run()
         inexact = runner.inexact()
     _report(console, runner, facts, inexact)
@@ -222,14 +204,10 @@ def bench(options: Options, *, floor: bool, only: list[str], report: Path | None
 
 def bench_import(options: Options, rows: int) -> bool:
     """Only the import of *rows* subscribers beside logins; False when it slows them too much."""
-    console = Console()
-    with temporary_state_dir("bench-") as state_dir, ExitStack() as stack:
-        cluster = PrivateCluster(state_dir)
-        postmaster = cluster.start()
-        stack.callback(cluster.stop)
-        target = TollwayTarget(cluster, state_dir, options.threads)
-        stack.enter_context(started(target, options.users))
-        return import_load.run(target, options.users, rows, postmaster.pid, console)
+    with ground() as place:
+        target = TollwayTarget(place.cluster, place.state_dir, options.threads)
+        with started(target, options.users):
+            return import_load.run(target, options.users, rows, place.postmaster_pid, place.console)
 
 
 def _report(
@@ -240,6 +218,7 @@ def _report(
         f"durable write {facts['sync_us']} µs, medians of {runner.options.rounds} rounds"
     )
     table.show(console, runner.results, title)
+    say_open_loop(console, runner)
     for name, count in inexact.items():
         verdict = f"{count} subscribers differ" if count else "exact for every subscriber"
         console.print(f"usage on record at {name}: {verdict}")
@@ -250,9 +229,30 @@ def _report(
         )
 
 
-def main() -> None:
+def say_open_loop(console: Console, runner: Bench) -> None:
+    """Whether everything is answered soon at the highest constant rate."""
+    rate = max(runner.options.rates, default=0)
+    p99s = {
+        kind: table.medians(rounds).p99_ms
+        for (kind, sending, target), rounds in runner.results.items()
+        if target == "tollway" and rate and sending.rate_per_second == rate
+    }
+    if p99s:
+        slowest = max(p99s, key=lambda kind: p99s[kind])
+        is_soon = p99s[slowest] < _P99_MS
+        console.print(
+            f"p99 at {rate:,} requests a second {'below' if is_soon else 'NOT below'} {_P99_MS} ms:"
+            f" the slowest are {slowest}, {p99s[slowest]:.1f} ms"
+        )
+
+
+def main(arguments: list[str]) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description=__doc__,
+        epilog="Other measurements: bench growth, soak, storm, cutoff (each with --help).",
+    )
     parser.add_argument("--quick", action="store_true", help="2,000 users, one round")
     parser.add_argument("--floor", action="store_true", help="also hooks that do nothing")
     parser.add_argument("--only", action="append", default=[], metavar="SERVER")
@@ -268,9 +268,7 @@ def main() -> None:
         metavar="ROWS",
         help="instead: logins while ROWS subscribers are imported",
     )
-    given = parser.parse_args()
-    # Ended from outside, the bench still stops its servers and removes its directory.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    given = parser.parse_args(arguments)
     options = Options(
         users=2_000 if given.quick else given.users,
         rounds=1 if given.quick else given.rounds,
@@ -283,7 +281,3 @@ def main() -> None:
         raise SystemExit(0 if bench_import(options, given.import_rows) else 1)
     exact = bench(options, floor=given.floor, only=given.only, report=given.json)
     raise SystemExit(0 if exact else 1)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from rig.postgres import PrivateCluster
 
 from . import packets, table, workload
 from .cell import Sending
+from .ground import started
 from .load import steady_rate
 from .peer_target import PeerTarget
-from .run import Bench, Options, started
+from .run import Bench, Options, say_open_loop
 from .table import Key
 
 _DICTIONARY = """
@@ -119,3 +121,15 @@ def test_the_table_compares_with_the_peer(runner: Bench, tmp_path: Path) -> None
     assert (ratios["peer"], ratios["other"]) == (None, 1.0)
     table.write_json(tmp_path / "bench.json", {}, results)
     assert '"server": "other"' in (tmp_path / "bench.json").read_text()
+
+
+@pytest.mark.parametrize(("p99_ms", "verdict"), [(49.0, " below 50 ms"), (51.0, "NOT below 50 ms")])
+def test_the_highest_constant_rate_gets_a_verdict(
+    runner: Bench, p99_ms: float, verdict: str
+) -> None:
+    key = Key("auth", Sending(rate_per_second=200), "peer")
+    ours = [replace(one, p99_ms=p99_ms) for one in runner.results[key]]
+    console = Console(file=StringIO(), width=200)
+    say_open_loop(console, replace(runner, results={key._replace(target="tollway"): ours}))
+    assert isinstance(console.file, StringIO)
+    assert verdict in console.file.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
@@ -27,7 +28,15 @@ _SERIALS = {
 }
 
 
-def seed(context: Context, users: int, now: datetime) -> None:
+@dataclass(frozen=True)
+class Router:
+    """A NAS: where its packets come from, and where it listens for CoA and Disconnect."""
+
+    address: str = str(workload.NAS_ADDRESS)
+    coa_port: int = 3799
+
+
+def seed(context: Context, users: int, now: datetime, nas: Sequence[Router]) -> None:
     """A daily profile, a plan, the NAS, and *users* subscribers with one package each.
 
     Every id of subscriber number N is N + 1.
@@ -35,7 +44,8 @@ def seed(context: Context, users: int, now: datetime) -> None:
     profile = BillingProfile(name=PROFILE_NAME, kind=BillingKind.DAILY, payment=Payment.PREPAID)
     profile_id = catalog.add_profile(context, profile, now).profile_id
     version_id = catalog.add_plan(context, _plan(), now).terms.plan_version_id
-    _add_nas(context, now)
+    for router in nas:
+        _add_nas(context, router, now)
     raw = context.db.raw()
     with raw:
         _fill(raw, context, users, profile_id, version_id, now)
@@ -56,15 +66,15 @@ def _plan() -> PlanTerms:
     )
 
 
-def _add_nas(context: Context, now: datetime) -> None:
+def _add_nas(context: Context, router: Router, now: datetime) -> None:
     row = tables.Nas(
         org_id=_ORG_ID,
         revision=1,
-        name="bench",
-        address=str(workload.NAS_ADDRESS),
+        name=f"bench {router.address}",
+        address=router.address,
         vendor=Vendor.MIKROTIK.value,
         secret_sealed=b"",
-        coa_port=3799,
+        coa_port=router.coa_port,
         swap_octets=False,
         require_message_authenticator=True,
         created_at=now,

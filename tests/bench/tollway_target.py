@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ from rig.postgres import PrivateCluster
 from rig.radius import Kind, RadiusOptions, RadiusServer
 
 from . import tollway_seed, workload
+from .tollway_seed import Router
 from .workload import Usage
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -48,20 +49,27 @@ JOIN (SELECT customer_id, sum(seconds_total - seconds_left)::bigint AS seconds,
 class TollwayTarget:
     """Subscribers on a daily plan with a package of seconds and octets, metered at every record."""
 
-    name = "tollway"
-    database = "tollway"
-
-    def __init__(self, cluster: PrivateCluster, state_dir: Path, threads: int) -> None:
+    def __init__(
+        self,
+        cluster: PrivateCluster,
+        state_dir: Path,
+        threads: int,
+        *,
+        name: str = "tollway",
+        nas: Sequence[Router] = (Router(),),
+    ) -> None:
         self._cluster = cluster
-        account = cluster.account
-        self.state_dir = account.make_dir(state_dir / "tollway", 0o755)
+        self._nas = nas
+        self.account = account = cluster.account
+        self.name = self.database = name
+        self.state_dir = account.make_dir(state_dir / name, 0o755)
         ensure_master_key(self.state_dir, account)
         self.settings = Settings(
             state_dir=self.state_dir, database_url=cluster.dsn(), database_name=self.database
         )
-        product = self._copy_product()
+        self.product = self._copy_product()
         options = RadiusOptions(
-            threads=threads, python_paths=(product, Path(sysconfig.get_path("purelib")))
+            threads=threads, python_paths=(self.product, Path(sysconfig.get_path("purelib")))
         )
         self._servers = [
             RadiusServer(
@@ -106,7 +114,7 @@ class TollwayTarget:
                 insert_operator(tx, operator, now)
             box = SecretBox(self.settings.secrets_key())
             context = Context(db=database, box=box, actor="bench")
-            tollway_seed.seed(context, users, now)
+            tollway_seed.seed(context, users, now, self._nas)
         finally:
             database.close()
         with psycopg.connect(self._cluster.dsn(self.database), autocommit=True) as db:

@@ -67,6 +67,11 @@ def session_id(user: int, generation: int) -> str:
     return f"{generation:04x}{user:08x}"
 
 
+def user_of(acct_session_id: str) -> int:
+    """The subscriber of a `session_id`."""
+    return int(acct_session_id[4:], 16)
+
+
 def usage_at(user: int, step: int) -> Usage:
     """Counters of a session at its *step*-th record after the Start (step 0)."""
     return Usage(

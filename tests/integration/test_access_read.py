@@ -180,6 +180,33 @@ def test_last_package_tells_why_nothing_is_left(world: MeterWorld) -> None:
     assert (ended.entitlement_id, ended.octets_left) == (who.entitlement_ids[0], 0)
 
 
+def test_past_packages_are_not_read_while_one_lasts(world: MeterWorld) -> None:
+    """However many a subscriber has had."""
+    past = [Pack(since_minutes=-9_000 - number, minutes=60) for number in range(20)]
+    plain, bought_before = world.customer([Pack()]), world.customer([Pack(), *past])
+    world.db.execute(
+        "UPDATE entitlement SET ended_at = valid_until WHERE valid_until < %s", (at(0),)
+    )
+
+    def fetched() -> int:
+        (row,) = world.rows(
+            "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'entitlement'"
+        )
+        return int(row.idx_tup_fetch)
+
+    def read(who: Metered) -> int:
+        with world.db.transaction():
+            world.db.execute("SET LOCAL enable_seqscan = off")
+            before = fetched()
+            world.db.execute(
+                "SELECT * FROM load_access_v1(%s, %s, %s::inet[], %s)",
+                (at(0), [who.username], [ROUTER], [STATION]),
+            ).fetchall()
+            return fetched() - before
+
+    assert read(bought_before) == read(plain) == 1
+
+
 @pytest.mark.rule("B9")
 def test_unpaid_bills_of_a_monthly_customer(world: MeterWorld) -> None:
     who = world.customer(requires_entitlement=False)

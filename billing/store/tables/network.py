@@ -92,6 +92,9 @@ class LiveSession(_Session, Base):
             name="live_session_identity_key",
         ),
         Index("live_session_open_idx", "nas_id", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "live_session_closed_idx", "closed_at", postgresql_where=text("closed_at IS NOT NULL")
+        ),
         {"postgresql_with": {"fillfactor": 60}},
     )
 
@@ -105,6 +108,8 @@ class SessionHistory(_Session, Base):
     __tablename__ = "session_history"
     __table_args__ = (
         Index("session_history_subscription_idx", "customer_id", "subscription_id", "started_at"),
+        Index("session_history_session_idx", "session_id"),
+        Index("session_history_acct_session_idx", "acct_session_id"),
         {"postgresql_partition_by": "RANGE (started_at)"},
     )
 
