@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Pairs = Sequence[tuple[str, str]] | None
@@ -39,7 +40,10 @@ def first_values(pairs: Pairs) -> dict[str, str]:
 
 def source_address(pairs: Pairs) -> str | None:
     """Where the packet came from: what a NAS is looked up by. None when it isn't known."""
-    return address(first_values(pairs).get("Tollway-Client-Address"))
+    for name, value in reversed(pairs or ()):  # set by the policy, after what the NAS sent
+        if name == "Tollway-Client-Address":
+            return address(value)
+    return None
 
 
 def octets_as_text(value: str) -> str | None:
@@ -65,6 +69,7 @@ def number(text: str, limit: int) -> int | None:
     return value if value < limit else None
 
 
+@lru_cache(maxsize=1024)  # records of one second have the same
 def instant(text: str) -> datetime | None:
     """`Nov  1 2026 20:44:23 UTC`, as FreeRADIUS prints dates when it runs with TZ=UTC (F5)."""
     month = _MONTHS.get(text[:3])

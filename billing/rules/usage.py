@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.model.events import COUNTER_LIMIT
+from billing.model.making import maker
 
 OCTETS_PER_GIGAWORD = 2**32
 LATEST_AHEAD = timedelta(minutes=5)
@@ -25,6 +26,9 @@ class EventTime:
     at: datetime
     precise: bool
     anomalies: tuple[str, ...] = ()
+
+
+_make_time = maker(EventTime)
 
 
 def event_time(
@@ -55,8 +59,8 @@ def event_time(
     clamped = min(max(at, arrived_at - oldest_back), arrived_at + latest_ahead)
     if clamped != at:
         # The window moves with the arrival, so a resend would give another instant.
-        return EventTime(clamped, False, (*anomalies, EVENT_TIME_CLAMPED))
-    return EventTime(at, precise, anomalies)
+        return _make_time(clamped, False, (*anomalies, EVENT_TIME_CLAMPED))
+    return _make_time(at, precise, anomalies)
 
 
 def total_octets(low_octets: int, gigawords: int) -> int | None:
