@@ -45,7 +45,8 @@ class _Ticket(Generic[Request, Answer, Lane]):
 
 
 class Batcher(Generic[Request, Answer, Lane]):
-    """`run(lane, requests)` answers each request, in order, or raises.
+    """`run(lane, requests)` answers each request, in order, or raises. Of the lanes that are free
+    the first one is taken.
 
     `is_one_requests_fault` tells an exception that one request caused: the batch is then run again
     in halves, and that request alone goes to `isolate(lane, request, error)`, which answers it.
@@ -63,6 +64,7 @@ class Batcher(Generic[Request, Answer, Lane]):
         is_one_requests_fault: Callable[[Exception], bool] = lambda _error: False,
         isolate: Callable[[Lane, Request, Exception], Answer] | None = None,
     ) -> None:
+        self._lanes = list(lanes)
         self._free = list(lanes)
         self._running = 0  # requests that lanes are at work on
         self._starting = 0  # leaders that have a lane and not yet their batch
@@ -90,7 +92,7 @@ class Batcher(Generic[Request, Answer, Lane]):
         ticket: _Ticket[Request, Answer, Lane] = _Ticket(request)
         with self._mutex:
             if self._may_start(len(self._queue) + 1) and self._free:
-                ticket.lane = self._free.pop()
+                ticket.lane = self._free.pop(0)
                 self._starting += 1
             elif len(self._queue) < self._queue_max:
                 self._queue.append(ticket)
@@ -137,6 +139,7 @@ class Batcher(Generic[Request, Answer, Lane]):
             successor = queue.popleft() if queue and self._may_start(len(queue)) else None
             if successor is None:
                 self._free.append(lane)
+                self._free.sort(key=self._lanes.index)
             else:
                 successor.lane = lane
                 self._starting += 1

@@ -67,7 +67,7 @@ class Lanes:
         take what comes while the lanes are at work."""
         settings = self._settings
         return Batcher(
-            [*processes, *(self.lane() for _ in range(lanes))],
+            [*(self.lane() for _ in range(lanes)), *processes],
             partial(self._watched, run),
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,

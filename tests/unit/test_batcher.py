@@ -301,3 +301,28 @@ def test_under_load_with_time_outs_no_lane_and_no_answer_is_lost() -> None:
     assert answered <= set(ran)
     assert sorted(batcher._free) == lanes
     assert not batcher._queue
+
+
+def test_of_the_free_lanes_the_first_is_taken() -> None:
+    """Also when another one was freed last."""
+    used: list[str] = []
+    gates = {"first": threading.Event(), "second": threading.Event()}
+
+    def run(lane: str, requests: list[int]) -> list[int]:
+        used.append(lane)
+        assert gates[lane].wait(BOUND_SECONDS)
+        return requests
+
+    batcher = Batcher[int, int, str](
+        ["first", "second"], run, batch_max=4, queue_max=8, wait_seconds=BOUND_SECONDS
+    )
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(batcher.submit, 1)]
+        until(lambda: used == ["first"])
+        calls.append(pool.submit(batcher.submit, 2))
+        until(lambda: used == ["first", "second"])
+        for lane in ("first", "second"):
+            gates[lane].set()
+            calls.pop(0).result(BOUND_SECONDS)
+    assert batcher.submit(3) == 3
+    assert used == ["first", "second", "first"]
