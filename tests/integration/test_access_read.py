@@ -277,7 +277,7 @@ def test_batch_is_one_statement(world: MeterWorld) -> None:
 
 
 def test_what_few_have_is_seen_by_its_place_in_the_row(world: MeterWorld) -> None:
-    who = world.subscriber()
+    who = world.customer()
     row = _one(world, who)
     first, last = row._fields.index("framed_ip"), row._fields.index("promise_until")
     assert hotpath.nothing_of_its_own(row)
