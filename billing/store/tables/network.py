@@ -118,8 +118,9 @@ class CoaIntent(Base):
 
     `goal`: disconnect | suspend | restore | refresh | speed | tariff.
     `state`: pending → acked → confirmed, or failed (gave up), cancelled (the cause went away
-    first). `escalated`: from now on by Disconnect. `moved_by_coa`: a CoA into or out of the walled garden was acknowledged, which no
-    Class of the session shows. `retried_at`: when a person took a failed one up again.
+    first). `escalated`: from now on by Disconnect. `moved_by_coa`: a CoA into or out of the walled
+    garden was acknowledged, which no Class of the session shows. `retried_at`: when a person took
+    a failed one up again.
     """
 
     __tablename__ = "coa_intent"
