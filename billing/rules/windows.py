@@ -153,6 +153,8 @@ def spent_at(
     Steps count on the cumulative time in each price segment (P3), and one that is begun is paid
     whole. END_OF_TIME where time costs nothing, or not so much before the horizon.
     """
+    if since == END_OF_TIME:
+        return since
     used: dict[str, timedelta] = {}
     paid: dict[str, timedelta] = {}
     left, has_paid = spendable_micros, False

@@ -37,10 +37,11 @@ _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
 _TAKEN_OVER = "taken-over"
 _FAIR_USE = "fair-use"
+_ONLINE = frozenset({Goal.RESTORE, Goal.REFRESH, Goal.SPEED, Goal.TARIFF})
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
-    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
-    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
+    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT}) | _ONLINE,
+    Effect.REJECT: frozenset({Goal.SUSPEND}) | _ONLINE,
 }
 
 
