@@ -130,6 +130,17 @@ def _windows(rng: Random, payg: Payg | None) -> str | None:
     return " ".join(word for word in chosen.split() if word.endswith(":free")) or None
 
 
+def _dearer(windows: str) -> str:
+    """The same hours under the same names at other prices."""
+    words = [word.split(":") for word in windows.split()]
+    return " ".join(
+        ":".join([*word[:5], str(int(word[5]) * 3), word[6], str(int(word[7]) * 2)])
+        if len(word) == 8
+        else ":".join(word)
+        for word in words
+    )
+
+
 def pack(rng: Random, at: datetime, kind: str, bought_ago: int) -> Pack:
     """A package that was bought so many minutes before an instant, and is then of this kind:
     begun, over, waiting for what it follows or for the first login, or to begin later."""
@@ -166,6 +177,8 @@ def changes(rng: Random, terms: Terms, instants: list[datetime]) -> list[Change]
     if rng.random() < 0.25:
         payg = rng.choice(PRICES)
         windows = _windows(rng, payg)
+        if terms.payg is not None and terms.windows is not None and rng.random() < 0.6:
+            payg, windows = rng.choice(PRICES[2:]), _dearer(terms.windows)
         found.append(NewPrice(rng.choice(instants), terms.number, payg, windows))
     if rng.random() < 0.25:
         amount = rng.choice((1, 50_000, 10**8))
