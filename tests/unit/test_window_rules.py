@@ -211,6 +211,61 @@ def test_so_many_seconds_are_not_free_until_they_are_used_up(
         assert online - free_seconds(found, since, end, zone) == seconds
 
 
+def lived_through(
+    found: tuple[TariffWindow, ...], since: datetime, spendable_micros: int, seconds: int
+) -> datetime | None:
+    """Second by second: a step is paid when it begins; None: the money lasts so many seconds."""
+    left, used, paid = spendable_micros, dict[str, int](), dict[str, int]()
+    for passed in range(seconds):
+        now = since + timedelta(seconds=passed)
+        window = window_at(found, now, "UTC")
+        step, micros = PLAN.payg_second_step, PLAN.payg_second_step_micros
+        if window is not None:
+            price = window.price or WindowPrice()
+            step, micros = price.second_step, price.second_step_micros
+        if step is None or micros is None:
+            continue
+        name = "" if window is None else window.name
+        if used.get(name, 0) == paid.get(name, 0):
+            if left < micros:
+                return now if any(paid.values()) else now + timedelta(seconds=step)
+            left -= micros
+            paid[name] = paid.get(name, 0) + step
+        used[name] = used.get(name, 0) + 1
+    return None
+
+
+@pytest.mark.rule("Q3", "P3", "A5")
+@given(
+    st.lists(
+        st.tuples(st.integers(720, 760), st.integers(1, 12), st.sampled_from((0, 7, 45, 90))),
+        max_size=3,
+    ),
+    st.integers(1, 30_000),
+    st.integers(0, 59),
+)
+def test_money_lasts_as_long_as_living_through_it(
+    told: list[tuple[int, int, int]], spendable_micros: int, second: int
+) -> None:
+    found = tuple(
+        TariffWindow(
+            name=f"w{place}",
+            weekdays=frozenset(range(7)),
+            from_minute=since,
+            until_minute=since + length,
+            price=WindowPrice(second_step=step, second_step_micros=step * 20) if step else None,
+        )
+        for place, (since, length, step) in enumerate(told)
+    )
+    since = at("2026-03-10 12:05:00") + timedelta(seconds=second)
+    expected = lived_through(found, since, spendable_micros, 3_600)
+    got = spent_at(found, PLAN, since, spendable_micros, "UTC")
+    if expected is None:
+        assert got >= since + HOUR
+    else:
+        assert got == expected
+
+
 # Texts
 
 
