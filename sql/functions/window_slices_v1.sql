@@ -1,15 +1,17 @@
 -- What one payer covers of a usage that tariff windows cut into pieces, by local day and window
 -- (U9, Q3): its part lies from p_s_from to p_s_until and p_o_from to p_o_until on the axes of what is
 -- not free. p_is_rest: it is what no package covers, and what is free is told with it.
--- p_is_priced: windows with prices of their own stay apart. STRICT keeps it out of the caller's plan,
--- which would be prepared for it at every call of the meter.
+-- p_is_priced: windows with prices of their own stay apart. In PL/pgSQL, which keeps its plan and is
+-- never written out in the caller's, as SQL would be at every call of the meter.
 CREATE FUNCTION window_slices_v1(
     p_pieces usage_piece[], p_is_rest boolean, p_is_priced boolean,
     p_s_from bigint, p_s_until bigint, p_o_from bigint, p_o_until bigint,
     p_input bigint, p_octets bigint
 ) RETURNS TABLE (
     local_day date, tariff_window text, is_free boolean, seconds bigint, octets bigint, input bigint
-) LANGUAGE sql IMMUTABLE STRICT AS $$
+) LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    RETURN QUERY
     SELECT x.local_day, x.tariff_window, x.is_free, sum(x.seconds)::bigint,
         sum(x.o_until - x.o_from)::bigint,
         COALESCE(sum(div(p_input::numeric * x.o_until, NULLIF(p_octets, 0))
@@ -29,5 +31,5 @@ CREATE FUNCTION window_slices_v1(
         WHERE NOT p.is_free
     ) x
     GROUP BY x.local_day, x.tariff_window, x.is_free
-    HAVING sum(x.seconds) > 0 OR sum(x.o_until - x.o_from) > 0
-$$;
+    HAVING sum(x.seconds) > 0 OR sum(x.o_until - x.o_from) > 0;
+END $$;
