@@ -77,7 +77,9 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     namings = codec.identify(order.identity)
     names = namings[order.unknown_answers % len(namings)]
     disconnect = (PacketKind.DISCONNECT, names)
-    service = order.service
+    service = None if order.service is None else codec.tellable(order.service)
+    if order.goal is Goal.TARIFF:
+        return _at_a_switch(codec, order, names, service)
     if order.goal is Goal.DISCONNECT or order.escalated or service is None:
         return disconnect
     if order.goal is Goal.SUSPEND:
@@ -96,6 +98,21 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     used = Used(order.used_seconds, order.used_octets)
     changes = told_again(codec.change(service, used, parts), service.own_reply)
     return PacketKind.COA, names + changes
+
+
+def _at_a_switch(
+    codec: Codec, order: SessionOrder, names: Attributes, service: Service | None
+) -> tuple[PacketKind, Attributes]:
+    """New limits of time and octets, as far as a CoA can tell them (rule Q3)."""
+    if service is None:
+        return PacketKind.NONE, ()
+    parts = {part for part in (Part.TIMEOUT, Part.QUOTA) if codec.capabilities.covers({part})}
+    if service.limits.session_seconds is None:
+        parts.discard(Part.TIMEOUT)
+    if not parts:
+        return PacketKind.NONE, ()
+    changes = codec.change(service, Used(order.used_seconds, order.used_octets), parts)
+    return PacketKind.COA, names + told_again(changes, service.own_reply)
 
 
 def _enforced(codec: Codec, service: Service) -> set[Part]:

@@ -139,7 +139,8 @@ def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tup
     message = _MESSAGE_PAIRS[decision.reason]
     match decision:
         case Accept():
-            pairs = vendors.for_nas(vendor, link).encode(decision.service)
+            codec = vendors.for_nas(vendor, link)
+            pairs = codec.encode(codec.tellable(decision.service))
             own = decision.service.own_reply
             return (*pairs, message) if own is None else (*with_own(pairs, own), message)
         case Suspended():

@@ -11,6 +11,8 @@ from wtforms import Field
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms
+from billing.model.tariff import tariff_windows
+from billing.model.tariff_text import window_words
 from billing.model.views import StateView
 from web import parts
 
@@ -32,7 +34,17 @@ _DECIMAL_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 def init_app(app: Flask) -> None:
     numbers = (money, octets, duration, speed, share)
-    for function in (*numbers, instant, day, day_before, time_until, validity, allowance, reason):
+    for function in (
+        *numbers,
+        instant,
+        day,
+        day_before,
+        time_until,
+        validity,
+        allowance,
+        windows,
+        reason,
+    ):
         app.add_template_filter(function)
     app.add_template_global(parts.now, "now")
     app.add_template_global(described)
@@ -138,6 +150,11 @@ def allowance(terms: PlanTerms) -> str:
     if limits:
         return " and ".join(limits) + (", then pay as you go" if terms.pay_as_you_go else "")
     return "pay as you go" if terms.pay_as_you_go else "flat"
+
+
+def windows(terms: PlanTerms) -> list[str]:
+    """Free and dearer hours as people write them (rule Q3)."""
+    return [window_words(one) for one in tariff_windows(terms.tariff_windows)]
 
 
 def reason(state: StateView) -> str:

@@ -7,11 +7,13 @@ from datetime import date
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField, ValidationError
+from wtforms import Field, StringField, TextAreaField, ValidationError
 
 from billing.errors import InvalidFields, TollwayError
 from billing.model.money import Money
 from billing.model.quantities import read_fair_use, show_fair_use
+from billing.model.tariff import tariff_windows, tariff_windows_text
+from billing.model.tariff_text import read_windows, window_words
 from web import parts, quantities
 from web.formats import amount_text
 
@@ -124,6 +126,20 @@ class FairUseField(StringField):
 
     def _value(self) -> str:
         return str(self.raw_data[0]) if self.raw_data else show_fair_use(self.data)
+
+
+class WindowsField(TextAreaField):
+    """Tariff windows, one a line; `data` as `PlanTerms.tariff_windows` keeps them (rule Q3)."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        lines = (valuelist[0] if valuelist else "").splitlines()
+        self.data = tariff_windows_text(read_windows(lines, parts.operator().currency))
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "\n".join(map(window_words, tariff_windows(self.data)))
 
 
 class ValidityField(StringField):

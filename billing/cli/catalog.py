@@ -27,6 +27,8 @@ from billing.errors import InvalidInput
 from billing.model.money import Money
 from billing.model.plan import USE_ORDER_DEFAULT, PlanTerms, Starts
 from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.tariff import tariff_windows, tariff_windows_text
+from billing.model.tariff_text import read_windows, window_words
 from billing.model.views import PlanView
 from billing.rules.plans import validity_words
 from billing.services import catalog as services
@@ -152,6 +154,9 @@ def terms_options(function: _Function) -> _Function:
             click.option("--down", type=KBPS, help="Download speed: 512k, 10M."),
             click.option("--fair-use", type=FAIR_USE,
                          help="Slower after so much data: 50GB:2M, or 50GB:2M,100GB:512k (Q2)."),
+            click.option("--window", "windows", multiple=True,
+                         help="Free or dearer hours, one option each: 'night mon-sun 00:00-06:00 "
+                              "free', 'peak mon-fri 18:00-23:00 0.02/min 0.05/MB' (Q3)."),
             click.option("--pool", help="Address pool."),
             click.option("--pay-only-pool", help="Pool where an expired daily user may buy."),
             click.option(
@@ -213,7 +218,7 @@ def list_plans(app: App, at: datetime) -> None:
     found = services.list_plans(app.context, at)
     app.show_table(
         found,
-        ("id", "name", "version", "price", "validity", "time", "data", "down", "up"),
+        ("id", "name", "version", "price", "validity", "time", "data", "down", "up", "windows"),
         (
             (
                 view.plan_id,
@@ -225,6 +230,7 @@ def list_plans(app: App, at: datetime) -> None:
                 show_octets(view.terms.octets),
                 _speed(view.terms.speed_down_kbps),
                 _speed(view.terms.speed_up_kbps),
+                "; ".join(map(window_words, tariff_windows(view.terms.tariff_windows))) or None,
             )
             for view in found
         ),
@@ -255,6 +261,7 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         speed_up_kbps=options["up"],
         speed_down_kbps=options["down"],
         fair_use=options["fair_use"],
+        tariff_windows=_windows(app, options["windows"]),
         pool=options["pool"],
         pay_only_pool=options["pay_only_pool"],
         use_order=options["use_order"],
@@ -268,12 +275,20 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
     )
 
 
+def _windows(app: App, texts: tuple[str, ...]) -> str | None:
+    try:
+        return tariff_windows_text(read_windows(texts, services.operator(app.context).currency))
+    except ValueError as error:
+        raise InvalidInput(str(error), field="tariff_windows") from None
+
+
 def _show_plan(app: App, view: PlanView) -> None:
     price = show_money(view.terms.price_micros, view.terms.currency)
     app.show(
         view,
         f"plan {view.plan_id} {view.name}, version {view.version} from "
         f"{show_instant(view.effective_from)}: {price}, {validity_words(view.terms)}",
+        *(f"  {window_words(one)}" for one in tariff_windows(view.terms.tariff_windows)),
     )
 
 

@@ -118,7 +118,7 @@ def _show_days(app: App, found: Dispute, currency: str) -> None:
             *(
                 (
                     part.day,
-                    part.kind,
+                    part.paid_by,
                     f"{part.seconds} s",
                     part.input_octets,
                     part.output_octets,
@@ -236,7 +236,7 @@ def _slice_rows(slices: Iterable[UsageSlice], currency: str) -> Iterable[tuple[o
     for part in slices:
         yield (
             part.day,
-            part.kind,
+            f"{part.kind} ({part.tariff_window})" if part.tariff_window else part.kind,
             f"{part.entitlement_id} {part.plan_name}" if part.entitlement_id else None,
             f"{part.seconds} s",
             part.input_octets,

@@ -36,7 +36,7 @@ def usage(app: App, username: str, days: int, at: datetime) -> None:
             *(
                 (
                     part.day,
-                    part.kind,
+                    part.paid_by,
                     show_seconds(part.seconds),
                     show_octets(part.input_octets),
                     show_octets(part.output_octets),

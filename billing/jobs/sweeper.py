@@ -1,4 +1,4 @@
-"""Ends service at the instant at which it expires or is cut (rules B3, B9)."""
+"""Ends service at the instant at which it expires or is cut (B3, B9); tells of tariffs (Q3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.services import enforcement
+from billing.services import enforcement, tariff
 from billing.services.context import Context
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,12 @@ _DATABASE_SECONDS = 1.0
 
 def run(context: Context, stop: threading.Event, clock: Callable[[], datetime] = utc_now) -> None:
     """Sweep at each due instant until `stop` is set; waits for a database that is away."""
+    told_until = clock() - tariff.LOOKED_BACK
     while not stop.is_set():
         try:
+            now = clock()
+            tariff.tell_switches(context, told_until, now)
+            told_until = now
             if enforcement.sweep(context, clock()):
                 continue
             due = enforcement.next_sweep_at(context)

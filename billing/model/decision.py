@@ -48,6 +48,8 @@ class Limits:
 
     session_seconds: int | None = None
     total_octets: int | None = None
+    is_provisional: bool = False
+    """The octets hold until a tariff switch only (rule Q3): for NAS that a CoA can tell others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ class Goal(StrEnum):
     """New limits, and everything else that its service now is (rule B4)."""
     SPEED = "speed"
     """Another speed, all else as it is (rule Q2)."""
+    TARIFF = "tariff"
+    """The limits from a tariff switch on (rule Q3). Where no CoA can tell them accounting ends
+    what is used up: nobody is disconnected for it."""
 
 
 class PacketKind(StrEnum):

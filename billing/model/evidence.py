@@ -34,6 +34,8 @@ class JournalRecord:
     outcome: str
     anomalies: tuple[str, ...]
     raw: str | None
+    tariff_version: int | None = None
+    """The version whose free windows held; None: there were no windows (rule Q3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class UsageSlice:
     input_octets: int
     output_octets: int
     charged_micros: int
+    tariff_window: str = ""
+    """Free in this window, or at its own price (rule Q3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

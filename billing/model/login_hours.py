@@ -6,7 +6,7 @@ import re
 
 from billing.model.account import LoginWindow
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTES_PER_HOUR = 60
 _MINUTES_PER_DAY = 1440
 _PART = re.compile(
@@ -27,26 +27,28 @@ def _window(part: str) -> LoginWindow:
     found = _PART.fullmatch(part)
     if found is None:
         raise ValueError(f"cannot read {part!r}: write it like mon-fri 08:00-20:00")
-    first = _day(found["first"])
-    last = _day(found["last"] or found["first"])
-    from_minute, until_minute = _minute(found["from"]), _minute(found["until"])
+    first = read_weekday(found["first"])
+    last = read_weekday(found["last"] or found["first"])
+    from_minute, until_minute = read_minute(found["from"]), read_minute(found["until"])
     if from_minute >= until_minute:
         raise ValueError(f"{part!r} ends before it begins: write two parts for a night")
-    span = (last - first) % len(_DAYS) + 1
+    span = (last - first) % len(WEEKDAYS) + 1
     return LoginWindow(
-        weekdays=frozenset((first + step) % len(_DAYS) for step in range(span)),
+        weekdays=frozenset((first + step) % len(WEEKDAYS) for step in range(span)),
         from_minute=from_minute,
         until_minute=until_minute,
     )
 
 
-def _day(name: str) -> int:
-    if name not in _DAYS:
-        raise ValueError(f"{name!r} is no weekday: use {', '.join(_DAYS)}")
-    return _DAYS.index(name)
+def read_weekday(name: str) -> int:
+    """`mon` is 0. Raises ValueError."""
+    if name not in WEEKDAYS:
+        raise ValueError(f"{name!r} is no weekday: use {', '.join(WEEKDAYS)}")
+    return WEEKDAYS.index(name)
 
 
-def _minute(clock: str) -> int:
+def read_minute(clock: str) -> int:
+    """The minute of the day of a time like 08:30, 24:00 included. Raises ValueError."""
     hours, minutes = map(int, clock.split(":"))
     minute = hours * _MINUTES_PER_HOUR + minutes
     if minutes >= _MINUTES_PER_HOUR or minute > _MINUTES_PER_DAY:

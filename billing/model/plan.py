@@ -50,6 +50,8 @@ class PlanTerms:
     """For so long an outage of the database leaves logins allowed; None: refused (rule A8)."""
     fair_use: str | None = None
     """Steps of fair use, as model.fair_use reads them (rule Q2); None: full speed always."""
+    tariff_windows: str | None = None
+    """Free and dearer hours, as model.tariff reads them (rule Q3); None: always the same."""
 
     @property
     def pay_as_you_go(self) -> bool:
@@ -74,6 +76,8 @@ class Entitlement:
     seconds_left: int | None
     octets_left: int | None
     follows: bool = False
+    tariff_windows: str | None = None
+    """Its plan's, as of the version that was sold (rules Q3, M6)."""
 
     @property
     def starts_at_first_login(self) -> bool:

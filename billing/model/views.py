@@ -290,7 +290,8 @@ class NasView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayUsage:
-    """`kind`: entitlement | payg | flat | overspend; `day` is the operator's local day (U9)."""
+    """`kind`: entitlement | payg | flat | overspend | free; `day` is the operator's local day (U9).
+    `tariff_window`: free in it, or at its own price (Q3)."""
 
     day: date
     kind: str
@@ -298,6 +299,12 @@ class DayUsage:
     input_octets: int
     output_octets: int
     charged_micros: int
+    tariff_window: str = ""
+
+    @property
+    def paid_by(self) -> str:
+        """`entitlement`, `free (night)`, `payg (peak)`."""
+        return f"{self.kind} ({self.tariff_window})" if self.tariff_window else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

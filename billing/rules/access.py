@@ -19,6 +19,7 @@ from billing.rules.cycles import END_OF_TIME
 from billing.rules.hours import allowed_until
 from billing.rules.states import Effect, State, deciding
 from billing.rules.wallets import affordable
+from billing.rules.windows import Windows, spent_at, window_at, windows_of
 
 STATION_FAILURES_LIMIT = 10
 ALL_FAILURES_LIMIT = 100
@@ -89,8 +90,10 @@ def next_speed_change(account: Account, now: datetime) -> datetime | None:
 def metered_by_time(account: Account) -> bool:
     """Whether being online uses up what there is, seconds bought or money."""
     plan = account.plan
-    if plan is not None and plan.pay_as_you_go and plan.payg_second_step is not None:
-        return True
+    if plan is not None and plan.pay_as_you_go:
+        windows = windows_of(account)
+        if plan.payg_second_step is not None or _time_has_price(windows):
+            return True
     return any(bought.seconds_left is not None for bought in account.entitlements)
 
 
@@ -104,8 +107,9 @@ def throttled(request: LoginContext) -> bool:
 
 def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
     plan = account.plan or _UNSOLD
-    bought = supply(account.entitlements, account.last_ended, now)
-    end, extra_seconds, octets = _allowance(account, plan, bought, now)
+    windows = windows_of(account)
+    bought = supply(account.entitlements, account.last_ended, now, account.time_zone)
+    end, extra_seconds, octets = _allowance(account, plan, bought, windows, now)
     hard_end = _dated_end(account, hours_end)
     seconds = None if end == END_OF_TIME else (end - now) // _ONE_SECOND + extra_seconds
     if hard_end != END_OF_TIME:
@@ -121,7 +125,7 @@ def _accepted(account: Account, hours_end: datetime, now: datetime) -> Accept:
             speed_down_kbps=speed_down_kbps,
             interim_seconds=sold.interim_seconds,
             idle_timeout_seconds=sold.idle_timeout_seconds,
-            limits=_limits(seconds, octets),
+            limits=_limits(seconds, octets, is_provisional=windows != ()),
             session_class=f"tw1:{account.subscription_id}:n",
             own_reply=account.own_reply,
         ),
@@ -157,31 +161,46 @@ def _suspended(account: Account, state: State, hours_end: datetime, now: datetim
 
 
 def _allowance(
-    account: Account, plan: PlanTerms, bought: Supply, now: datetime
+    account: Account, plan: PlanTerms, bought: Supply, windows: Windows, now: datetime
 ) -> tuple[datetime, int, int | None]:
     """What bought packages and the wallet allow: end, seconds to add to it, octets (rule A5).
 
     Packages are used first, the wallet continues (rule Q1). What has no price is not limited
-    while the wallet has anything left: use of the other dimension ends that.
+    while the wallet has anything left: use of the other dimension ends that. Time is looked at
+    through all windows ahead; octets at the price of now, and not limited while they are free
+    (rule Q3).
     """
+    window = window_at(windows, now, account.time_zone) if windows else None
     if not plan.pay_as_you_go:
         if account.profile.kind is BillingKind.MONTHLY and account.plan is not None:
             return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use
-        return bought.ends_at, 0, bought.octets
+        is_free = window is not None and window.price is None
+        return bought.ends_at, 0, None if is_free else bought.octets
     spendable = account.wallet.spendable_micros
     end, octets = (bought.ends_at, bought.octets) if bought.usable else (now, 0)
+    if window is not None and window.price is None:
+        octets = None
     if spendable == 0:
         return end, 0, octets
     extra_seconds = 0
-    if plan.payg_second_step is None or plan.payg_second_step_micros is None:
+    if windows:
+        end = spent_at(windows, plan, end, spendable, account.time_zone)
+    elif plan.payg_second_step is None or plan.payg_second_step_micros is None:
         end = END_OF_TIME
     else:
         extra_seconds = affordable(spendable, plan.payg_second_step, plan.payg_second_step_micros)
-    if plan.payg_octet_step is None or plan.payg_octet_step_micros is None:
+    step, step_micros = plan.payg_octet_step, plan.payg_octet_step_micros
+    if window is not None and window.price is not None:
+        step, step_micros = window.price.octet_step, window.price.octet_step_micros
+    if step is None or step_micros is None:
         octets = None
     elif octets is not None:
-        octets += affordable(spendable, plan.payg_octet_step, plan.payg_octet_step_micros)
+        octets += affordable(spendable, step, step_micros)
     return end, extra_seconds, octets
+
+
+def _time_has_price(windows: Windows) -> bool:
+    return any(one.price is not None and one.price.second_step is not None for one in windows)
 
 
 def _dated_end(account: Account, hours_end: datetime) -> datetime:
@@ -198,11 +217,12 @@ def _dated_end(account: Account, hours_end: datetime) -> datetime:
     return end
 
 
-def _limits(seconds: int | None, octets: int | None) -> Limits:
+def _limits(seconds: int | None, octets: int | None, *, is_provisional: bool = False) -> Limits:
     """Bounded for the NAS: never 0, which some read as unlimited (rule A5)."""
     if seconds is None and octets is None:
         return _NO_LIMITS
     return _make_limits(
         session_seconds=None if seconds is None else min(max(1, seconds), SESSION_SECONDS_LIMIT),
         total_octets=None if octets is None else min(max(1, octets), COUNTER_LIMIT),
+        is_provisional=is_provisional and octets is not None,
     )

@@ -89,8 +89,9 @@ def consequence(
     attempt: int,
     unknown_answers: int,
     namings: int,
+    may_disconnect: bool = True,
 ) -> Consequence:
-    """What follows from one attempt.
+    """What follows from one attempt. `may_disconnect`: what no CoA does is done by a Disconnect.
 
     `attempt` counts the order's packets from 1; `unknown_answers` those before it to which the
     NAS said that it does not know the session, which it can be called by in `namings` ways.
@@ -106,11 +107,11 @@ def consequence(
         if kind is Refusal.SESSION_UNKNOWN:
             return _call_it_otherwise(unknown_answers + 1, namings)
         if kind is Refusal.PERMANENT:
-            return _DISCONNECT_NOW if is_coa else _FAILED
+            return _DISCONNECT_NOW if is_coa and may_disconnect else _FAILED
         if kind is Refusal.OTHER and is_coa:
-            return _DISCONNECT_NOW
+            return _DISCONNECT_NOW if may_disconnect else _FAILED
     if is_coa and attempt >= COA_ATTEMPTS:
-        return Consequence(escalate=True)
+        return Consequence(escalate=True) if may_disconnect else _FAILED
     return _STANDS
 
 

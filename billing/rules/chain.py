@@ -15,6 +15,7 @@ from billing.model.decision import Reason
 from billing.model.making import maker
 from billing.model.plan import Entitlement
 from billing.rules.cycles import END_OF_TIME
+from billing.rules.windows import in_force, used_up_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,14 @@ def timeline(entitlements: Sequence[Entitlement], last_ended: Entitlement | None
 
 
 def supply(
-    entitlements: Sequence[Entitlement], last_ended: Entitlement | None, now: datetime
+    entitlements: Sequence[Entitlement],
+    last_ended: Entitlement | None,
+    now: datetime,
+    time_zone: str = "UTC",
 ) -> Supply:
     """What a session beginning now may use: validity, seconds and octets of the whole chain.
+
+    `time_zone` is the operator's, in which a package's free windows lie (rule Q3).
 
     An upper bound: data used up early makes a follower begin, and so end, earlier; metering
     then ends the session.
@@ -78,10 +84,10 @@ def supply(
             until = only.valid_until or END_OF_TIME
             if not only.valid_from <= now < until or only.used_up:
                 return _NOTHING
-            return _make_supply(True, _use_end(now, until, only), only.octets_left)
+            return _make_supply(True, _use_end(now, until, only, time_zone), only.octets_left)
     elif not entitlements:
         return _NOTHING
-    return _walk(timeline(entitlements, last_ended), now)
+    return _walk(timeline(entitlements, last_ended), now, time_zone)
 
 
 def usable(
@@ -122,7 +128,7 @@ def ended_last(
 _NOTHING = Supply(False, END_OF_TIME, 0)
 
 
-def _walk(windows: list[Window], now: datetime) -> Supply:
+def _walk(windows: list[Window], now: datetime, time_zone: str) -> Supply:
     running = any(w.start is not None and w.start <= now < w.end for w in windows)
     reached, octets = now, 0
     usable, data_limited, gap = False, True, False
@@ -152,16 +158,19 @@ def _walk(windows: list[Window], now: datetime) -> Supply:
         data_limited = data_limited and entitlement.octets_left is not None
         octets += entitlement.octets_left or 0
         if end > reached:
-            reached = _use_end(reached, end, entitlement)
+            reached = _use_end(reached, end, entitlement, time_zone)
     if not usable:
         return _NOTHING
     return Supply(True, reached, octets if data_limited else None, starts_id)
 
 
-def _use_end(start: datetime, end: datetime, entitlement: Entitlement) -> datetime:
+def _use_end(start: datetime, end: datetime, entitlement: Entitlement, time_zone: str) -> datetime:
     """When a session that uses the entitlement from `start` on has used it up, at the latest."""
     if entitlement.seconds_left is None:
         return end
+    if entitlement.tariff_windows is not None:
+        free = in_force(entitlement.tariff_windows, None)
+        return min(end, used_up_at(free, start, entitlement.seconds_left, time_zone))
     return min(end, _later(start, timedelta(seconds=1), entitlement.seconds_left))
 
 

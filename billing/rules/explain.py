@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.model.account import Account, Cause
+from billing.model.tariff import TariffWindow
+from billing.model.tariff_text import price_words
 from billing.rules.causes import examine
 from billing.rules.states import Effect, State, deciding, next_change
+from billing.rules.windows import next_switch, window_at, windows_of
 from billing.rules.words import instant_words
 
 
@@ -52,6 +55,28 @@ def own_reply_lines(account: Account, state: State) -> tuple[str, ...]:
     return tuple(
         f"own: {line}" + ("" if line in kept else " – withheld in this state") for line in own.lines
     )
+
+
+def tariff_lines(account: Account, now: datetime) -> tuple[str, ...]:
+    """Which tariff window is in force and when that changes (rule Q3)."""
+    windows, zone = windows_of(account), account.time_zone
+    if not windows:
+        return ()
+    current, switch = window_at(windows, now, zone), next_switch(windows, now, zone)
+    if switch is None:
+        return (f"Q3 tariff: {_tariff_words(current)}, always",)
+    following = _tariff_words(window_at(windows, switch, zone))
+    return (
+        f"Q3 tariff: {_tariff_words(current)}; from {instant_words(switch, zone)}: {following}",
+    )
+
+
+def _tariff_words(window: TariffWindow | None) -> str:
+    if window is None:
+        return "the plan's own terms"
+    if window.price is None:
+        return f"{window.name}, free: takes nothing from packages or the wallet"
+    return f"{window.name}, what no package covers costs {price_words(window.price)}"
 
 
 def state_words(state: State) -> str:

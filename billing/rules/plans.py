@@ -6,7 +6,7 @@ from billing.model.events import COUNTER_LIMIT
 from billing.model.money import AMOUNT_LIMIT_MICROS
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Starts
 from billing.model.profile import BillingKind
-from billing.rules import fair_use
+from billing.rules import fair_use, window_problems
 from billing.rules.profiles import Problem
 from billing.rules.texts import pool_problem, text_problem
 
@@ -33,6 +33,7 @@ def problems(plan: PlanTerms, kind: BillingKind | None = None) -> list[Problem]:
             )
         )
     found += fair_use.problems(plan)
+    found += window_problems.problems(plan)
     if kind is not None and (reason := sale_problem(plan, kind)):
         found.append(("validity", reason))
     return found

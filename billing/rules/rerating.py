@@ -1,4 +1,4 @@
-"""Rating a session again from its raw records: a second opinion on the meter (rules U2-U6, U9, P3).
+"""Rating a session again from its raw records: a second opinion on the meter (U2-U6, U9, Q3, P3).
 
 The meter adds up record by record, in SQL; here every record is looked at anew with all before it.
 Which records are the session's is taken from the journal, and which package paid (it depends on all
@@ -8,61 +8,23 @@ and that packages and prices agree, is derived.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import groupby, pairwise
-from typing import NamedTuple
+from datetime import date
+from itertools import groupby
 
 from billing.model.evidence import (
     Difference,
-    Gap,
-    JournalRecord,
     PackageBook,
+    Priced,
     SessionEvidence,
     WalletBook,
 )
 from billing.model.plan import PlanTerms
-from billing.rules.cycles import day_passed_at, local_day
-
-WRAP_OCTETS = 2**32
-PLAUSIBLE_OCTETS_PER_SECOND = 125_000_000
-"""Above 1 Gbit/s a fallen 32-bit counter is an error of the NAS, not a wrap (rule U4)."""
-COUNTER_WRAPPED = "counter-wrapped"
-SHORTEST_SILENCE = timedelta(minutes=15)
-START, STOP = "Start", "Stop"
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Usage(NamedTuple):
-    """Seconds and octets: cumulative, or what was added."""
-
-    seconds: int = 0
-    input_octets: int = 0
-    output_octets: int = 0
-
-    @property
-    def octets(self) -> int:
-        return self.input_octets + self.output_octets
-
-    def plus(self, other: Usage) -> Usage:
-        return Usage(*(a + b for a, b in zip(self, other, strict=True)))
-
-    def minus(self, other: Usage) -> Usage:
-        return Usage(*(a - b for a, b in zip(self, other, strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRead:
-    """A record with what it adds to all before it, and the stretch of time that belongs to."""
-
-    record: JournalRecord
-    added: Usage
-    since: datetime
-    is_first: bool
-    is_late: bool
+from billing.model.tariff import WindowPrice, tariff_windows
+from billing.rules.readings import STOP, RecordRead, Usage, begins_at, read_records
+from billing.rules.windows import Piece, in_force, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +37,9 @@ class Charge:
     @property
     def is_exact(self) -> bool:
         return self.least_micros == self.most_micros
+
+    def plus(self, other: Charge) -> Charge:
+        return Charge(self.least_micros + other.least_micros, self.most_micros + other.most_micros)
 
     def __str__(self) -> str:
         if self.is_exact:
@@ -103,7 +68,7 @@ def rerate(evidence: SessionEvidence, terms: Mapping[int, PlanTerms], time_zone:
     found = [
         *_session_differences(evidence, read, total),
         *_record_differences(read),
-        *_day_differences(evidence, read, time_zone),
+        *_day_differences(evidence, read, terms, time_zone),
         *_charge_differences(evidence, charges),
         *_package_differences(evidence.packages),
         *_wallet_differences(evidence.wallet),
@@ -113,135 +78,69 @@ def rerate(evidence: SessionEvidence, terms: Mapping[int, PlanTerms], time_zone:
     return Rerated(total, charged, tuple(found))
 
 
-# Usage (U3, U4)
+# Days and windows (U9, M3, Q3)
+
+_FREE = "free in"
+_NAMELESS = ""
 
 
-def read_records(records: Sequence[JournalRecord], has_gigawords: bool) -> Iterator[RecordRead]:
-    """What each record adds, in the order in which they were charged.
-
-    A session whose counters have gigawords (and never wrapped) has wide ones throughout; else
-    they are wide from the first record on that shows more than 32 bits.
-    """
-    wrapped = any(COUNTER_WRAPPED in record.anomalies for record in records)
-    is_wide = has_gigawords and not wrapped
-    before = Usage()
-    last_event_at: datetime | None = None
-    sent, received = _Counter(), _Counter()
-    for record in records:
-        counters = (record.input_octets or 0, record.output_octets or 0)
-        is_wide = is_wide or max(counters) >= WRAP_OCTETS
-        after = Usage(
-            max(before.seconds, record.seconds or 0),
-            sent.read(record.seconds, record.input_octets, is_wide=is_wide),
-            received.read(record.seconds, record.output_octets, is_wide=is_wide),
-        )
-        since = (
-            begins_at(record) or record.event_at
-            if last_event_at is None
-            else min(last_event_at, record.event_at)
-        )
-        is_late = last_event_at is not None and record.event_at < last_event_at
-        yield RecordRead(record, after.minus(before), since, last_event_at is None, is_late)
-        before = after
-        last_event_at = max(last_event_at or record.event_at, record.event_at)
-
-
-def begins_at(record: JournalRecord) -> datetime | None:
-    """When its session must have begun; None where the record does not tell."""
-    seconds = 0 if record.seconds is None and record.status == START else record.seconds
-    return None if seconds is None else record.event_at - timedelta(seconds=seconds)
-
-
-def gaps(read: Sequence[RecordRead], interim_seconds: int) -> list[Gap]:
-    """Where nothing was heard of a session for max(3 × interim, 15 min), as in rule U10."""
-    if not read:
-        return []
-    longest = max(3 * timedelta(seconds=interim_seconds), SHORTEST_SILENCE)
-    heard = sorted({read[0].since, *(one.record.event_at for one in read)})
-    return [
-        Gap(since=since, until=until, seconds=(until - since) // timedelta(seconds=1))
-        for since, until in pairwise(heard)
-        if until - since > longest
-    ]
-
-
-class _Counter:
-    """One octet counter over the records of a session; its total only rises (rule U4)."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._values: list[tuple[int, int]] = []
-        self._unwrapped, self._wraps = 0, 0
-
-    def read(self, seconds: int | None, value: int | None, *, is_wide: bool) -> int:
-        """Take a reading in; the new total. 32-bit counters are put in order of session time."""
-        if value is not None:
-            place = bisect_right(self._values, (seconds or 0, value))
-            self._values.insert(place, (seconds or 0, value))
-            if is_wide:
-                self.total = max(self.total, value)
-            elif place == len(self._values) - 1:
-                self._follow(place)
-            else:
-                for earlier in range(len(self._values)):
-                    self._follow(earlier)
-        if not is_wide:
-            self.total = max(self.total, self._unwrapped)
-        return self.total
-
-    def _follow(self, place: int) -> None:
-        """Go on to the reading at this place of the order."""
-        later, value = self._values[place]
-        if place == 0:
-            self._unwrapped, self._wraps = value, 0
-            return
-        unwrapped = value + self._wraps * WRAP_OCTETS
-        plausible = max(later - self._values[place - 1][0], 1) * PLAUSIBLE_OCTETS_PER_SECOND
-        if unwrapped < self._unwrapped and unwrapped + WRAP_OCTETS - self._unwrapped <= plausible:
-            self._wraps += 1
-            unwrapped += WRAP_OCTETS
-        self._unwrapped = max(self._unwrapped, unwrapped)
-
-
-# Days (U9, M3)
-
-
-def by_day(read: Iterable[RecordRead], time_zone: str) -> dict[date, Usage]:
-    """Usage by local day, each record's spread evenly over the time it belongs to."""
-    days: dict[date, Usage] = defaultdict(Usage)
+def by_day(
+    read: Iterable[RecordRead], terms: Mapping[int, PlanTerms], time_zone: str
+) -> dict[tuple[date, str], Usage]:
+    """Usage by local day and free window (empty: in none), each record's spread evenly over the
+    time it belongs to."""
+    days: dict[tuple[date, str], Usage] = defaultdict(Usage)
     for one in read:
-        for day, usage in _spread(one, time_zone):
-            days[day] = days[day].plus(usage)
-    return {day: usage for day, usage in days.items() if any(usage)}
+        for part, usage in _spread(one, terms, time_zone):
+            name = part.window.name if part.window is not None and part.is_free else _NAMELESS
+            days[part.day, name] = days[part.day, name].plus(usage)
+    return {key: usage for key, usage in days.items() if any(usage)}
 
 
-def _spread(one: RecordRead, time_zone: str) -> Iterator[tuple[date, Usage]]:
-    added, until = one.added, one.record.event_at
-    day, last = local_day(one.since, time_zone), local_day(until, time_zone)
-    whole = (until - one.since) // _MICROSECOND
-    done = Usage()
-    while day < last:
-        gone = (day_passed_at(day, time_zone) - one.since) // _MICROSECOND
-        octets = added.octets * gone // whole
-        sent = added.input_octets * octets // added.octets if added.octets else 0
-        reached = Usage(added.seconds * gone // whole, sent, octets - sent)
-        yield day, reached.minus(done)
-        day, done = day + timedelta(days=1), reached
-    yield last, added.minus(done)
+def _spread(
+    one: RecordRead, terms: Mapping[int, PlanTerms], time_zone: str
+) -> Iterator[tuple[Piece, Usage]]:
+    added, record = one.added, one.record
+    free, prices = (
+        None if version is None or version not in terms else terms[version].tariff_windows
+        for version in (record.tariff_version, record.price_version)
+    )
+    windows = () if record.tariff_version is None else in_force(free, prices)
+    amounts = (added.seconds, added.octets)
+    for part in pieces(windows, one.since, record.event_at, amounts, time_zone):
+        sent, before = (
+            added.input_octets * reached // added.octets if added.octets else 0
+            for reached in (part.o_until, part.o_from)
+        )
+        octets = part.o_until - part.o_from
+        yield part, Usage(part.s_until - part.s_from, sent - before, octets - (sent - before))
 
 
 # Money (P3, M6)
 
 
-def price_micros(terms: PlanTerms, seconds: int, octets: int) -> int:
+def price_micros(price: WindowPrice, seconds: int, octets: int) -> int:
     """Pay-as-you-go of so much cumulative usage: a step that was begun counts whole."""
     return sum(
         -(-used // step) * micros
         for used, step, micros in (
-            (seconds, terms.payg_second_step, terms.payg_second_step_micros or 0),
-            (octets, terms.payg_octet_step, terms.payg_octet_step_micros or 0),
+            (seconds, price.second_step, price.second_step_micros or 0),
+            (octets, price.octet_step, price.octet_step_micros or 0),
         )
         if step is not None
+    )
+
+
+def _price_of(terms: PlanTerms, window: str) -> WindowPrice:
+    """The prices of a version in a window of that name, or outside of all (rule Q3)."""
+    for one in tariff_windows(terms.tariff_windows):
+        if one.name == window and one.price is not None:
+            return one.price
+    return WindowPrice(
+        second_step=terms.payg_second_step,
+        second_step_micros=terms.payg_second_step_micros,
+        octet_step=terms.payg_octet_step,
+        octet_step_micros=terms.payg_octet_step_micros,
     )
 
 
@@ -251,33 +150,46 @@ def _charges(
     """What each version must have charged for what its slices leave uncovered.
 
     A version whose price came back counts its steps anew each time. The last count is known; where
-    there were more than two, each further one can have begun one more step.
+    there were more than two, each further one can have begun one more step. In windows with prices
+    of their own the count goes on.
     """
-    uncovered: dict[int, Usage] = defaultdict(Usage)
+    uncovered: dict[tuple[int, str], Usage] = defaultdict(Usage)
     for part in evidence.slices:
         if part.kind == "payg":
             used = Usage(part.seconds, part.input_octets, part.output_octets)
-            uncovered[part.plan_version_id] = uncovered[part.plan_version_id].plus(used)
+            segment = part.plan_version_id, part.tariff_window
+            uncovered[segment] = uncovered[segment].plus(used)
     versions = [one.record.price_version for one in read if any(one.added)]
     runs = [version for version, _ in groupby(versions)]
-    priced = evidence.priced
-    found = {}
-    for version, used in uncovered.items():
-        plan = terms[version]
-        whole = price_micros(plan, used.seconds, used.octets)
-        least = most = whole
-        again = runs.count(version) - 1
-        if again > 0 and priced.version_id == version:
-            rest = (used.seconds - priced.seconds, used.octets - priced.octets)
-            least = most = price_micros(plan, *rest) + price_micros(
-                plan, priced.seconds, priced.octets
+    found: dict[int, Charge] = defaultdict(lambda: Charge(0, 0))
+    for (version, window), used in uncovered.items():
+        price = _price_of(terms[version], window)
+        again = 0 if window else runs.count(version) - 1
+        found[version] = found[version].plus(
+            _charge(
+                price,
+                used,
+                again,
+                evidence.priced if evidence.priced.version_id == version else None,
             )
-            again -= 1
-        if again > 0:
-            step = (plan.payg_second_step_micros or 0) + (plan.payg_octet_step_micros or 0)
-            most += again * step
-        found[version] = Charge(least, most)
-    return found
+        )
+    return dict(found)
+
+
+def _charge(price: WindowPrice, used: Usage, again: int, priced: Priced | None) -> Charge:
+    """Of one price segment whose steps were counted anew `again` times; `priced` is the last count
+    where it is this segment's."""
+    least = most = price_micros(price, used.seconds, used.octets)
+    if again > 0 and priced is not None:
+        rest = (used.seconds - priced.seconds, used.octets - priced.octets)
+        least = most = price_micros(price, *rest) + price_micros(
+            price, priced.seconds, priced.octets
+        )
+        again -= 1
+    if again > 0:
+        step = (price.second_step_micros or 0) + (price.octet_step_micros or 0)
+        most += again * step
+    return Charge(least, most)
 
 
 # What is stored
@@ -322,19 +234,26 @@ def _record_differences(read: Iterable[RecordRead]) -> Iterator[Difference]:
 
 
 def _day_differences(
-    evidence: SessionEvidence, read: Iterable[RecordRead], time_zone: str
+    evidence: SessionEvidence,
+    read: Iterable[RecordRead],
+    terms: Mapping[int, PlanTerms],
+    time_zone: str,
 ) -> Iterator[Difference]:
-    stored: dict[date, Usage] = defaultdict(Usage)
+    """Each day's usage, and apart from it what was free in each window (rule Q3)."""
+    stored: dict[tuple[date, str], Usage] = defaultdict(Usage)
     for part in evidence.slices:
         used = Usage(part.seconds, part.input_octets, part.output_octets)
-        stored[part.day] = stored[part.day].plus(used)
-    derived = by_day(read, time_zone)
-    for day in sorted({*stored, *derived}):
-        is_, should = stored.get(day, Usage()), derived.get(day, Usage())
+        key = part.day, part.tariff_window if part.kind == "free" else _NAMELESS
+        stored[key] = stored[key].plus(used)
+    derived = by_day(read, terms, time_zone)
+    for day, window in sorted({*stored, *derived}):
+        is_ = stored.get((day, window), Usage())
+        should = derived.get((day, window), Usage())
+        name = f"{day}, {_FREE} {window}" if window else f"{day}"
         yield from _differing(
-            (f"{day}: time", is_.seconds, should.seconds),
-            (f"{day}: input octets", is_.input_octets, should.input_octets),
-            (f"{day}: output octets", is_.output_octets, should.output_octets),
+            (f"{name}: time", is_.seconds, should.seconds),
+            (f"{name}: input octets", is_.input_octets, should.input_octets),
+            (f"{name}: output octets", is_.output_octets, should.output_octets),
         )
 
 

@@ -18,6 +18,7 @@ from billing.model.account import Account
 from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
+from billing.rules.windows import has_windows
 from billing.services import fair_use
 from billing.services.context import Context
 from billing.store import customers
@@ -36,10 +37,11 @@ _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
 _TAKEN_OVER = "taken-over"
 _FAIR_USE = "fair-use"
+_ONLINE = frozenset({Goal.RESTORE, Goal.REFRESH, Goal.SPEED, Goal.TARIFF})
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
-    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
-    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, Goal.REFRESH, Goal.SPEED}),
+    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT}) | _ONLINE,
+    Effect.REJECT: frozenset({Goal.SUSPEND}) | _ONLINE,
 }
 
 
@@ -232,6 +234,8 @@ def _remember(row: Subscription, account: Account, state: State, now: datetime) 
     row.service_checked_at = now
     if state.effect is Effect.NORMAL:
         row.service_speed = _speed(account)
+    # Never taken back: what is reported late may lie in windows that are gone.
+    row.has_tariff_windows = row.has_tariff_windows or has_windows(account)
     full_speed_at = None if row.capped_by_octets is None else fair_use.period_end(account, now)
     moments = (next_change(account, now), next_speed_change(account, now), full_speed_at)
     row.service_next_change_at = min((at for at in moments if at is not None), default=None)

@@ -16,7 +16,7 @@ from billing.model.evidence import (
 )
 from billing.model.plan import PlanTerms
 from billing.model.views import OperatorView
-from billing.rules import rerating
+from billing.rules import readings, rerating
 from billing.rules.cycles import day_passed_at, day_start
 from billing.services.context import Context
 from billing.services.identity import checked_username
@@ -199,6 +199,7 @@ def _terms(tx: Transaction, evidence: SessionEvidence) -> dict[int, PlanTerms]:
         {
             *(part.plan_version_id for part in evidence.slices),
             *(one.price_version for one in evidence.records if one.price_version is not None),
+            *(one.tariff_version for one in evidence.records if one.tariff_version is not None),
         },
     )
 
@@ -209,7 +210,7 @@ def _disputed(
     days: tuple[date, date],
     between: tuple[datetime, datetime],
 ) -> DisputedSession:
-    read = list(rerating.read_records(evidence.records, evidence.has_gigawords))
+    read = list(readings.read_records(evidence.records, evidence.has_gigawords))
     since, until = between
     interim_seconds = max((one.interim_seconds for one in terms.values()), default=0)
     return DisputedSession(
@@ -220,7 +221,7 @@ def _disputed(
         slices=tuple(part for part in evidence.slices if days[0] <= part.day <= days[1]),
         gaps=tuple(
             gap
-            for gap in rerating.gaps(read, interim_seconds)
+            for gap in readings.gaps(read, interim_seconds)
             if gap.since < until and gap.until > since
         ),
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.errors import NotFound
 from billing.model.views import CauseView, StateView, WhyView
 from billing.rules.causes import examine
-from billing.rules.explain import explain, own_reply_lines, state_words
+from billing.rules.explain import explain, own_reply_lines, state_words, tariff_lines
 from billing.rules.states import State, deciding
 from billing.services.context import Context
 from billing.store.accounts import load_accounts
@@ -36,6 +36,7 @@ def why(context: Context, subscription_id: int, at: datetime) -> WhyView:
         causes=causes,
         lines=(
             *explanation.text.splitlines(),
+            *tariff_lines(accounts[0], at),
             *own_reply_lines(accounts[0], explanation.state),
         ),
     )

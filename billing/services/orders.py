@@ -19,8 +19,9 @@ from billing.model.account import Account, LoginContext
 from billing.model.decision import Reject, Service, Suspended
 from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
 from billing.model.network import NasAddress, SessionIdentity, Vendor, dialect_of, link_of
-from billing.rules.access import decide, metered_by_time
+from billing.rules.access import decide, metered_by_time, normal_speed
 from billing.rules.answers import ACCOUNTING_EXPECTED_WITHIN, consequence
+from billing.rules.windows import free_seconds, windows_of
 from billing.services.context import Context
 from billing.store import customers
 from billing.store import enforcement as store
@@ -32,8 +33,10 @@ from billing.store.listener import Listener
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
-_NEEDS_ACCOUNT = frozenset({Goal.REFRESH, Goal.SPEED})
+_NEEDS_ACCOUNT = frozenset({Goal.REFRESH, Goal.SPEED, Goal.TARIFF})
 _MOVES = frozenset({Goal.SUSPEND, Goal.RESTORE})
+# 1 Gbit/s, as for counters that may have wrapped (rule U4).
+_FASTEST_KBPS = 1_000_000
 _SAID: set[tuple[int, str]] = set()
 
 
@@ -134,11 +137,32 @@ def _used_seconds(account: Account | None, row: ClaimedRow, now: datetime) -> in
     """What is added to the seconds left to make a limit counted from the session's start.
 
     Time that is used up by being online is known as of the last accounting, like what is left of
-    it; an instant at which service ends is counted from now.
+    it, but for what was free since (rule Q3); an instant at which service ends is counted from now.
     """
-    if account is None or metered_by_time(account):
+    if account is None:
         return row.session_seconds
+    if metered_by_time(account):
+        return row.session_seconds + _free_since(account, row, now)
     return max(row.session_seconds, (now - row.started_at) // timedelta(seconds=1))
+
+
+def _used_octets(account: Account | None, row: ClaimedRow, now: datetime) -> int:
+    """As of the last accounting; what may have been carried for nothing since is added, as much as
+    the speed allows, so that it ends no session too early (rule Q3)."""
+    seconds = 0 if account is None else _free_since(account, row, now)
+    if account is None or not seconds:
+        return row.session_octets
+    speeds = normal_speed(account)
+    kbps = _FASTEST_KBPS if None in speeds else sum(speed or 0 for speed in speeds)
+    return row.session_octets + seconds * kbps * 1000 // 8
+
+
+def _free_since(account: Account, row: ClaimedRow, now: datetime) -> int:
+    """Seconds since the last accounting that lay in free windows."""
+    windows = windows_of(account)
+    if not windows or row.last_event_at >= now:
+        return 0
+    return free_seconds(windows, row.last_event_at, now, account.time_zone)
 
 
 def _dialect(row: ClaimedRow) -> Vendor:
@@ -182,7 +206,7 @@ def _order(
         ),
         service=_service(account, row, now),
         used_seconds=_used_seconds(account, row, now),
-        used_octets=row.session_octets,
+        used_octets=_used_octets(account, row, now),
     )
 
 
@@ -211,6 +235,7 @@ def _changes(result: OrderResult, now: datetime) -> dict[str, object]:
         attempt=order.attempt,
         unknown_answers=order.unknown_answers,
         namings=result.namings,
+        may_disconnect=order.goal is not Goal.TARIFF,
     )
     changes: dict[str, object] = {}
     if follows.state is not None:

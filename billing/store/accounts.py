@@ -164,7 +164,7 @@ def _open_entitlements(
     """Not used up and not expired, in the order of use (rule Q1): as load_access_v1 lists them."""
     waits = or_(EntitlementRow.valid_from.is_(None), EntitlementRow.valid_from > now)
     statement = (
-        select(EntitlementRow, Plan.name)
+        select(EntitlementRow, Plan.name, PlanVersion.tariff_windows)
         .join(PlanVersion, PlanVersion.plan_version_id == EntitlementRow.plan_version_id)
         .join(Plan, Plan.plan_id == PlanVersion.plan_id)
         .where(
@@ -182,8 +182,8 @@ def _open_entitlements(
         .execution_options(**_FRESH)
     )
     found: dict[int, list[Entitlement]] = defaultdict(list)
-    for row, plan_name in tx.execute(statement):
-        found[row.subscription_id].append(_entitlement(row, plan_name))
+    for row, plan_name, windows in tx.execute(statement):
+        found[row.subscription_id].append(_entitlement(row, plan_name, windows))
     return dict(found)
 
 
@@ -193,7 +193,7 @@ def _last_ended(
     """The one that ended last of those subscriptions that have none open."""
     ended_at = func.least(EntitlementRow.ended_at, EntitlementRow.valid_until)
     statement = (
-        select(EntitlementRow, Plan.name)
+        select(EntitlementRow, Plan.name, PlanVersion.tariff_windows)
         .join(PlanVersion, PlanVersion.plan_version_id == EntitlementRow.plan_version_id)
         .join(Plan, Plan.plan_id == PlanVersion.plan_id)
         .where(
@@ -206,8 +206,8 @@ def _last_ended(
         .execution_options(**_FRESH)
     )
     return {
-        row.subscription_id: _entitlement(row, plan_name)
-        for row, plan_name in tx.execute(statement)
+        row.subscription_id: _entitlement(row, plan_name, windows)
+        for row, plan_name, windows in tx.execute(statement)
     }
 
 
@@ -237,7 +237,7 @@ def _bills(
     return found
 
 
-def _entitlement(row: EntitlementRow, plan_name: str) -> Entitlement:
+def _entitlement(row: EntitlementRow, plan_name: str, windows: str | None) -> Entitlement:
     return Entitlement(
         entitlement_id=row.entitlement_id,
         plan_version_id=row.plan_version_id,
@@ -248,6 +248,7 @@ def _entitlement(row: EntitlementRow, plan_name: str) -> Entitlement:
         seconds_left=row.seconds_left,
         octets_left=row.octets_left,
         follows=row.follows,
+        tariff_windows=windows,
     )
 
 

@@ -38,6 +38,7 @@ class ClaimedRow:
     nas_port_id: str | None
     session_class: str | None
     started_at: datetime
+    last_event_at: datetime
     session_seconds: int
     session_octets: int
     nas_address: str

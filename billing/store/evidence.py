@@ -117,6 +117,7 @@ def _records(tx: Session, customer_id: int, session_id: int) -> list[JournalReco
             outcome=row.outcome,
             anomalies=tuple(row.anomalies.split(",")) if row.anomalies else (),
             raw=row.raw,
+            tariff_version=row.tariff_version_id,
         )
         for row in tx.scalars(statement)
     ]
@@ -127,7 +128,7 @@ def _slices(tx: Session, customer_id: int, session_id: int) -> list[UsageSlice]:
     statement = (
         select(used)
         .where(used.customer_id == customer_id, used.session_id == session_id)
-        .order_by(used.local_day, used.entitlement_id == 0, used.entitlement_id)
+        .order_by(used.local_day, used.entitlement_id == 0, used.entitlement_id, used.tariff_window)
     )
     rows = tx.scalars(statement).all()
     terms = terms_by_version(tx, {row.plan_version_id for row in rows})
@@ -144,6 +145,7 @@ def _slices(tx: Session, customer_id: int, session_id: int) -> list[UsageSlice]:
             input_octets=row.input_octets,
             output_octets=row.output_octets,
             charged_micros=row.charged_micros,
+            tariff_window=row.tariff_window,
         )
         for row in rows
     ]
@@ -235,6 +237,7 @@ def days_between(
         select(
             used.local_day,
             used.kind,
+            used.tariff_window,
             func.sum(used.seconds),
             func.sum(used.input_octets),
             func.sum(used.output_octets),
@@ -245,19 +248,20 @@ def days_between(
             used.subscription_id == subscription_id,
             used.local_day.between(first, last),
         )
-        .group_by(used.local_day, used.kind)
-        .order_by(used.local_day, used.kind)
+        .group_by(used.local_day, used.kind, used.tariff_window)
+        .order_by(used.local_day, used.kind, used.tariff_window)
     )
     return [
         DayUsage(
             day=day,
             kind=kind,
+            tariff_window=window,
             seconds=int(seconds),
             input_octets=int(sent),
             output_octets=int(received),
             charged_micros=int(charged),
         )
-        for day, kind, seconds, sent, received, charged in tx.execute(statement)
+        for day, kind, window, seconds, sent, received, charged in tx.execute(statement)
     ]
 
 

@@ -62,6 +62,7 @@ def used_octets(
         DailyUsage.customer_id == customer_id,
         DailyUsage.subscription_id == subscription_id,
         DailyUsage.entitlement_id == entitlement_id,
+        DailyUsage.kind != "free",
     )
     if since is not None:
         statement = statement.where(DailyUsage.local_day >= since)

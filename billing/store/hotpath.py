@@ -172,17 +172,19 @@ def entitlements_of(text: str | None, terms: Callable[[int], PlanTerms]) -> tupl
     for entry in text.split(";"):
         identity, version, minutes, since, until, seconds, octets, follows = entry.split(":")
         plan_version_id = int(version)
+        plan = terms(plan_version_id)
         found.append(
             _entitlement(
                 entitlement_id=int(identity),
                 plan_version_id=plan_version_id,
-                plan_name=terms(plan_version_id).plan_name,
+                plan_name=plan.plan_name,
                 validity_minutes=int(minutes) if minutes else None,
                 valid_from=from_us(since),
                 valid_until=from_us(until),
                 seconds_left=int(seconds) if seconds else None,
                 octets_left=int(octets) if octets else None,
                 follows=follows == "t",
+                tariff_windows=plan.tariff_windows,
             )
         )
     return tuple(found)

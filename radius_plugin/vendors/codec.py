@@ -7,7 +7,7 @@ checked and escaped here, where it becomes a text.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from billing.model.decision import Service
@@ -86,6 +86,14 @@ class Codec:
     change: Callable[[Service, Used, Collection[Part]], Attributes]
     fence: Callable[[Service], Attributes] = _no_fence
     let_out: Callable[[Service], Attributes] = _no_fence
+
+    def tellable(self, service: Service) -> Service:
+        """Without a limit of octets that no CoA could lift when it ceases to hold (rule Q3):
+        accounting ends what is used up."""
+        limits = service.limits
+        if not limits.is_provisional or self.capabilities.quota:
+            return service
+        return replace(service, limits=replace(limits, total_octets=None, is_provisional=False))
 
 
 def integer(name: str, value: int, limit: int = INTEGER_LIMIT) -> Pair:

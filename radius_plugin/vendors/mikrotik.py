@@ -30,6 +30,7 @@ from radius_plugin.vendors.codec import (
 )
 
 _RATE_LIMIT = "Mikrotik-Rate-Limit"
+_NO_QUOTA = 2**62
 
 
 def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
@@ -116,8 +117,10 @@ def change(service: Service, used: Used, parts: Collection[Part]) -> Attributes:
         changed += ((_RATE_LIMIT, _rate_limit(service)),)
     if Part.TIMEOUT in parts:
         changed += attributes(session_timeout(service, used))
-    if Part.QUOTA in parts and service.limits.total_octets is not None:
-        total_octets = used.octets + max(service.limits.total_octets, 1)
+    if Part.QUOTA in parts:
+        left_octets = service.limits.total_octets
+        # The router keeps what is not named: only a larger limit lifts one.
+        total_octets = _NO_QUOTA if left_octets is None else used.octets + max(left_octets, 1)
         changed += attributes(_quota_of_each_direction(total_octets))
     return changed
 

@@ -1,4 +1,4 @@
--- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1).
+-- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1, Q3).
 --
 -- The arrays have one element a record. Records of one customer are taken one after the other
 -- (rounds), those of different customers together. First the customers are locked by id, then
@@ -251,7 +251,12 @@ BEGIN
                 concat_ws(',', t.anomalies,
                     CASE WHEN t.input_rose + t.output_rose > 0 THEN 'counter-wrapped' END,
                     CASE WHEN t.counter_fell THEN 'counter-fell' END,
-                    CASE WHEN t.undecided THEN 'undecided-epoch' END) AS all_anomalies
+                    CASE WHEN t.undecided THEN 'undecided-epoch' END) AS all_anomalies,
+                -- Whoever has tariff windows pays for a part of the usage only (Q3).
+                CASE WHEN s.has_tariff_windows THEN windowed_usage_v1(t.customer_id,
+                    t.subscription_id, s.plan_version_id, t.from_at, t.event_at, p_now,
+                    c_clock_tolerance, v_zone, new_seconds - base_seconds,
+                    new_input - base_input + new_output - base_output) END AS windowed
             FROM totals t
             LEFT JOIN subscription s
                 ON s.customer_id = t.customer_id AND s.subscription_id = t.subscription_id
@@ -259,13 +264,17 @@ BEGIN
         ),
         -- What pays, in the order of use, as consecutive stretches of the usage axis; the endless
         -- last one (entitlement 0) is what no package covers (Q1). One that has begun by now keeps
-        -- its window; a waiting one begins with the usage, not before it was bought (B4).
+        -- its window; a waiting one begins with the usage, not before it was bought (B4). What is free
+        -- by a tariff window is not on this axis (Q3).
         cover AS MATERIALIZED (
             SELECT u.customer_id, u.session_id, u.subscription_id, u.org_id, u.event_at, u.from_at,
                 u.from_day, u.event_day, u.d_seconds, u.d_octets, u.d_input, u.is_payg,
                 u.requires_entitlement,
                 e.entitlement_id, e.plan_version_id, e.waiting,
-                e.s_from, e.s_until, e.o_from, e.o_until,
+                e.s_from, e.s_until, e.o_from, e.o_until, u.windowed,
+                CASE WHEN u.windowed IS NOT NULL AND u.is_payg AND e.entitlement_id = 0
+                    THEN window_charges_v1(u.customer_id, u.session_id, u.plan_version_id, u.windowed,
+                        e.s_from, e.s_until, e.o_from, e.o_until) END AS charges,
                 e.s_until > e.s_from OR e.o_until > e.o_from AS used,
                 e.usable AND COALESCE(e.seconds_left > e.s_until - e.s_from, true)
                     AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts
@@ -273,12 +282,14 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT c.entitlement_id, c.plan_version_id, c.seconds_left, c.octets_left,
                     c.waiting, c.usable,
-                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0), u.d_seconds)::bigint AS s_from,
-                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0) + c.seconds_room, u.d_seconds)
-                        ::bigint AS s_until,
-                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0), u.d_octets)::bigint AS o_from,
-                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0) + c.octets_room, u.d_octets)
-                        ::bigint AS o_until
+                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0),
+                        COALESCE((u.windowed).seconds, u.d_seconds))::bigint AS s_from,
+                    LEAST(COALESCE(sum(c.seconds_room) OVER w, 0) + c.seconds_room,
+                        COALESCE((u.windowed).seconds, u.d_seconds))::bigint AS s_until,
+                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0),
+                        COALESCE((u.windowed).octets, u.d_octets))::bigint AS o_from,
+                    LEAST(COALESCE(sum(c.octets_room) OVER w, 0) + c.octets_room,
+                        COALESCE((u.windowed).octets, u.d_octets))::bigint AS o_until
                 FROM (
                     SELECT e.entitlement_id, e.plan_version_id, e.seconds_left, e.octets_left,
                         COALESCE(e.seconds_left, c_endless) AS seconds_room,
@@ -303,50 +314,62 @@ BEGIN
                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             ) e
         ),
-        -- Local days are stretches of the same axis, pro rata to time (U9, M3).
+        -- Local days are stretches of the same axis, pro rata to time (U9, M3); where there are tariff
+        -- windows it is cut at these, too, and what is free is told with what no package covers (Q3).
         slice AS (
-            SELECT c.customer_id, c.session_id, c.subscription_id, c.org_id, d.local_day,
-                c.entitlement_id, COALESCE(c.plan_version_id, 0) AS plan_version_id,
-                CASE WHEN c.entitlement_id > 0 THEN 'entitlement'
+            SELECT c.customer_id, c.session_id, c.subscription_id, c.org_id, x.local_day,
+                x.tariff_window, CASE WHEN x.is_free THEN 0 ELSE c.entitlement_id END AS entitlement_id,
+                COALESCE(CASE WHEN x.is_free THEN (c.windowed).tariff_version_id
+                              ELSE c.plan_version_id END, 0) AS plan_version_id,
+                CASE WHEN x.is_free THEN 'free'
+                     WHEN c.entitlement_id > 0 THEN 'entitlement'
                      WHEN c.is_payg THEN 'payg'
                      WHEN c.requires_entitlement THEN 'overspend' ELSE 'flat' END AS kind,
                 x.seconds, x.o_until - x.o_from AS octets,
-                CASE WHEN c.d_octets = 0 THEN 0 ELSE
+                CASE WHEN x.input IS NOT NULL THEN x.input WHEN c.d_octets = 0 THEN 0 ELSE
                     div(c.d_input::numeric * x.o_until, c.d_octets)
                     - div(c.d_input::numeric * x.o_from, c.d_octets) END::bigint AS input
             FROM cover c
             CROSS JOIN LATERAL (
-                SELECT c.event_day AS local_day, 0 AS s_from, c.d_seconds AS s_until,
-                    0 AS o_from, c.d_octets AS o_until
-                WHERE c.from_day = c.event_day
+                SELECT c.event_day AS local_day, '' AS tariff_window, false AS is_free,
+                    c.s_until - c.s_from AS seconds, c.o_from, c.o_until, NULL::bigint AS input
+                WHERE c.from_day = c.event_day AND c.windowed IS NULL
                 UNION ALL
-                SELECT g.local_day, COALESCE(lag(g.s_until) OVER w, 0), g.s_until,
-                    COALESCE(lag(g.o_until) OVER w, 0), g.o_until
-                FROM day_shares_v1(c.from_at, c.event_at, c.from_day, c.event_day, v_zone,
-                                   c.d_seconds, c.d_octets) AS g
-                WHERE c.from_day < c.event_day
-                WINDOW w AS (ORDER BY g.local_day)
-            ) d
-            CROSS JOIN LATERAL (
-                SELECT GREATEST(LEAST(c.s_until, d.s_until) - GREATEST(c.s_from, d.s_from), 0)
-                        AS seconds,
-                    GREATEST(c.o_from, d.o_from) AS o_from,
-                    GREATEST(LEAST(c.o_until, d.o_until), GREATEST(c.o_from, d.o_from)) AS o_until
+                SELECT d.local_day, '', false,
+                    GREATEST(LEAST(c.s_until, d.s_until) - GREATEST(c.s_from, d.s_from), 0),
+                    GREATEST(c.o_from, d.o_from),
+                    GREATEST(LEAST(c.o_until, d.o_until), GREATEST(c.o_from, d.o_from)), NULL
+                FROM (
+                    SELECT g.local_day, COALESCE(lag(g.s_until) OVER w, 0) AS s_from, g.s_until,
+                        COALESCE(lag(g.o_until) OVER w, 0) AS o_from, g.o_until
+                    FROM day_shares_v1(c.from_at, c.event_at, c.from_day, c.event_day, v_zone,
+                                       c.d_seconds, c.d_octets) AS g
+                    WINDOW w AS (ORDER BY g.local_day)
+                ) d
+                WHERE c.from_day < c.event_day AND c.windowed IS NULL
+                UNION ALL
+                SELECT g.local_day, g.tariff_window, g.is_free, g.seconds, 0, g.octets, g.input
+                FROM window_slices_v1((c.windowed).pieces, c.entitlement_id = 0,
+                    c.entitlement_id = 0 AND c.is_payg, c.s_from, c.s_until, c.o_from, c.o_until,
+                    c.d_input, c.d_octets) g
+                WHERE c.windowed IS NOT NULL
             ) x
-            WHERE c.used AND (x.seconds > 0 OR x.o_until > x.o_from)
+            WHERE x.seconds > 0 OR x.o_until > x.o_from
         ),
-        -- Pay-as-you-go is priced on the cumulative usage of session and price (P3).
+        -- Pay-as-you-go is priced on the cumulative usage of session and price (P3); windows with
+        -- prices of their own apart: charges[1] has their sums (Q3).
         priced AS MATERIALIZED (
             SELECT u.customer_id, u.session_id, u.wallet_id, n.payg_seconds, n.payg_octets,
-                n.payg_micros,
-                n.payg_micros - CASE WHEN u.same_price THEN u.old_payg_micros ELSE 0 END AS d_micros
+                n.payg_micros, c.charges,
+                n.payg_micros - CASE WHEN u.same_price THEN u.old_payg_micros ELSE 0 END
+                    + COALESCE(c.charges[1].micros, 0) AS d_micros
             FROM cover c
             JOIN usage u ON u.customer_id = c.customer_id
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN u.same_price THEN u.old_payg_seconds ELSE 0 END
-                        + c.s_until - c.s_from AS payg_seconds,
+                        + c.s_until - c.s_from - COALESCE(c.charges[1].seconds, 0) AS payg_seconds,
                     CASE WHEN u.same_price THEN u.old_payg_octets ELSE 0 END
-                        + c.o_until - c.o_from AS payg_octets
+                        + c.o_until - c.o_from - COALESCE(c.charges[1].octets, 0) AS payg_octets
             ) q
             CROSS JOIN LATERAL (
                 SELECT q.payg_seconds, q.payg_octets,
@@ -442,17 +465,20 @@ BEGIN
         ),
         sliced AS (
             INSERT INTO daily_usage AS t (customer_id, session_id, local_day, kind, entitlement_id,
-                plan_version_id, subscription_id, org_id, seconds, input_octets, output_octets,
-                charged_micros)
+                plan_version_id, tariff_window, subscription_id, org_id, seconds, input_octets,
+                output_octets, charged_micros)
             SELECT s.customer_id, s.session_id, s.local_day, s.kind, s.entitlement_id,
-                s.plan_version_id, s.subscription_id, s.org_id, s.seconds, s.input,
+                s.plan_version_id, s.tariff_window, s.subscription_id, s.org_id, s.seconds, s.input,
                 s.octets - s.input,
                 CASE WHEN s.kind = 'payg' AND s.local_day = max(s.local_day) OVER (
-                        PARTITION BY s.customer_id, s.session_id, s.kind)
-                    THEN COALESCE(m.d_micros, 0) ELSE 0 END
+                        PARTITION BY s.customer_id, s.session_id, s.kind, s.tariff_window)
+                    THEN CASE WHEN m.charges IS NULL THEN COALESCE(m.d_micros, 0)
+                              ELSE window_micros_v1(m.charges, m.d_micros, s.tariff_window) END
+                    ELSE 0 END
             FROM slice s
             LEFT JOIN priced m ON m.customer_id = s.customer_id
-            ON CONFLICT (customer_id, session_id, local_day, kind, entitlement_id, plan_version_id)
+            ON CONFLICT (customer_id, session_id, local_day, kind, entitlement_id, plan_version_id,
+                         tariff_window)
             DO UPDATE SET seconds = t.seconds + EXCLUDED.seconds,
                 input_octets = t.input_octets + EXCLUDED.input_octets,
                 output_octets = t.output_octets + EXCLUDED.output_octets,
@@ -467,7 +493,7 @@ BEGIN
             INSERT INTO acct_journal (arrived_at, customer_id, session_id, org_id, subscription_id,
                 nas_id, acct_session_id, status, event_at, session_seconds, input_octets,
                 output_octets, added_seconds, added_input_octets, added_output_octets,
-                charged_micros, plan_version_id, outcome, anomalies, raw)
+                charged_micros, plan_version_id, outcome, anomalies, raw, tariff_version_id)
             SELECT u.arrived_at, u.customer_id, u.session_id, u.org_id, u.subscription_id,
                 u.nas_id, u.acct_session_id, u.status, u.event_at, u.seconds, u.input, u.output,
                 u.d_seconds, u.d_input, u.d_output, COALESCE(m.d_micros, 0), u.plan_version_id,
@@ -475,7 +501,7 @@ BEGIN
                         AND NOT (u.status = 2 AND u.old_closed_at IS NULL) THEN 'repeated'
                      WHEN NOT u.is_new AND u.event_at < u.old_last_event_at THEN 'late'
                      ELSE 'counted' END,
-                NULLIF(u.all_anomalies, ''), u.raw
+                NULLIF(u.all_anomalies, ''), u.raw, (u.windowed).tariff_version_id
             FROM usage u
             LEFT JOIN priced m ON m.customer_id = u.customer_id
         ),

@@ -23,6 +23,6 @@ JOIN plan_version v ON v.plan_version_id = COALESCE(e.plan_version_id, s.plan_ve
 LEFT JOIN LATERAL (
     SELECT sum(u.input_octets + u.output_octets) AS octets FROM daily_usage u
     WHERE u.customer_id = s.customer_id AND u.subscription_id = s.subscription_id
-      AND u.entitlement_id = COALESCE(e.entitlement_id, 0)
+      AND u.entitlement_id = COALESCE(e.entitlement_id, 0) AND u.kind <> 'free'
       AND (e.entitlement_id IS NOT NULL OR u.local_day >= cycle.first_day)
 ) d ON true

@@ -1,9 +1,9 @@
--- Usage of a subscription by local day and by what paid for it, newest day first (rule U9).
-SELECT local_day AS day, kind, sum(seconds)::bigint AS seconds,
+-- Usage of a subscription by local day and by what paid for it, newest day first (rules U9, Q3).
+SELECT local_day AS day, kind, tariff_window, sum(seconds)::bigint AS seconds,
        sum(input_octets)::bigint AS input_octets, sum(output_octets)::bigint AS output_octets,
        sum(charged_micros)::bigint AS charged_micros
 FROM daily_usage
 WHERE customer_id = %(customer_id)s AND subscription_id = %(subscription_id)s
   AND local_day <= %(until)s
-GROUP BY local_day, kind
-ORDER BY local_day DESC, kind
+GROUP BY local_day, kind, tariff_window
+ORDER BY local_day DESC, kind, tariff_window

@@ -89,7 +89,7 @@ class MeterWorld:
             *(name, T0),
         )
         self.nas_ids = {address: self.nas(address) for address in routers}
-        self._versions: dict[Payg | None, int] = {}
+        self._versions: dict[tuple[Payg | None, str | None], int] = {}
 
     def close(self) -> None:
         self.lane.close()
@@ -106,13 +106,14 @@ class MeterWorld:
     def set_zone(self, zone: str) -> None:
         self.db.execute("UPDATE operator SET time_zone = %s", (zone,))
 
-    def plan_version(self, payg: Payg | None) -> int:
+    def plan_version(self, payg: Payg | None, windows: str | None = None) -> int:
         """A version of a plan with these terms; the same terms give the same version."""
-        if payg not in self._versions:
-            self._versions[payg] = self.new_version(payg)
-        return self._versions[payg]
+        terms = (payg, windows)
+        if terms not in self._versions:
+            self._versions[terms] = self.new_version(*terms)
+        return self._versions[terms]
 
-    def new_version(self, payg: Payg | None) -> int:
+    def new_version(self, payg: Payg | None, windows: str | None = None) -> int:
         terms = payg or Payg()
         plan_id = self._id(
             "INSERT INTO plan (org_id, name, created_at) VALUES (1, %s, %s) RETURNING plan_id",
@@ -122,11 +123,20 @@ class MeterWorld:
         return self._id(
             "INSERT INTO plan_version (plan_id, version, effective_from, price_micros, currency,"
             " starts, interim_seconds, payg_octet_step, payg_octet_step_micros, payg_second_step,"
-            " payg_second_step_micros, created_at)"
-            " VALUES (%s, 1, %s, 0, 'USD', 'purchase', 300, %s, %s, %s, %s, %s)"
+            " payg_second_step_micros, tariff_windows, created_at)"
+            " VALUES (%s, 1, %s, 0, 'USD', 'purchase', 300, %s, %s, %s, %s, %s, %s)"
             " RETURNING plan_version_id",
             *(plan_id, T0, terms.octet_step, terms.octet_step_micros),
-            *(terms.second_step, terms.second_step_micros, T0),
+            *(terms.second_step, terms.second_step_micros, windows, T0),
+        )
+
+    def set_version(self, who: Metered, version_id: int) -> None:
+        """Put the subscription on another version of a plan, as a service does."""
+        self.db.execute(
+            "UPDATE subscription s SET plan_version_id = %s,"
+            " has_tariff_windows = s.has_tariff_windows OR (SELECT v.tariff_windows IS NOT NULL"
+            " FROM plan_version v WHERE v.plan_version_id = %s) WHERE subscription_id = %s",
+            (version_id, version_id, who.subscription_id),
         )
 
     def customer(
@@ -134,6 +144,7 @@ class MeterWorld:
         packs: Sequence[Pack] = (),
         *,
         payg: Payg | None = None,
+        windows: str | None = None,
         requires_entitlement: bool = True,
         posted_micros: int = 0,
         credit_limit_micros: int = 0,
@@ -152,7 +163,12 @@ class MeterWorld:
             *(customer_id, posted_micros, credit_limit_micros, T0),
         )
         return self.subscription(
-            customer_id, wallet_id, packs, payg=payg, requires_entitlement=requires_entitlement
+            customer_id,
+            wallet_id,
+            packs,
+            payg=payg,
+            windows=windows,
+            requires_entitlement=requires_entitlement,
         )
 
     def subscription(
@@ -162,16 +178,18 @@ class MeterWorld:
         packs: Sequence[Pack] = (),
         *,
         payg: Payg | None = None,
+        windows: str | None = None,
         requires_entitlement: bool = True,
     ) -> Metered:
         """One more subscription of a customer, on one of its wallets."""
         username = f"{self.name}-{next(_numbers)}"
-        version_id = self.plan_version(payg)
+        version_id = self.plan_version(payg, windows)
         subscription_id = self._id(
             "INSERT INTO subscription (customer_id, org_id, username, wallet_id, plan_version_id,"
-            " requires_entitlement, created_at) VALUES (%s, 1, %s, %s, %s, %s, %s)"
-            " RETURNING subscription_id",
+            " requires_entitlement, created_at, has_tariff_windows)"
+            " VALUES (%s, 1, %s, %s, %s, %s, %s, %s) RETURNING subscription_id",
             *(customer_id, username, wallet_id, version_id, requires_entitlement, T0),
+            windows is not None,
         )
         self.db.execute(
             "INSERT INTO login (username, customer_id, subscription_id, org_id)"

@@ -65,6 +65,51 @@ def catalogue(run: Run) -> None:
         assert run(*arguments, "--at", "2026-01-01").code == 0
 
 
+@pytest.mark.rule("Q3")
+@pytest.mark.usefixtures("catalogue")
+def test_plans_with_free_nights_and_peak_prices(run: Run) -> None:
+    night, peak = "night mon-sun 00:00-06:00 free", "peak mon-fri 18:00-23:00 0.02/min 0.05/MB"
+    added = run(
+        *("plan", "add", "Night", "--price", "3.00", "--validity", "1440m", "--data", "1GB"),
+        *("--payg-time-step", "60s", "--payg-time-price", "0.01", "--at", "2026-01-01"),
+        *("--window", night, "--window", peak),
+    )
+    assert (added.code, added.err) == (0, "")
+    assert f"  {night}\n  {peak}\n" in added.out
+    listed = run("plan", "list", "--json").value
+    (plan,) = (one for one in listed if one["name"] == "Night")
+    assert plan["terms"]["tariff_windows"] == (
+        "night:0123456:0:360:free peak:01234:1080:1380:60:20000:1000000:50000"
+    )
+    assert run("plan", "version", "Night", "--price", "4.00", "--validity", "1440m").code == 0
+    added = run("subscriber", "add", "owl", "--name", "Owl", "--profile", "Daily")
+    assert added.code == 0
+    at = "2026-01-02T03:00:00Z"
+    assert run("sell", "owl", "Night", "--pay", "cash", "--at", at).code == 0
+    told = run("why", "owl", "--at", at).out
+    assert "Q3 tariff: night, free" in told
+    assert "2 Jan 2026 06:00: the plan's own terms" in told
+
+
+@pytest.mark.rule("Q3")
+@pytest.mark.parametrize(
+    ("windows", "complaint"),
+    [
+        (("night mon-sun 00:00-06:00 free", "dawn mon 05:00-07:00 free"),
+         "tariff_windows: windows 'night' and 'dawn' overlap on mon from 05:00"),
+        (("night mon-sun 00:00-06:00 cheap",), "tariff_windows: window 'night': price: 'cheap'"),
+        (("night sometimes 00:00-06:00 free",), "tariff_windows: window 'night': days:"),
+        (("peak mon-fri 18:00-23:00 0.02/min",), "tariff_windows: window 'peak': has a price, but"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("catalogue")
+def test_windows_that_are_refused(run: Run, windows: tuple[str, ...], complaint: str) -> None:
+    options = [word for window in windows for word in ("--window", window)]
+    refused = run("plan", "add", "Wrong", "--price", "3.00", "--validity", "1440m", *options)
+    assert refused.code == 2
+    assert complaint in refused.err
+
+
 @pytest.mark.usefixtures("catalogue")
 def test_story_of_a_daily_subscriber(run: Run) -> None:
     added = run("subscriber", "add", ODD_NAME, "--name", "Ann", "--profile", "Daily", "--json")

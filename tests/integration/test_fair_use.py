@@ -19,7 +19,7 @@ from billing.settings import Settings
 from billing.store import tables
 from billing.store.hotpath import HotConnection, charge_usage, load_access, usage_row
 from rig.nas import SimulatedNas
-from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 GB = 10**9
 FAIR = replace(DAY_PLAN, fair_use="1000000000:1000 2000000000:256")
@@ -156,6 +156,24 @@ def test_a_slower_speed_of_its_own_stays(
     session.carried(GB, now + MINUTE)
     upkeep.fair_use_steps(context, now + MINUTE)
     assert login_speed(lane, subscriber, router, now + MINUTE) == (128, 1_000)
+
+
+@pytest.mark.rule("Q2", "Q3")
+def test_what_is_free_slows_nobody(
+    context: Context, make: Factory, lane: HotConnection, router: SimulatedNas, now: datetime
+) -> None:
+    always = "always:0123456:0:1440:free"
+    for profile, plan in ((DAILY, FAIR), (MONTHLY, FAIR_MONTH)):
+        subscriber = make.subscriber(
+            now, profile=profile, plan=replace(plan, tariff_windows=always)
+        )
+        if profile is DAILY:
+            make.package(subscriber, now, valid_for=A_DAY)
+        session = Session(context, lane, make, subscriber, router, now)
+        session.carried(3 * GB, now + MINUTE)
+        upkeep.fair_use_steps(context, now + MINUTE)
+        assert orders(context, subscriber) == []
+        assert login_speed(lane, subscriber, router, now + MINUTE) == (None, None)
 
 
 def test_plans_without_steps_are_not_looked_at(

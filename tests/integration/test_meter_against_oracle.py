@@ -22,7 +22,9 @@ from tests.integration.meter_world import (
     Payg,
     record,
 )
-from tests.simulation.oracle import Account, Package, Plan, Reading, Session, Tariff, Wallet
+from tests.simulation.books import package_of, tariff_of, windows_of
+from tests.simulation.oracle import Account, Plan, Reading, Session, Wallet
+from tests.simulation.terms import FREE, PEAK
 
 # Before midnight in the zones below; two of the nights change the clock at midnight itself.
 NIGHTS = (
@@ -45,6 +47,7 @@ class History:
     payg: Payg | None
     requires_entitlement: bool
     posted_micros: int
+    windows: str | None
     batches: list[tuple[datetime, list[AccountingRecord]]]
     true_totals: dict[tuple[str, str], list[list[AccountingRecord]]]
     """Per NAS and id: the records that arrived of each real session; empty when undecidable."""
@@ -179,6 +182,13 @@ def histories(draw: st.DrawFn) -> History:
         payg=payg,
         requires_entitlement=draw(st.booleans()),
         posted_micros=draw(st.sampled_from((0, 1_000_000, 10**12))),
+        windows=" ".join(
+            [
+                *draw(st.sampled_from(((), FREE[:1], FREE[1:2], FREE[2:]))),
+                *(draw(st.sampled_from(((), PEAK[1:2], PEAK[2:3]))) if payg else ()),
+            ]
+        )
+        or None,
         batches=batches,
         true_totals=real if decidable else {},
     )
@@ -189,12 +199,13 @@ def histories(draw: st.DrawFn) -> History:
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@pytest.mark.rule("U2", "U3", "U4", "U5", "U9", "Q1", "P3", "P8", "C1")
+@pytest.mark.rule("U2", "U3", "U4", "U5", "U9", "Q1", "Q3", "P3", "P8", "C1")
 def test_meter_agrees_with_the_model(world: MeterWorld, history: History) -> None:
     world.set_zone(history.zone)
     who = world.customer(
         history.packs,
         payg=history.payg,
+        windows=history.windows,
         requires_entitlement=history.requires_entitlement,
         posted_micros=history.posted_micros,
     )
@@ -210,33 +221,15 @@ def test_meter_agrees_with_the_model(world: MeterWorld, history: History) -> Non
 
 
 def _account(world: MeterWorld, who: Metered, history: History) -> Account:
-    tariff = None
-    if history.payg is not None:
-        terms = history.payg
-        tariff = Tariff(
-            terms.octet_step,
-            terms.octet_step_micros or 0,
-            terms.second_step,
-            terms.second_step_micros or 0,
-        )
+    payg, windows = history.payg, history.windows
     return Account(
         zone=ZoneInfo(history.zone),
-        packages=[
-            Package(
-                row.entitlement_id,
-                row.plan_version_id,
-                row.purchased_at,
-                row.valid_from,
-                row.valid_until,
-                row.validity_minutes,
-                row.seconds_left,
-                row.octets_left,
-                row.follows,
-                row.use_order,
-            )
-            for row in world.entitlements(who)
-        ],
-        plan=Plan(world.plan_version(history.payg), tariff),
+        packages=[package_of(row, windows) for row in world.entitlements(who)],
+        plan=Plan(
+            world.plan_version(payg, windows),
+            None if payg is None else tariff_of(payg),
+            windows_of(windows),
+        ),
         requires_package=history.requires_entitlement,
         wallet=Wallet(history.posted_micros),
     )
@@ -280,6 +273,7 @@ def _agrees(world: MeterWorld, who: Metered, account: Account) -> None:
             row.kind,
             row.entitlement_id,
             row.plan_version_id,
+            row.tariff_window,
         ): (
             row.seconds,
             row.input_octets,

@@ -297,6 +297,12 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "cut_unserved_v1",
         "close_nas_sessions_v1",
         "day_shares_v1",
+        "local_instant_v1",
+        "tariff_pieces_v1",
+        "windowed_usage_v1",
+        "window_slices_v1",
+        "window_charges_v1",
+        "window_micros_v1",
     }
 
 

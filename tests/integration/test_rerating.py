@@ -144,6 +144,43 @@ def test_several_packages_in_one_record_and_another_day(
     assert page.session.charged_micros == 450  # 499 octets: 50 steps
 
 
+@pytest.mark.rule("Q3", "P3", "M3", "M6")
+def test_free_nights_and_peak_prices(
+    world: MeterWorld, context: Context, settings: Settings
+) -> None:
+    """Over a night without its second hour, a new price in the peak, and records out of order."""
+    world.set_zone("Europe/Madrid")
+    first = Payg(octet_step=MIB, octet_step_micros=700, second_step=60, second_step_micros=11)
+    windows = "night:0123456:0:360:free peak:0123456:1080:1380:60:50:1024:1"
+    who = world.customer(
+        [Pack(octets=5 * 10**6)], payg=first, windows=windows, posted_micros=10**12
+    )
+    sid = new_id()
+    since = datetime(2026, 3, 28, 15, 30, tzinfo=UTC)
+    world.charge(start(who, since, sid=sid), now=since)
+    for place in (1, 3, 2, 5, 4, 4, 6):
+        if place == 5:
+            world.set_version(who, world.plan_version(first, windows.replace("50", "70")))
+        after = place * 3 * HOUR + 17
+        moment = since + timedelta(seconds=after)
+        octets = 4_000_001 * place
+        world.charge(interim(who, moment, after, 33 * place, octets, sid=sid), now=moment)
+    assert differences(context, world, who) == []
+    page = evidence.session_page(context, sid)
+    told = {(part.kind, part.tariff_window) for part in page.slices}
+    assert told >= {("free", "night"), ("payg", "peak"), ("payg", ""), ("entitlement", "")}
+    view = evidence.rerate(context, sid)
+    assert view.charged_micros == world.session(who).charged_micros > 0
+    usage = subscribers.usage_of(context, who.subscription_id, since + timedelta(days=2))
+    assert {day.paid_by for day in usage.days} >= {"free (night)", "payg (peak)", "payg"}
+    with psycopg.connect(settings.dsn("radius")) as hooks:
+        hooks.execute(
+            "UPDATE daily_usage SET seconds = seconds - 5 WHERE customer_id = %s AND kind = 'free'",
+            (who.customer_id,),
+        )
+    assert any("free in night: time" in line for line in differences(context, world, who))
+
+
 TAMPERING = {
     "session time": "UPDATE live_session SET session_seconds = session_seconds + 1",
     "input octets": "UPDATE live_session SET input_octets = input_octets - 1",

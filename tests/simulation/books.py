@@ -11,7 +11,8 @@ from billing.model.events import AccountingRecord, Status
 from billing.store import hotpath
 from tests.integration.meter_world import Metered, MeterWorld, Payg
 from tests.simulation.history import Batch, History
-from tests.simulation.oracle import Account, Package, Plan, Reading, Tariff, Wallet
+from tests.simulation.hours import Tariff, Window
+from tests.simulation.oracle import Account, Package, Plan, Reading, Wallet
 from tests.simulation.terms import Change, Credit, Household, NewPrice, Purchase, Terms
 from tests.simulation.traffic import NOBODY, STRANGER, Delivery
 
@@ -57,8 +58,8 @@ class Books:
             self.people[terms.number] = who
             self.accounts[terms.number] = Account(
                 zone=ZoneInfo(self.history.traffic.zone),
-                packages=[package_of(row) for row in self.world.entitlements(who)],
-                plan=self._plan(terms.payg),
+                packages=[package_of(row, terms.windows) for row in self.world.entitlements(who)],
+                plan=self._plan(terms.payg, terms.windows),
                 requires_package=terms.requires_entitlement,
                 wallet=wallet,
             )
@@ -68,6 +69,7 @@ class Books:
             return self.world.customer(
                 terms.packs,
                 payg=terms.payg,
+                windows=terms.windows,
                 requires_entitlement=terms.requires_entitlement,
                 posted_micros=household.funds_micros,
             )
@@ -76,11 +78,16 @@ class Books:
             first.wallet_id,
             terms.packs,
             payg=terms.payg,
+            windows=terms.windows,
             requires_entitlement=terms.requires_entitlement,
         )
 
-    def _plan(self, payg: Payg | None) -> Plan:
-        return Plan(self.world.plan_version(payg), None if payg is None else tariff_of(payg))
+    def _plan(self, payg: Payg | None, windows: str | None) -> Plan:
+        return Plan(
+            self.world.plan_version(payg, windows),
+            None if payg is None else tariff_of(payg),
+            windows_of(windows),
+        )
 
     def _change(self, change: Change) -> None:
         if change.subscriber not in self.people:
@@ -89,13 +96,12 @@ class Books:
         match change:
             case Purchase(pack=pack):
                 self.world.buy(who, pack, account.plan.version_id)
-                account.packages.append(package_of(self.world.entitlements(who)[-1]))
-            case NewPrice(payg=payg):
-                account.plan = self._plan(payg)
-                self.world.db.execute(
-                    "UPDATE subscription SET plan_version_id = %s WHERE subscription_id = %s",
-                    (account.plan.version_id, who.subscription_id),
-                )
+                bought = package_of(self.world.entitlements(who)[-1])
+                bought.windows = account.plan.windows
+                account.packages.append(bought)
+            case NewPrice(payg=payg, windows=windows):
+                account.plan = self._plan(payg, windows)
+                self.world.set_version(who, account.plan.version_id)
             case Credit(amount_micros=amount):
                 self._credit(who, account.wallet, amount)
 
@@ -180,7 +186,7 @@ def install(world: MeterWorld, told: History, network: int) -> Books:
         return Books(world, told, nas, {number: world.nas(nas[number]) for number in numbers})
 
 
-def package_of(row: Any) -> Package:
+def package_of(row: Any, windows: str | None = None) -> Package:
     """A package as it was sold."""
     return Package(
         row.entitlement_id,
@@ -193,7 +199,22 @@ def package_of(row: Any) -> Package:
         row.octets_left,
         row.follows,
         row.use_order,
+        windows_of(windows),
     )
+
+
+def windows_of(text: str | None) -> tuple[Window, ...]:
+    """Windows of the model from the words of a plan's version."""
+    found = []
+    for word in (text or "").split():
+        name, days, from_minute, until_minute, *price = word.split(":")
+        tariff = None
+        if price != ["free"]:
+            s_step, s_micros, o_step, o_micros = map(int, price)
+            tariff = Tariff(o_step or None, o_micros, s_step or None, s_micros)
+        weekdays = frozenset(map(int, days))
+        found.append(Window(name, weekdays, int(from_minute), int(until_minute), tariff))
+    return tuple(found)
 
 
 def tariff_of(payg: Payg) -> Tariff:

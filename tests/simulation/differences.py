@@ -140,7 +140,7 @@ def _compared(books: Books, stored: _Stored, number: int, account: Account) -> I
         sorted(
             (
                 *(place.get(row.session_id, -1), row.local_day, row.kind),
-                *(row.entitlement_id, row.plan_version_id, *_amounts(row)),
+                *(row.entitlement_id, row.plan_version_id, row.tariff_window, *_amounts(row)),
             )
             for row in stored.slices[who.subscription_id]
         ),

@@ -1,4 +1,4 @@
-"""A slow model of the meter, written from the rules alone (U2-U7, U9, Q1, B4, P3, P8, M6, C1).
+"""A slow model of the meter, written from the rules alone (U2-U7, U9, Q1, Q3, B4, P3, P8, M6, C1).
 
 It takes one record after the other, keeps every reading of every session and computes all of it
 anew each time. It shares no code with the product. Units: seconds, octets, micros; None: absent.
@@ -7,10 +7,13 @@ anew each time. It shares no code with the product. Units: seconds, octets, micr
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+from tests.simulation.hours import Part, Tariff, Window, parts_of
 
 START, STOP, INTERIM = 1, 2, 3
 WRAP_OCTETS = 2**32
@@ -75,6 +78,8 @@ class Package:
     follows: bool
     use_order: int
     """Lower ones are used first, whatever expires first (Q1)."""
+    windows: tuple[Window, ...] = ()
+    """Tariff windows of its version (Q3)."""
     ended: bool = False
 
     def begins(self, at: datetime) -> None:
@@ -92,30 +97,12 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Tariff:
-    """Pay-as-you-go prices of steps (P3)."""
-
-    octet_step: int | None
-    octet_step_micros: int
-    second_step: int | None
-    second_step_micros: int
-
-    def micros(self, seconds: int, octets: int) -> int:
-        """Price of the cumulative usage of one session: every started step counts whole."""
-        total = 0
-        if self.second_step is not None:
-            total += -(-seconds // self.second_step) * self.second_step_micros
-        if self.octet_step is not None:
-            total += -(-octets // self.octet_step) * self.octet_step_micros
-        return total
-
-
-@dataclass(frozen=True)
 class Plan:
     """A version of a plan (M6); no tariff: no pay-as-you-go."""
 
     version_id: int
     tariff: Tariff | None
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,6 +155,9 @@ class Session:
     payg_seconds: int = 0
     payg_octets: int = 0
     payg_micros: int = 0
+    segments: dict[tuple[int, str], Slice] = field(default_factory=lambda: defaultdict(Slice))
+    """Cumulative usage in windows with prices of their own, by version and window (P3, Q3); its
+    octets all stand in input_octets."""
     cut_at: datetime | None = None
     """When it was ordered to end (C1)."""
 
@@ -225,19 +215,8 @@ class Stretch:
         return self.s_until <= self.s_from and self.o_until <= self.o_from
 
 
-@dataclass(frozen=True)
-class DayStretch:
-    """What belongs to one local day of the usage of a record."""
-
-    day: date
-    s_from: int
-    s_until: int
-    o_from: int
-    o_until: int
-
-
-SliceKey = tuple[int, date, str, int, int]
-"""Number of the session, local day, kind, package (0: none), version of the plan."""
+SliceKey = tuple[int, date, str, int, int, str]
+"""Number of the session, local day, kind, package (0: none), version of the plan, window."""
 
 
 @dataclass(eq=False)
@@ -290,9 +269,16 @@ class Account:
         ends = session.closed_at is None and reading.status == STOP
         self._close(session, reading, session.total.seconds - added.seconds)
 
-        payers = self._spend(reading, since, now, added)
-        micros = self._price(session, payers)
-        self._slice(session, payers, (since, reading.event_at), added, micros)
+        first = next(iter(self._open(reading, since, now)), None)
+        free = self.plan if first is None else first
+        free_version = free.version_id
+        windows = [one for one in free.windows if one.tariff is None]
+        windows += [one for one in self.plan.windows if one.tariff is not None]
+        parts = parts_of(self.zone, windows, since, reading.event_at, (added.seconds, added.octets))
+        payers = self._spend(reading, since, now, _not_free(parts))
+        prices = self._price(session, payers, parts)
+        self._slice(session, payers, parts, added, prices, free_version)
+        micros = sum(prices.values())
         told = is_new or ends or added != Usage()
         outcome = ("late" if is_late else "counted") if told else "repeated"
         self.journal.append(Line(session.number, added, micros, outcome))
@@ -387,13 +373,13 @@ class Account:
         return package.valid_from is None or package.valid_from > max(event_at, now)
 
     def _spend(
-        self, reading: Reading, since: datetime, now: datetime, added: Usage
+        self, reading: Reading, since: datetime, now: datetime, amounts: tuple[int, int]
     ) -> list[Stretch]:
-        """Take the usage from the packages; what paid for which part of it."""
+        """Take seconds and octets from the packages; what paid for which part of them."""
         self._waited = []
         stretches = []
         s_done = o_done = 0
-        seconds, octets = added.seconds, added.octets
+        seconds, octets = amounts
         for package in self._open(reading, since, now):
             s_room = ENDLESS if package.seconds_left is None else package.seconds_left
             o_room = ENDLESS if package.octets_left is None else package.octets_left
@@ -422,52 +408,76 @@ class Account:
 
     # Where it is written down (U9, P3)
 
-    def _price(self, session: Session, payers: list[Stretch]) -> int:
-        """What the part that no package covers costs: steps count on the cumulative usage."""
+    def _price(self, session: Session, payers: list[Stretch], parts: list[Part]) -> dict[str, int]:
+        """What the part that no package covers costs by window ('': outside of those with prices):
+        steps count on the cumulative usage of session, version and window."""
         tariff = self.plan.tariff
         if tariff is None or not payers or payers[-1].payer is not None:
-            return 0
-        if session.priced_by != self.plan.version_id:
-            session.priced_by = self.plan.version_id
+            return {}
+        version = self.plan.version_id
+        if session.priced_by != version:
+            session.priced_by = version
             session.payg_seconds = session.payg_octets = session.payg_micros = 0
-        rest = payers[-1]
-        session.payg_seconds += rest.s_until - rest.s_from
-        session.payg_octets += rest.o_until - rest.o_from
+        charged: dict[str, int] = defaultdict(int)
+        for part, seconds, octets, _ in _shares(payers[-1], parts):
+            if part.window is None:
+                session.payg_seconds += seconds
+                session.payg_octets += octets
+            else:
+                segment = session.segments[version, part.window.name]
+                segment.seconds += seconds
+                segment.input_octets += octets
         price = tariff.micros(session.payg_seconds, session.payg_octets)
-        added = price - session.payg_micros
+        charged[""] = price - session.payg_micros
         session.payg_micros = price
+        for window in self.plan.windows:
+            if window.tariff is not None:
+                segment = session.segments[version, window.name]
+                price = window.tariff.micros(segment.seconds, segment.input_octets)
+                charged[window.name] += price - segment.micros
+                segment.micros = price
+        added = sum(charged.values())
         session.charged_micros += added
         self.wallet.unposted_micros += added
-        return added
+        return charged
 
     def _slice(
         self,
         session: Session,
         payers: list[Stretch],
-        window: tuple[datetime, datetime],
+        parts: list[Part],
         added: Usage,
-        micros: int,
+        prices: dict[str, int],
+        free_version: int,
     ) -> None:
-        """Spread what was added over local days and what paid; its price is the last day's."""
-        octets = added.octets
-        last_unpaid: Slice | None = None
-        for day in day_stretches(self.zone, *window, added.seconds, octets):
-            for payer in payers:
-                s_part = min(day.s_until, payer.s_until) - max(day.s_from, payer.s_from)
-                o_from = max(day.o_from, payer.o_from)
-                o_until = max(o_from, min(day.o_until, payer.o_until))
-                if s_part <= 0 and o_until == o_from:
-                    continue
-                entry = self.slices[(session.number, day.day, *self._kind(payer.payer))]
-                sent = added.input_octets
-                part = sent * o_until // octets - sent * o_from // octets if octets else 0
-                entry.seconds += max(s_part, 0)
-                entry.input_octets += part
-                entry.output_octets += o_until - o_from - part
+        """Spread what was added over days, windows and what paid; a price is its last day's."""
+        last_unpaid: dict[str, Slice] = {}
+
+        def enter(key: SliceKey, seconds: int, o_from: int, o_until: int) -> Slice:
+            entry = self.slices[key]
+            octets, sent = added.octets, added.input_octets
+            share = sent * o_until // octets - sent * o_from // octets if octets else 0
+            entry.seconds += seconds
+            entry.input_octets += share
+            entry.output_octets += o_until - o_from - share
+            return entry
+
+        for part in parts:
+            if part.is_free and (part.seconds or part.octets):
+                assert part.window is not None
+                where = (session.number, part.day, "free", UNPAID, free_version, part.window.name)
+                enter(where, part.seconds, part.o_from, part.o_until)
+        for payer in payers:
+            for part, seconds, octets, o_from in _shares(payer, parts):
+                kind, package, version = self._kind(payer.payer)
+                name = part.window.name if part.window is not None and kind == "payg" else ""
+                where = (session.number, part.day, kind, package, version, name)
+                entry = enter(where, seconds, o_from, o_from + octets)
                 if payer.payer is None:
-                    last_unpaid = entry
-        if last_unpaid is not None:
-            last_unpaid.micros += micros
+                    last_unpaid[name] = entry
+        for name, micros in prices.items():
+            if micros:
+                last_unpaid[name].micros += micros
 
     def _kind(self, payer: Package | None) -> tuple[str, int, int]:
         """Kind of a slice, the package and the version of the plan."""
@@ -513,22 +523,23 @@ class Account:
                 cursor = package.valid_until or never
 
 
-def day_stretches(
-    zone: ZoneInfo, since: datetime, until: datetime, seconds: int, octets: int
-) -> list[DayStretch]:
-    """Local days as stretches of the usage, pro rata to time (U9, M3)."""
-    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
-    found = []
+def _not_free(parts: list[Part]) -> tuple[int, int]:
+    """Seconds and octets that packages and money pay for."""
+    paid = [part for part in parts if not part.is_free]
+    return sum(part.seconds for part in paid), sum(part.octets for part in paid)
+
+
+def _shares(payer: Stretch, parts: list[Part]) -> Iterator[tuple[Part, int, int, int]]:
+    """What a payer pays of each part: seconds, octets, and where these begin on the axis of all
+    that the record added; payers count only what is not free."""
     s_done = o_done = 0
-    day = first
-    while day < last:
-        following = day + timedelta(days=1)
-        # fold 0: forward where there is no midnight, the first where there are two.
-        midnight = datetime.combine(following, time(), zone).astimezone(since.tzinfo)
-        gone = (midnight - since) // timedelta(microseconds=1)
-        whole = (until - since) // timedelta(microseconds=1)
-        s_until, o_until = seconds * gone // whole, octets * gone // whole
-        found.append(DayStretch(day, s_done, s_until, o_done, o_until))
-        s_done, o_done = s_until, o_until
-        day = following
-    return [*found, DayStretch(last, s_done, seconds, o_done, octets)]
+    for part in parts:
+        if part.is_free:
+            continue
+        seconds = min(payer.s_until, s_done + part.seconds) - max(payer.s_from, s_done)
+        o_from = max(payer.o_from, o_done)
+        octets = min(payer.o_until, o_done + part.octets) - o_from
+        if seconds > 0 or octets > 0:
+            yield part, max(seconds, 0), max(octets, 0), part.o_from + o_from - o_done
+        s_done += part.seconds
+        o_done += part.octets

@@ -21,6 +21,27 @@ PRICES = (
 )
 
 
+# Free nights, one of which passes midnight and one of which a clock change cuts; peak prices.
+FREE = ("night:0123456:0:360:free", "late:0123456:1320:1620:free", "dawn:246:150:210:free")
+PEAK = (
+    "peak:01234:1080:1380:60:20000:1048576:50000",
+    "noon:0123456:600:840:30:700:0:0",
+    "weekend:56:420:1800:0:0:1000:13",
+    "short:0123456:90:165:1:5:1024:1",
+)
+WINDOWS = (
+    None,
+    None,
+    FREE[0],
+    FREE[1],
+    FREE[2],
+    f"{FREE[0]} {PEAK[0]}",
+    f"{FREE[0]} {PEAK[1]}",
+    f"{FREE[2]} {PEAK[2]}",
+    PEAK[1],
+    PEAK[3],
+)
+
 PACKS = ("begun", "begun", "begun", "follows", "first login", "over", "later")
 KINDS = ("one", "several", "several", "metered", "both", "unlimited")
 
@@ -33,6 +54,8 @@ class Terms:
     packs: tuple[Pack, ...]
     payg: Payg | None
     requires_entitlement: bool
+    windows: str | None = None
+    """Tariff windows of its plan's version, as plan_version has them (Q3)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,7 @@ class NewPrice(Change):
     """Another version of a plan, from this instant (M6)."""
 
     payg: Payg | None
+    windows: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,26 @@ def _terms(rng: Random, number: int, kind: str, base: datetime) -> Terms:
         ),
         payg,
         requires_entitlement=kind != "unlimited" and rng.random() < 0.8,
+        windows=_windows(rng, payg),
+    )
+
+
+def _windows(rng: Random, payg: Payg | None) -> str | None:
+    """Some; with prices only where the plan has prices."""
+    chosen = rng.choice(WINDOWS)
+    if chosen is None or payg is not None:
+        return chosen
+    return " ".join(word for word in chosen.split() if word.endswith(":free")) or None
+
+
+def _dearer(windows: str) -> str:
+    """The same hours under the same names at other prices."""
+    words = [word.split(":") for word in windows.split()]
+    return " ".join(
+        ":".join([*word[:5], str(int(word[5]) * 3), word[6], str(int(word[7]) * 2)])
+        if len(word) == 8
+        else ":".join(word)
+        for word in words
     )
 
 
@@ -131,7 +175,11 @@ def changes(rng: Random, terms: Terms, instants: list[datetime]) -> list[Change]
         kind = rng.choice(("begun", "follows", "first login"))
         found.append(Purchase(moment, terms.number, pack(rng, moment, kind, bought_ago=0)))
     if rng.random() < 0.25:
-        found.append(NewPrice(rng.choice(instants), terms.number, rng.choice(PRICES)))
+        payg = rng.choice(PRICES)
+        windows = _windows(rng, payg)
+        if terms.payg is not None and terms.windows is not None and rng.random() < 0.6:
+            payg, windows = rng.choice(PRICES[2:]), _dearer(terms.windows)
+        found.append(NewPrice(rng.choice(instants), terms.number, payg, windows))
     if rng.random() < 0.25:
         amount = rng.choice((1, 50_000, 10**8))
         found.append(Credit(rng.choice(instants), terms.number, amount))

@@ -16,7 +16,9 @@ SEED = secrets.randbelow(10**6) if IS_SEARCH else 1
 EVENTS = 1_000_000 if IS_SEARCH else 200_000
 
 
-@pytest.mark.rule("U2", "U3", "U4", "U5", "U6", "U7", "U9", "Q1", "B4", "P3", "P8", "M6", "C1")
+@pytest.mark.rule(
+    "U2", "U3", "U4", "U5", "U6", "U7", "U9", "Q1", "Q3", "B4", "P3", "P8", "M6", "C1"
+)
 def test_the_meter_agrees_with_the_model(settings: Settings) -> None:
     charged = 0
     for outcome in simulate(settings, seed=SEED, events=EVENTS):

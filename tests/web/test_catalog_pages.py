@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from billing.clock import utc_now
 from billing.model.profile import BillingKind, Payment
 from billing.services import catalog
 from billing.services.context import Context
@@ -113,6 +114,39 @@ def test_a_plan_is_added_and_gets_a_new_version(at_desk: Visitor, context: Conte
     row = page.locator("tr", has_text="Evening 5 GB")
     expect(row).to_contain_text("3.00 USD")
     assert at_desk.complaints == [] or all("422" in text for text in at_desk.complaints)
+
+
+@pytest.mark.rule("Q3", "M6")
+def test_free_and_dearer_hours_are_entered_one_a_line(at_desk: Visitor, context: Context) -> None:
+    page = at_desk.open("/plans/new")
+    page.fill("#plan_name", "Nights")
+    page.fill("#price_micros", "2.50")
+    page.fill("#validity", "30 days")
+    page.fill("#tariff_windows", "night mon-sun 00:00-06:00 gratis")
+    _save(page)
+    expect(page.locator("#field-tariff_windows")).to_contain_text("indow 'night': price")
+    page.fill("#tariff_windows", "night mon-sun 00:00-06:00 free\nlate sat 23:00-01:00 free")
+    _save(page)
+    expect(page.locator("#field-tariff_windows")).to_contain_text("'night' and 'late' overlap")
+    page.fill("#tariff_windows", "night mon-sun 00:00-06:00 free\nnoon sun 12:00-13:00 0.02/min")
+    _save(page)
+    expect(page.locator("#field-tariff_windows")).to_contain_text("no pay-as-you-go price")
+    page.fill("#payg_second_step_micros", "0.01")
+    page.fill("#payg_second_step", "1 min")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("Nights was added")
+    row = page.locator("tr", has_text="Nights")
+    expect(row).to_contain_text("night mon-sun 00:00-06:00 free")
+    expect(row).to_contain_text("noon sun 12:00-13:00 0.02/min")
+    page.get_by_role("link", name="Nights").click()
+    expect(page.locator("#tariff_windows")).to_have_value(
+        "night mon-sun 00:00-06:00 free\nnoon sun 12:00-13:00 0.02/min"
+    )
+    page.fill("#tariff_windows", "")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("has version 2 now")
+    views = [view for view in catalog.list_plans(context, utc_now()) if view.name == "Nights"]
+    assert [view.terms.tariff_windows for view in views] == [None]
 
 
 @pytest.mark.rule("B1")

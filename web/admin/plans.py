@@ -20,6 +20,7 @@ from web.forms import (
     QuantityField,
     ValidityField,
     WholeField,
+    WindowsField,
     needed,
     show_errors,
 )
@@ -75,6 +76,13 @@ class PlanForm(FlaskForm):
         description="50GB:2M is 2 Mbit/s after 50 GB of a package or a billing cycle, for running "
         "sessions too (Q2).",
     )
+    tariff_windows = WindowsField(
+        "Free and dearer hours",
+        render_kw={"rows": 3, "placeholder": "night mon-sun 00:00-06:00 free"},
+        description="One a line, in local time: a name, the days, the hours (they may pass "
+        "midnight), then free, or prices in the place of those above: peak mon-fri 18:00-23:00 "
+        "0.02/min 0.05/MB (Q3).",
+    )
     pool = StringField("Address pool", description="Name of the pool on your NAS, or of one here.")
     pay_only_pool = StringField(
         "Pay-only pool",
@@ -117,6 +125,7 @@ class PlanForm(FlaskForm):
             speed_up_kbps=self.speed_up_kbps.data,
             speed_down_kbps=self.speed_down_kbps.data,
             fair_use=self.fair_use.data,
+            tariff_windows=self.tariff_windows.data,
             pool=(self.pool.data or "").strip() or None,
             pay_only_pool=(self.pay_only_pool.data or "").strip() or None,
             interim_seconds=int(self.interim_seconds.data),

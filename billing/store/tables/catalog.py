@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, Int, OrgId, SerialKey, Small
@@ -74,6 +74,11 @@ class PlanVersion(Base):
             "payg_second_step > 0 AND payg_second_step_micros >= 0", name="payg_seconds"
         ),
         CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
+        Index(
+            "plan_version_windowed_idx",
+            "plan_version_id",
+            postgresql_where=text("tariff_windows IS NOT NULL"),
+        ),
     )
 
     plan_version_id: Mapped[SerialKey]
@@ -100,4 +105,5 @@ class PlanVersion(Base):
     payg_second_step_micros: Mapped[int | None]
     outage_minutes: Mapped[Int | None]
     fair_use: Mapped[str | None]
+    tariff_windows: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -114,6 +114,8 @@ class Subscription(Base):
     capped_down_kbps: Mapped[int | None]
     capped_by_octets: Mapped[int | None]
     """What the step of fair use in force leaves (rule Q2), and after how many octets it began."""
+    has_tariff_windows: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Its plan or a package has, or had, tariff windows: the meter looks for them (rule Q3)."""
 
 
 Index(

@@ -41,6 +41,8 @@ class AcctJournal(Base):
     outcome: Mapped[str]
     anomalies: Mapped[str | None]
     raw: Mapped[str | None]
+    tariff_version_id: Mapped[int | None]
+    """The version whose free windows held for its usage; None: there were no windows (rule Q3)."""
 
 
 class AcctDeadLetter(Base):
@@ -59,13 +61,16 @@ class DailyUsage(Base):
     """Usage by local day, session and what paid for it; the slices of a session sum to its
     totals (rule U9).
 
-    `kind`: entitlement | payg | flat (a monthly service without quota) | overspend.
-    `entitlement_id` is 0 for the last three.
+    `kind`: entitlement | payg | flat (a monthly service without quota) | overspend | free (in a
+    window of that name, rule Q3). `entitlement_id` is 0 for all but the first. `tariff_window`: the
+    window whose own price pay-as-you-go had, or what was used in for nothing; else empty.
     """
 
     __tablename__ = "daily_usage"
     __table_args__ = (
-        CheckConstraint("kind IN ('entitlement', 'payg', 'flat', 'overspend')", name="kind"),
+        CheckConstraint(
+            "kind IN ('entitlement', 'payg', 'flat', 'overspend', 'free')", name="kind"
+        ),
         Index("daily_usage_day_idx", "customer_id", "subscription_id", "local_day"),
         {"postgresql_with": {"fillfactor": 60}},
     )
@@ -76,6 +81,7 @@ class DailyUsage(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     entitlement_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     plan_version_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tariff_window: Mapped[str] = mapped_column(primary_key=True, server_default="")
     subscription_id: Mapped[int]
     org_id: Mapped[int]
     seconds: Mapped[int]
