@@ -19,6 +19,7 @@ from billing.store.catalog import insert_operator
 from billing.store.pool import Database
 from rig.configuration import ensure_master_key
 from rig.postgres import PrivateCluster
+from rig.processes import children_of
 from rig.radius import Kind, RadiusOptions, RadiusServer
 
 from . import tollway_seed, workload
@@ -131,9 +132,10 @@ class TollwayTarget:
             server.stop()
 
     def pids(self) -> list[int]:
-        """Both servers."""
+        """Both servers, and the processes that decide logins beside the first."""
         running = (server.process() for server in self._servers)
-        return [process.pid for process in running if process is not None]
+        pids = [process.pid for process in running if process is not None]
+        return pids + [child for pid in pids for child in children_of(pid)]
 
     def recorded_usage(self, users: Iterable[int]) -> dict[int, Usage | None]:
         """Sums of daily_usage; None where sessions or packages say something else."""
