@@ -30,7 +30,7 @@ from .worker import worker
 ALLOWED_GROWTH = 1.05
 # A change of less than this is not told from noise, however large its share.
 _LEAST_MS = {"p50": 0.1, "p99": 1.0}
-_PARTS = ("radiusd-auth", "radiusd-acct", "worker", "PostgreSQL")
+_PARTS = ("radiusd-auth", "radiusd-acct", "worker", "deciders", "PostgreSQL")
 _PORTS = 16
 
 
@@ -95,7 +95,7 @@ class Soak:
         )
         target.seed(options.users)
         with running(target), worker(target) as process:
-            auth, acct = target.pids()
+            auth, acct = target.pids()[:2]
             self._pids = (auth, acct, process.pid)
             ports = (target.auth_port, target.acct_port)
             with closing(Exchange(*ports, ports_each=_PORTS)) as exchange:
@@ -129,6 +129,8 @@ class Soak:
             records_ms=(quantile(records, 0.5), quantile(records, 0.99)),
             rss_mib=(
                 *(memory_mib(pid, shared=True) for pid in self._pids),
+                # Processes that decide logins.
+                sum(memory_mib(pid, shared=True) for pid in children_of(self._pids[0])),
                 # A backend's share of the buffers rises as it touches them: that is not its own.
                 sum(memory_mib(pid, shared=False) for pid in backends),
             ),
