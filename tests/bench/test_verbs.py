@@ -119,7 +119,7 @@ def test_soak_tells_growth_from_noise() -> None:
 def test_soak_compares_the_thirds_after_warm_up(place: Ground) -> None:
     options = soak.Options(1, 1, 8.0, 2.0, 1.0)
     memory = (900.0, 500.0, 10.0, 10.0, 11.0, 12.0, 13.0, 13.0)
-    samples = [soak.Sample(1, (1, 2), (3, 4), (mib, 1, 1, 1)) for mib in memory]
+    samples = [soak.Sample(1, (1, 2), (3, 4), (mib, 1, 1, 1, 1)) for mib in memory]
     run = soak.Soak(place, options, samples)
     assert run.growth()["radiusd-auth"] == (10.0, 13.0)
     assert run.growth()["records p99"] == (4, 4)
