@@ -59,6 +59,9 @@ _DICTIONARY = Dictionary(str(Path(__file__).resolve().parent / "dictionary" / "r
 _CODES = {PacketKind.COA: CoARequest, PacketKind.DISCONNECT: DisconnectRequest}
 _ACKS = {PacketKind.COA: CoAACK, PacketKind.DISCONNECT: DisconnectACK}
 _NAKS = {PacketKind.COA: CoANAK, PacketKind.DISCONNECT: DisconnectNAK}
+_LIMITS = (Part.TIMEOUT, Part.QUOTA)
+# A NAS that will not have new limits keeps those that it has, and ends the session there.
+_LIMITS_STAND = frozenset({Goal.GRANT})
 _ANY_SPEED = Service(speed_up_kbps=1, speed_down_kbps=1)
 _NUMERIC_TYPES = frozenset({"integer", "date", "short", "byte", "signed"})
 
@@ -78,6 +81,8 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     names = namings[order.unknown_answers % len(namings)]
     disconnect = (PacketKind.DISCONNECT, names)
     service = order.service
+    if order.escalated and order.goal in _LIMITS_STAND:
+        return PacketKind.NONE, ()
     if order.goal is Goal.DISCONNECT or order.escalated or service is None:
         return disconnect
     if order.goal is Goal.SUSPEND:
@@ -88,14 +93,27 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
         if not (codec.capabilities.fence and order.fenced):
             return disconnect
         return PacketKind.COA, names + told_again(codec.let_out(service), service.own_reply)
-    parts = _enforced(codec, service) if order.goal is Goal.REFRESH else _speed_part(codec)
+    parts = _parts(order.goal, codec, service)
     if not parts:
         return PacketKind.NONE, ()
     if not codec.capabilities.covers(parts):
         return disconnect
-    used = Used(order.used_seconds, order.used_octets)
+    used = Used(order.used_seconds, order.used_octets, order.used_input_octets)
     changes = told_again(codec.change(service, used, parts), service.own_reply)
     return PacketKind.COA, names + changes
+
+
+def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:
+    """What a CoA with this goal is to change of what the NAS enforces."""
+    if goal is Goal.SPEED:
+        return _speed_part(codec)
+    enforced = _enforced(codec, service)
+    if goal is Goal.RESTRICT:
+        return enforced | _speed_part(codec)
+    if goal is Goal.GRANT:
+        able = {part for part in _LIMITS if codec.capabilities.covers([part])}
+        return enforced & able
+    return enforced
 
 
 def _enforced(codec: Codec, service: Service) -> set[Part]:

@@ -20,6 +20,12 @@ class Goal(StrEnum):
     """New limits, and everything else that its service now is (rule B4)."""
     SPEED = "speed"
     """Another speed, all else as it is (rule Q2)."""
+    GRANT = "grant"
+    """The limits of a grant that was topped up, all else as it is (rule Q4)."""
+    RESTRICT = "restrict"
+    """The restricted speed of its plan, and no limit of a grant any more (rule Q4)."""
+    TIGHTEN = "tighten"
+    """Usage reported more often, and the limits that are left (rule Q5)."""
 
 
 class PacketKind(StrEnum):
@@ -66,6 +72,7 @@ class SessionOrder:
     service: Service | None
     used_seconds: int
     used_octets: int
+    used_input_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
--- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1).
+-- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1, Q4).
 --
 -- The arrays have one element a record. Records of one customer are taken one after the other
 -- (rounds), those of different customers together. First the customers are locked by id, then
@@ -37,6 +37,12 @@ DECLARE
     v_suspect_customer bigint[];
     v_suspect_subscription bigint[];
     v_suspect_at timestamptz[];
+    v_ended boolean[];
+    v_over_seconds bigint[];
+    v_over_octets bigint[];
+    v_is_over boolean;
+    v_reserving_customer bigint[];
+    v_reserving_session bigint[];
     v_orders int := 0;
 BEGIN
     SELECT time_zone INTO STRICT v_zone FROM operator;
@@ -233,7 +239,7 @@ BEGIN
                 new_input - base_input + new_output - base_output AS d_octets,
                 CASE WHEN is_new THEN nextval('live_session_session_id_seq') ELSE old_id END
                     AS session_id,
-                s.requires_entitlement, s.wallet_id, s.plan_version_id,
+                s.requires_entitlement, s.reserves, s.wallet_id, s.plan_version_id,
                 p.payg_octet_step, p.payg_octet_step_micros,
                 p.payg_second_step, p.payg_second_step_micros,
                 p.payg_octet_step IS NOT NULL OR p.payg_second_step IS NOT NULL AS is_payg,
@@ -490,19 +496,40 @@ BEGIN
         )
         -- Who may have nothing left, or something else from now on: looked at again below, after
         -- this statement's writes.
-        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at)
-        INTO v_suspect_customer, v_suspect_subscription, v_suspect_at
+        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at),
+            array_agg(x.ended), array_agg(x.over_seconds), array_agg(x.over_octets),
+            bool_or(x.ended OR x.over_seconds + x.over_octets > 0),
+            (SELECT array_agg(u.customer_id) FROM usage u WHERE u.reserves),
+            (SELECT array_agg(u.session_id) FROM usage u WHERE u.reserves)
+        INTO v_suspect_customer, v_suspect_subscription, v_suspect_at, v_ended, v_over_seconds,
+            v_over_octets, v_is_over, v_reserving_customer, v_reserving_session
         FROM (
-            SELECT c.customer_id, c.subscription_id, c.event_at FROM cover c
+            SELECT c.customer_id, c.subscription_id, c.event_at,
+                c.requires_entitlement AND NOT c.is_payg
+                    AND bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS ended,
+                -- What no package covers, and pay-as-you-go does not pay: its slices say overspend.
+                CASE WHEN c.requires_entitlement AND NOT c.is_payg THEN sum(c.s_until - c.s_from)
+                    FILTER (WHERE c.entitlement_id = 0) ELSE 0 END::bigint AS over_seconds,
+                CASE WHEN c.requires_entitlement AND NOT c.is_payg THEN sum(c.o_until - c.o_from)
+                    FILTER (WHERE c.entitlement_id = 0) ELSE 0 END::bigint AS over_octets
+            FROM cover c
             WHERE c.requires_entitlement OR c.is_payg
-            GROUP BY c.customer_id, c.subscription_id, c.event_at
+            GROUP BY c.customer_id, c.subscription_id, c.event_at, c.requires_entitlement, c.is_payg
             HAVING NOT bool_or(c.lasts)
                 OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)
         ) x;
 
+        IF v_reserving_session IS NOT NULL THEN
+            v_orders := v_orders
+                + post_grants_v1(p_now, v_reserving_customer, v_reserving_session);
+        END IF;
         IF v_suspect_customer IS NOT NULL THEN
             v_orders := v_orders + cut_unserved_v1(p_now, v_suspect_customer,
                                                    v_suspect_subscription, v_suspect_at);
+        END IF;
+        IF v_is_over THEN
+            PERFORM note_overspend_v1(p_now, v_suspect_customer, v_suspect_subscription,
+                v_suspect_at, v_ended, v_over_seconds, v_over_octets);
         END IF;
     END LOOP;
 
