@@ -72,14 +72,16 @@ def strict_version(
     down_kbps: int | None = None,
 ) -> int:
     """A version of a plan with strict sharing."""
-    version_id = world.new_version(None)
-    world.db.execute(
-        "UPDATE plan_version SET sharing = 'strict', slice_octets = %s, slice_seconds = %s,"
-        " grant_valid_seconds = %s, final_unit_action = %s, restricted_down_kbps = %s"
-        " WHERE plan_version_id = %s",
-        (slice_octets, slice_seconds, valid_seconds, final, down_kbps, version_id),
+    rows = world.rows(
+        "INSERT INTO plan_version (plan_id, version, effective_from, price_micros, currency, starts,"
+        " interim_seconds, sharing, slice_octets, slice_seconds, grant_valid_seconds,"
+        " final_unit_action, restricted_down_kbps, created_at)"
+        " SELECT plan_id, 2, effective_from, 0, 'USD', 'purchase', 300, 'strict', %s, %s, %s, %s,"
+        " %s, created_at FROM plan_version WHERE plan_version_id = %s RETURNING plan_version_id",
+        *(slice_octets, slice_seconds, valid_seconds, final, down_kbps),
+        world.new_version(None),
     )
-    return version_id
+    return int(rows[0].plan_version_id)
 
 
 def strict_customer(
