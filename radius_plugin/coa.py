@@ -61,7 +61,7 @@ _ACKS = {PacketKind.COA: CoAACK, PacketKind.DISCONNECT: DisconnectACK}
 _NAKS = {PacketKind.COA: CoANAK, PacketKind.DISCONNECT: DisconnectNAK}
 _LIMITS = (Part.TIMEOUT, Part.QUOTA)
 # A NAS that will not have new limits keeps those that it has, and ends the session there.
-_LIMITS_STAND = frozenset({Goal.GRANT})
+_LIMITS_STAND = frozenset({Goal.GRANT, Goal.TIGHTEN})
 _ANY_SPEED = Service(speed_up_kbps=1, speed_down_kbps=1)
 _NUMERIC_TYPES = frozenset({"integer", "date", "short", "byte", "signed"})
 

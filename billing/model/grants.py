@@ -84,6 +84,7 @@ class OverspendView:
     """What was used after an allowance was used up (rule P12): that of these packages."""
 
     overspend_id: int
+    username: str
     entitlement_ids: tuple[int, ...]
     exhausted_at: datetime
     last_at: datetime

@@ -73,8 +73,8 @@ def strict_version(
 ) -> int:
     """A version of a plan with strict sharing."""
     rows = world.rows(
-        "INSERT INTO plan_version (plan_id, version, effective_from, price_micros, currency, starts,"
-        " interim_seconds, sharing, slice_octets, slice_seconds, grant_valid_seconds,"
+        "INSERT INTO plan_version (plan_id, version, effective_from, price_micros, currency,"
+        " starts, interim_seconds, sharing, slice_octets, slice_seconds, grant_valid_seconds,"
         " final_unit_action, restricted_down_kbps, created_at)"
         " SELECT plan_id, 2, effective_from, 0, 'USD', 'purchase', 300, 'strict', %s, %s, %s, %s,"
         " %s, created_at FROM plan_version WHERE plan_version_id = %s RETURNING plan_version_id",
