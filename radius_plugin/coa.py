@@ -110,7 +110,7 @@ def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:
     enforced = _enforced(codec, service)
     if goal is Goal.RESTRICT:
         return enforced | _speed_part(codec)
-    if goal is Goal.GRANT:
+    if goal in _LIMITS_STAND:
         able = {part for part in _LIMITS if codec.capabilities.covers([part])}
         return enforced & able
     return enforced

@@ -20,6 +20,8 @@ SECONDS_FLOOR = 60
 VALID_SECONDS_FLOOR = 120
 VALID_SECONDS_LIMIT = 7 * 86_400
 VALID_INTERIMS = 6
+TIGHTER = 4
+INTERIM_SECONDS_FLOOR = 60
 SPEED_LIMIT_KBPS = 2**32 - 1
 SESSION_SECONDS_LIMIT = 2**31 - 1
 LIFTED_OCTETS = 2**50
@@ -141,6 +143,12 @@ def granted(normal_seconds: int | None, grant: GrantLimits, used: GrantLimits) -
         input_octets=left(grant.input_octets, used.input_octets),
         output_octets=left(grant.output_octets, used.output_octets),
     )
+
+
+def tightened(interim_seconds: int) -> int:
+    """How often usage is reported near the end of a shared allowance (rule Q5): four times as
+    often, RFC 2869's floor apart."""
+    return min(interim_seconds, max(interim_seconds // TIGHTER, INTERIM_SECONDS_FLOOR))
 
 
 def restricted(

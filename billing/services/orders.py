@@ -23,7 +23,7 @@ from billing.model.grants import GrantLimits
 from billing.model.network import NasAddress, SessionIdentity, Vendor, dialect_of, link_of
 from billing.rules.access import decide, metered_by_time
 from billing.rules.answers import ACCOUNTING_EXPECTED_WITHIN, consequence
-from billing.rules.grants import granted, restricted
+from billing.rules.grants import granted, restricted, tightened
 from billing.services.context import Context
 from billing.store import customers
 from billing.store import enforcement as store
@@ -137,6 +137,8 @@ def _service(account: Account | None, row: ClaimedRow, now: datetime) -> Service
         return service if row.goal == Goal.SUSPEND else None
     if row.goal == Goal.SUSPEND:
         return _redirected(account, row, service)
+    if row.goal == Goal.TIGHTEN:
+        return replace(service, interim_seconds=tightened(service.interim_seconds))
     if row.grant is None:
         return service
     used = GrantLimits(

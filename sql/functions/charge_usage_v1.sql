@@ -41,6 +41,10 @@ DECLARE
     v_over_seconds bigint[];
     v_over_octets bigint[];
     v_is_over boolean;
+    v_ebbing_customer bigint[];
+    v_ebbing_session bigint[];
+    v_ebbing_seconds bigint[];
+    v_ebbing_octets bigint[];
     v_reserving_customer bigint[];
     v_reserving_session bigint[];
     v_orders int := 0;
@@ -274,7 +278,8 @@ BEGIN
                 e.s_from, e.s_until, e.o_from, e.o_until,
                 e.s_until > e.s_from OR e.o_until > e.o_from AS used,
                 e.usable AND COALESCE(e.seconds_left > e.s_until - e.s_from, true)
-                    AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts
+                    AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts,
+                u.reserves, e.seconds_left, e.octets_left
             FROM usage u
             CROSS JOIN LATERAL (
                 SELECT c.entitlement_id, c.plan_version_id, c.seconds_left, c.octets_left,
@@ -495,30 +500,53 @@ BEGIN
             WHERE u.all_anomalies <> ''
         )
         -- Who may have nothing left, or something else from now on: looked at again below, after
-        -- this statement's writes.
-        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at),
-            array_agg(x.ended), array_agg(x.over_seconds), array_agg(x.over_octets),
-            bool_or(x.ended OR x.over_seconds + x.over_octets > 0),
-            (SELECT array_agg(u.customer_id) FROM usage u WHERE u.reserves),
-            (SELECT array_agg(u.session_id) FROM usage u WHERE u.reserves)
+        -- this statement's writes. So are sessions that hold reservations (Q4), and those whose
+        -- package would not last for a few intervals like this one (Q5).
+        SELECT array_agg(x.customer_id) FILTER (WHERE x.is_suspect),
+            array_agg(x.subscription_id) FILTER (WHERE x.is_suspect),
+            array_agg(x.event_at) FILTER (WHERE x.is_suspect),
+            array_agg(x.has_ended AND x.is_limited) FILTER (WHERE x.is_suspect),
+            array_agg(CASE WHEN x.is_limited THEN x.over_seconds ELSE 0 END)
+                FILTER (WHERE x.is_suspect),
+            array_agg(CASE WHEN x.is_limited THEN x.over_octets ELSE 0 END)
+                FILTER (WHERE x.is_suspect),
+            bool_or(x.is_limited AND (x.has_ended OR x.over_seconds + x.over_octets > 0)),
+            array_agg(x.customer_id) FILTER (WHERE x.reserves),
+            array_agg(x.session_id) FILTER (WHERE x.reserves),
+            array_agg(x.customer_id) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
+            array_agg(x.session_id) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
+            array_agg(x.d_seconds) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
+            array_agg(x.d_octets) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves)
         INTO v_suspect_customer, v_suspect_subscription, v_suspect_at, v_ended, v_over_seconds,
-            v_over_octets, v_is_over, v_reserving_customer, v_reserving_session
+            v_over_octets, v_is_over, v_reserving_customer, v_reserving_session,
+            v_ebbing_customer, v_ebbing_session, v_ebbing_seconds, v_ebbing_octets
         FROM (
-            SELECT c.customer_id, c.subscription_id, c.event_at,
-                c.requires_entitlement AND NOT c.is_payg
-                    AND bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS ended,
-                -- What no package covers, and pay-as-you-go does not pay: its slices say overspend.
-                CASE WHEN c.requires_entitlement AND NOT c.is_payg THEN sum(c.s_until - c.s_from)
-                    FILTER (WHERE c.entitlement_id = 0) ELSE 0 END::bigint AS over_seconds,
-                CASE WHEN c.requires_entitlement AND NOT c.is_payg THEN sum(c.o_until - c.o_from)
-                    FILTER (WHERE c.entitlement_id = 0) ELSE 0 END::bigint AS over_octets
-            FROM cover c
-            WHERE c.requires_entitlement OR c.is_payg
-            GROUP BY c.customer_id, c.subscription_id, c.event_at, c.requires_entitlement, c.is_payg
-            HAVING NOT bool_or(c.lasts)
-                OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)
+            SELECT g.*, (g.requires_entitlement OR g.is_payg) AND (g.has_ended OR NOT g.goes_on)
+                    AS is_suspect,
+                g.requires_entitlement AND NOT g.is_payg AS is_limited
+            FROM (
+                SELECT c.customer_id, c.session_id, c.subscription_id, c.event_at, c.d_seconds,
+                    c.d_octets, c.requires_entitlement, c.is_payg, c.reserves,
+                    bool_or(c.lasts) AS goes_on,
+                    bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS has_ended,
+                    -- The last stretch is what no package covers.
+                    sum(c.s_until - c.s_from) FILTER (WHERE c.entitlement_id = 0)::bigint
+                        AS over_seconds,
+                    sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0)::bigint
+                        AS over_octets,
+                    bool_or(c.lasts AND (
+                        c.octets_left - (c.o_until - c.o_from) <= 4 * c.d_octets
+                        OR c.seconds_left - (c.s_until - c.s_from) <= 4 * c.d_seconds)) AS ebbs
+                FROM cover c
+                GROUP BY c.customer_id, c.session_id, c.subscription_id, c.event_at, c.d_seconds,
+                    c.d_octets, c.requires_entitlement, c.is_payg, c.reserves
+            ) g
         ) x;
 
+        IF v_ebbing_session IS NOT NULL THEN
+            v_orders := v_orders + tighten_v1(p_now, v_ebbing_customer, v_ebbing_session,
+                                              v_ebbing_seconds, v_ebbing_octets);
+        END IF;
         IF v_reserving_session IS NOT NULL THEN
             v_orders := v_orders
                 + post_grants_v1(p_now, v_reserving_customer, v_reserving_session);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -36,12 +37,21 @@ from tests.integration.meter_world import (
 )
 
 pytestmark = pytest.mark.rule("Q4")
+_hosts = count(1)
 IN_USE = "allowance-in-use"
 
 
 def goals(world: MeterWorld, who: Metered) -> list[str]:
     """Goals of the orders that were not withdrawn."""
     return [order.goal for order in world.orders(who) if order.state != "cancelled"]
+
+
+def chilli(world: MeterWorld) -> str:
+    """The address of a NAS whose CoA changes limits and interval."""
+    address = f"10.1.7.{next(_hosts)}"
+    world.nas(address)
+    world.db.execute("UPDATE nas SET vendor = 'chilli' WHERE address = %s", (address,))
+    return address
 
 
 def test_each_login_takes_a_slice_until_nothing_is_left(world: MeterWorld) -> None:
@@ -355,3 +365,42 @@ def test_overspend_of_a_shared_allowance_is_one_row_that_grows(world: MeterWorld
     world.charge(interim(who, at(190), 60, 0, 150, sid="c"))
     assert [row.octets for row in overspends(world, who)] == [605, 50]
     assert broken(world, who, at(190)) == []
+
+
+@pytest.mark.rule("Q5")
+def test_near_the_end_of_a_shared_allowance_each_session_is_told_once(world: MeterWorld) -> None:
+    who = world.customer([Pack(octets=10_000)])
+    on = {"nas": chilli(world)}
+    for sid in "ab":
+        world.charge(start(who, at(0), sid=sid, **on))
+    world.charge(interim(who, at(60), 60, 0, 1_000, sid="a", **on))
+    world.charge(interim(who, at(60), 60, 0, 1_000, sid="b", **on))
+    assert goals(world, who) == []
+    world.charge(interim(who, at(120), 120, 0, 3_500, sid="a", **on))
+    # 5,500 are left, and two sessions use 5,000 in an interval.
+    assert goals(world, who) == []
+    world.charge(interim(who, at(121), 121, 0, 3_500, sid="b", **on))
+    world.charge(interim(who, at(180), 180, 0, 4_000, sid="a", **on))
+    world.charge(interim(who, at(181), 181, 0, 4_000, sid="b", **on))
+    world.charge(interim(who, at(182), 182, 0, 5_000, sid="b", **on))
+    orders = [(order.goal, order.reason) for order in world.orders(who)]
+    assert orders == [("tighten", "nearly-used-up")]
+    assert broken(world, who, at(182)) == []
+
+
+@pytest.mark.rule("Q5")
+def test_a_nas_that_can_change_nothing_is_told_nothing(world: MeterWorld) -> None:
+    who = world.customer([Pack(octets=1_000)])
+    world.charge(start(who, at(0)))
+    world.charge(interim(who, at(60), 60, 0, 600))
+    assert goals(world, who) == []
+
+
+@pytest.mark.rule("Q5")
+def test_what_follows_is_no_end(world: MeterWorld) -> None:
+    packs = [Pack(octets=1_000), Pack(octets=50_000, since_minutes=90_000, follows=True)]
+    who = world.customer(packs)
+    nas = chilli(world)
+    world.charge(start(who, at(0), nas=nas))
+    world.charge(interim(who, at(60), 60, 0, 600, nas=nas))
+    assert goals(world, who) == []

@@ -169,6 +169,18 @@ def test_a_grant_changes_its_limits_and_nothing_else() -> None:
     assert packet_for(replace(order, escalated=True)) == (PacketKind.NONE, ())
 
 
+@pytest.mark.rule("Q5")
+def test_near_the_end_limits_and_interval_are_tightened() -> None:
+    near = replace(SERVICE, interim_seconds=75, limits=Limits(session_seconds=9, total_octets=7))
+    order = replace(ORDER, goal=Goal.TIGHTEN, service=near)
+    chilli = dict(packet_for(replace(order, vendor=Vendor.CHILLI))[1])
+    assert chilli["Acct-Interim-Interval"] == "75"
+    assert {"Session-Timeout", "ChilliSpot-Max-Total-Octets"} <= chilli.keys()
+    ppp = dict(packet_for(replace(order, vendor=Vendor.MIKROTIK, link=Link.PPP))[1])
+    assert {"Session-Timeout", "Mikrotik-Recv-Limit"} <= ppp.keys()
+    assert packet_for(replace(order, vendor=Vendor.GENERIC)) == (PacketKind.NONE, ())
+
+
 @pytest.mark.rule("Q4")
 def test_a_restricted_session_is_slowed_and_its_limits_lifted() -> None:
     slow = Service(speed_down_kbps=64, limits=Limits(session_seconds=600, total_octets=2**50))

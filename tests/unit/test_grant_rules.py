@@ -145,5 +145,10 @@ def test_a_restricted_session_ends_with_what_was_bought() -> None:
     assert without_end.limits.session_seconds == grants.SESSION_SECONDS_LIMIT
 
 
+@pytest.mark.rule("Q5")
+def test_reports_come_four_times_as_often_near_the_end() -> None:
+    assert [grants.tightened(seconds) for seconds in (60, 120, 300, 900)] == [60, 60, 75, 225]
+
+
 def test_the_reason_says_what_to_do() -> None:
     assert "hold all that is left" in MESSAGES[Reason.ALLOWANCE_IN_USE]

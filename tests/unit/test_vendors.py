@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,9 @@ from radius_plugin import vendors
 from radius_plugin.vendors.codec import Capabilities, OctetLimit, Part, Used, gigawords
 
 SPOKEN = list(Vendor)
+_TIGHTEN = (Path(__file__).resolve().parents[2] / "sql" / "functions" / "tighten_v1.sql").read_text(
+    encoding="utf-8"
+)
 USED = Used(1800, 2**32)
 EVERYTHING = frozenset(Part)
 # Of these an operator names a speed: its figure is part of a text.
@@ -338,6 +342,13 @@ def test_a_limit_of_octets_is_claimed_where_one_is_sent(vendor: Vendor, link: Li
     unsure = vendor is Vendor.MIKROTIK and link is Link.OTHER
     assert (told != codec.encode(Service())) == (claimed or unsure)
     assert ends_at_octets(vendor) == (claimed or unsure)
+
+
+@pytest.mark.rule("Q5")
+def test_the_meter_knows_whose_limits_a_coa_changes() -> None:
+    told = set(re.findall(r"'([a-z]+)'", _TIGHTEN.split("c_vendors")[1].split(";")[0]))
+    able = {vendor for vendor in Vendor if vendors.for_nas(vendor).capabilities.timeout}
+    assert told == {vendor.value for vendor in able}
 
 
 @pytest.mark.rule("Q4")
