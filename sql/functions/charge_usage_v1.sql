@@ -34,19 +34,18 @@ DECLARE
     v_nas bigint[];
     v_round int[];
     v_last_round int;
-    v_suspect_customer bigint[];
-    v_suspect_subscription bigint[];
-    v_suspect_at timestamptz[];
-    v_ended boolean[];
+    v_closer_customer bigint[];
+    v_closer_subscription bigint[];
+    v_closer_session bigint[];
+    v_closer_at timestamptz[];
+    v_closer_seconds bigint[];
+    v_closer_octets bigint[];
+    v_is_suspect boolean[];
+    v_reserves boolean[];
+    v_is_limited boolean[];
+    v_has_ended boolean[];
     v_over_seconds bigint[];
     v_over_octets bigint[];
-    v_is_over boolean;
-    v_ebbing_customer bigint[];
-    v_ebbing_session bigint[];
-    v_ebbing_seconds bigint[];
-    v_ebbing_octets bigint[];
-    v_reserving_customer bigint[];
-    v_reserving_session bigint[];
     v_orders int := 0;
 BEGIN
     SELECT time_zone INTO STRICT v_zone FROM operator;
@@ -499,65 +498,41 @@ BEGIN
             FROM usage u CROSS JOIN LATERAL string_to_table(u.all_anomalies, ',') AS a(code)
             WHERE u.all_anomalies <> ''
         )
-        -- Who may have nothing left, or something else from now on: looked at again below, after
-        -- this statement's writes. So are sessions that hold reservations (Q4), and those whose
-        -- package would not last for a few intervals like this one (Q5).
-        SELECT array_agg(x.customer_id) FILTER (WHERE x.is_suspect),
-            array_agg(x.subscription_id) FILTER (WHERE x.is_suspect),
-            array_agg(x.event_at) FILTER (WHERE x.is_suspect),
-            array_agg(x.has_ended AND x.is_limited) FILTER (WHERE x.is_suspect),
-            array_agg(CASE WHEN x.is_limited THEN x.over_seconds ELSE 0 END)
-                FILTER (WHERE x.is_suspect),
-            array_agg(CASE WHEN x.is_limited THEN x.over_octets ELSE 0 END)
-                FILTER (WHERE x.is_suspect),
-            bool_or(x.is_limited AND (x.has_ended OR x.over_seconds + x.over_octets > 0)),
-            array_agg(x.customer_id) FILTER (WHERE x.reserves),
-            array_agg(x.session_id) FILTER (WHERE x.reserves),
-            array_agg(x.customer_id) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
-            array_agg(x.session_id) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
-            array_agg(x.d_seconds) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves),
-            array_agg(x.d_octets) FILTER (WHERE x.is_limited AND x.ebbs AND NOT x.reserves)
-        INTO v_suspect_customer, v_suspect_subscription, v_suspect_at, v_ended, v_over_seconds,
-            v_over_octets, v_is_over, v_reserving_customer, v_reserving_session,
-            v_ebbing_customer, v_ebbing_session, v_ebbing_seconds, v_ebbing_octets
+        -- Who may have nothing left, or something else from now on; whose sessions hold reservations
+        -- (Q4); whose package would not last for a few intervals like this one (Q5): looked at again
+        -- after this statement's writes.
+        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.session_id),
+            array_agg(x.event_at), array_agg(x.d_seconds), array_agg(x.d_octets),
+            array_agg(x.is_suspect), array_agg(x.reserves), array_agg(x.is_limited),
+            array_agg(x.has_ended), array_agg(x.over_seconds), array_agg(x.over_octets)
+        INTO v_closer_customer, v_closer_subscription, v_closer_session, v_closer_at,
+            v_closer_seconds, v_closer_octets, v_is_suspect, v_reserves, v_is_limited, v_has_ended,
+            v_over_seconds, v_over_octets
         FROM (
-            SELECT g.*, (g.requires_entitlement OR g.is_payg) AND (g.has_ended OR NOT g.goes_on)
-                    AS is_suspect,
-                g.requires_entitlement AND NOT g.is_payg AS is_limited
-            FROM (
-                SELECT c.customer_id, c.session_id, c.subscription_id, c.event_at, c.d_seconds,
-                    c.d_octets, c.requires_entitlement, c.is_payg, c.reserves,
-                    bool_or(c.lasts) AS goes_on,
-                    bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS has_ended,
-                    -- The last stretch is what no package covers.
-                    sum(c.s_until - c.s_from) FILTER (WHERE c.entitlement_id = 0)::bigint
-                        AS over_seconds,
-                    sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0)::bigint
-                        AS over_octets,
-                    bool_or(c.lasts AND (
-                        c.octets_left - (c.o_until - c.o_from) <= 4 * c.d_octets
-                        OR c.seconds_left - (c.s_until - c.s_from) <= 4 * c.d_seconds)) AS ebbs
-                FROM cover c
-                GROUP BY c.customer_id, c.session_id, c.subscription_id, c.event_at, c.d_seconds,
-                    c.d_octets, c.requires_entitlement, c.is_payg, c.reserves
-            ) g
+            SELECT c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
+                c.d_octets, c.reserves,
+                (c.requires_entitlement OR c.is_payg) AND (NOT bool_or(c.lasts)
+                    OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)) AS is_suspect,
+                c.requires_entitlement AND NOT c.is_payg AS is_limited,
+                bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS has_ended,
+                -- The last stretch is what no package covers.
+                (sum(c.s_until - c.s_from) FILTER (WHERE c.entitlement_id = 0))::bigint
+                    AS over_seconds,
+                (sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0))::bigint
+                    AS over_octets
+            FROM cover c
+            GROUP BY c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
+                c.d_octets, c.reserves, c.requires_entitlement, c.is_payg
+            HAVING c.reserves OR NOT bool_or(c.lasts)
+                OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts OR c.lasts AND (
+                    c.octets_left - (c.o_until - c.o_from) <= 4 * c.d_octets
+                    OR c.seconds_left - (c.s_until - c.s_from) <= 4 * c.d_seconds))
         ) x;
 
-        IF v_ebbing_session IS NOT NULL THEN
-            v_orders := v_orders + tighten_v1(p_now, v_ebbing_customer, v_ebbing_session,
-                                              v_ebbing_seconds, v_ebbing_octets);
-        END IF;
-        IF v_reserving_session IS NOT NULL THEN
-            v_orders := v_orders
-                + post_grants_v1(p_now, v_reserving_customer, v_reserving_session);
-        END IF;
-        IF v_suspect_customer IS NOT NULL THEN
-            v_orders := v_orders + cut_unserved_v1(p_now, v_suspect_customer,
-                                                   v_suspect_subscription, v_suspect_at);
-        END IF;
-        IF v_is_over THEN
-            PERFORM note_overspend_v1(p_now, v_suspect_customer, v_suspect_subscription,
-                v_suspect_at, v_ended, v_over_seconds, v_over_octets);
+        IF v_closer_customer IS NOT NULL THEN
+            v_orders := v_orders + look_closer_v1(p_now, v_closer_customer, v_closer_subscription,
+                v_closer_session, v_closer_at, v_closer_seconds, v_closer_octets, v_is_suspect,
+                v_reserves, v_is_limited, v_has_ended, v_over_seconds, v_over_octets);
         END IF;
     END LOOP;
 

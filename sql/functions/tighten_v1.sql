@@ -1,40 +1,37 @@
--- Sessions that share an allowance which would not last for another interval like the last one (rule
--- Q5): each is ordered once to report more often, and to keep to what is left, until something new is
--- told it ('refresh'). p_added_*: what it used since its last report; that of all sessions is taken
--- to be the same. Returns the number of orders. Customers are locked.
+-- A session that shares an allowance which would not last for another interval like the last one (rule
+-- Q5) is ordered once to report more often, and to keep to what is left, until something new is told
+-- it ('refresh'). p_added_*: what it used since its last report; that of all sessions is taken to be
+-- the same. Returns the number of orders. Customers are locked.
 CREATE FUNCTION tighten_v1(
-    p_now timestamptz, p_customer_id bigint[], p_session_id bigint[], p_added_seconds bigint[],
-    p_added_octets bigint[]
+    p_now timestamptz, p_customer_id bigint, p_session_id bigint, p_added_seconds bigint,
+    p_added_octets bigint
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     -- Whose CoA changes any of it (radius_plugin.vendors; a test holds them against each other).
     c_vendors constant text[] := ARRAY['chilli', 'cisco', 'huawei', 'juniper', 'mikrotik'];
-    v_orders int := 0;
 BEGIN
-    FOR i IN 1..cardinality(p_session_id) LOOP
-        CONTINUE WHEN NOT EXISTS (
-            SELECT 1 FROM live_session v
-            JOIN nas n ON n.nas_id = v.nas_id AND n.vendor = ANY (c_vendors)
-            CROSS JOIN reservable_v1(p_now, v.customer_id, v.subscription_id) f
-            CROSS JOIN LATERAL (
-                SELECT count(*) AS running FROM live_session o
-                WHERE o.customer_id = v.customer_id AND o.subscription_id = v.subscription_id
-                  AND o.closed_at IS NULL
-            ) others
-            WHERE v.customer_id = p_customer_id[i] AND v.session_id = p_session_id[i]
-              AND v.closed_at IS NULL AND v.cut_requested_at IS NULL
-              AND (f.octets_left <= p_added_octets[i] * others.running AND p_added_octets[i] > 0
-                   OR f.seconds_left <= p_added_seconds[i] * others.running
-                       AND p_added_seconds[i] > 0));
-        CONTINUE WHEN EXISTS (
-            SELECT 1 FROM coa_intent c
-            WHERE c.customer_id = p_customer_id[i] AND c.session_id = p_session_id[i]
-              AND c.goal = 'tighten' AND c.intent_id > COALESCE((
-                SELECT max(r.intent_id) FROM coa_intent r
-                WHERE r.customer_id = c.customer_id AND r.session_id = c.session_id
-                  AND r.goal = 'refresh'), 0));
-        v_orders := v_orders + order_change_v1(p_now, p_customer_id[i], p_session_id[i], 'tighten',
-                                               'nearly-used-up');
-    END LOOP;
-    RETURN v_orders;
+    IF NOT EXISTS (
+        SELECT 1 FROM live_session v
+        JOIN nas n ON n.nas_id = v.nas_id AND n.vendor = ANY (c_vendors)
+        CROSS JOIN reservable_v1(p_now, v.customer_id, v.subscription_id) f
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS running FROM live_session o
+            WHERE o.customer_id = v.customer_id AND o.subscription_id = v.subscription_id
+              AND o.closed_at IS NULL
+        ) others
+        WHERE v.customer_id = p_customer_id AND v.session_id = p_session_id
+          AND v.closed_at IS NULL AND v.cut_requested_at IS NULL
+          AND (f.octets_left <= p_added_octets * others.running AND p_added_octets > 0
+               OR f.seconds_left <= p_added_seconds * others.running AND p_added_seconds > 0)
+    ) OR EXISTS (
+        SELECT 1 FROM coa_intent c
+        WHERE c.customer_id = p_customer_id AND c.session_id = p_session_id
+          AND c.goal = 'tighten' AND c.intent_id > COALESCE((
+            SELECT max(r.intent_id) FROM coa_intent r
+            WHERE r.customer_id = c.customer_id AND r.session_id = c.session_id
+              AND r.goal = 'refresh'), 0)
+    ) THEN
+        RETURN 0;
+    END IF;
+    RETURN order_change_v1(p_now, p_customer_id, p_session_id, 'tighten', 'nearly-used-up');
 END $$;

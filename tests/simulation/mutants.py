@@ -386,14 +386,14 @@ GRANT_MUTANTS = (
         "Q4",
         "v_has_ended := v_session.closed_at IS NOT NULL",
         "v_has_ended := false",
-        "post_grants_v1",
+        "post_grant_v1",
     ),
     Mutant(
         "who is taken for ended gives back by a record that comes again",
         "Q4",
         "AND v_session.terminate_cause IS DISTINCT FROM 'Lost-Stop'",
         "",
-        "post_grants_v1",
+        "post_grant_v1",
     ),
     Mutant(
         "released twice: a late record takes the reservation up again",
@@ -414,14 +414,14 @@ GRANT_MUTANTS = (
         "Q4",
         "used_input_octets = v_session.input_octets, used_output_octets = v_session.output_octets,",
         "",
-        "post_grants_v1",
+        "post_grant_v1",
     ),
     Mutant(
         "copies of a record are posted each",
         "Q4",
         "used_output_octets = v_session.output_octets,",
         "used_output_octets = r.used_output_octets + v_session.output_octets,",
-        "post_grants_v1",
+        "post_grant_v1",
     ),
     Mutant(
         "a top-up without reserving",
@@ -468,15 +468,15 @@ GRANT_MUTANTS = (
     Mutant(
         "overspend is counted twice",
         "Q4",
-        "octets = o.octets + p_octets[i]",
-        "octets = o.octets + 2 * p_octets[i]",
+        "octets = o.octets + p_octets",
+        "octets = o.octets + 2 * p_octets",
         "note_overspend_v1",
     ),
     Mutant(
         "an exhaustion keeps its first overspend only",
         "Q4",
-        "octets = o.octets + p_octets[i]",
-        "octets = GREATEST(o.octets, p_octets[i])",
+        "octets = o.octets + p_octets",
+        "octets = GREATEST(o.octets, p_octets)",
         "note_overspend_v1",
     ),
     Mutant(

@@ -27,9 +27,10 @@ NEW = (
     "order_change_v1",
     "top_up_v1",
     "use_up_grant_v1",
-    "post_grants_v1",
+    "post_grant_v1",
     "note_overspend_v1",
     "tighten_v1",
+    "look_closer_v1",
 )
 CHANGED = ("charge_usage_v1", "cut_unserved_v1", "close_nas_sessions_v1")
 _INSTANT = postgresql.TIMESTAMP(timezone=True)
