@@ -525,8 +525,8 @@ BEGIN
                 c.d_octets, c.reserves, c.requires_entitlement, c.is_payg
             HAVING c.reserves OR NOT bool_or(c.lasts)
                 OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts OR c.lasts AND (
-                    c.octets_left - (c.o_until - c.o_from) <= 4 * c.d_octets
-                    OR c.seconds_left - (c.s_until - c.s_from) <= 4 * c.d_seconds))
+                    (c.octets_left - (c.o_until - c.o_from)) / 4 <= c.d_octets
+                    OR (c.seconds_left - (c.s_until - c.s_from)) / 4 <= c.d_seconds))
         ) x;
 
         IF v_closer_customer IS NOT NULL THEN

@@ -21,8 +21,8 @@ BEGIN
         ) others
         WHERE v.customer_id = p_customer_id AND v.session_id = p_session_id
           AND v.closed_at IS NULL AND v.cut_requested_at IS NULL
-          AND (f.octets_left <= p_added_octets * others.running AND p_added_octets > 0
-               OR f.seconds_left <= p_added_seconds * others.running AND p_added_seconds > 0)
+          AND (f.octets_left / others.running <= p_added_octets AND p_added_octets > 0
+               OR f.seconds_left / others.running <= p_added_seconds AND p_added_seconds > 0)
     ) OR EXISTS (
         SELECT 1 FROM coa_intent c
         WHERE c.customer_id = p_customer_id AND c.session_id = p_session_id

@@ -27,14 +27,14 @@ BEGIN
             f.seconds_left, f.octets_left, u.octets AS used_octets,
             f.seconds_left IS NOT NULL AND g.nas_can & c_moves_time > 0
                 AND COALESCE(g.granted_seconds - g.used_seconds
-                             <= GREATEST(p.slice_seconds * 3 / 10, p_added_seconds), true)
+                             <= GREATEST(p.slice_seconds::numeric * 3 / 10, p_added_seconds), true)
                 AS seconds_low,
             f.octets_left IS NOT NULL
                 AND (g.nas_can & c_moves_octets > 0 OR g.nas_can & c_limits_octets = 0)
-                AND COALESCE(COALESCE(2 * LEAST(g.limit_input_octets - g.used_input_octets,
+                AND COALESCE(COALESCE(2::numeric * LEAST(g.limit_input_octets - g.used_input_octets,
                                                 g.limit_output_octets - g.used_output_octets),
                                       g.granted_octets - u.octets)
-                             <= GREATEST(p.slice_octets * 3 / 10, p_added_octets), true)
+                             <= GREATEST(p.slice_octets::numeric * 3 / 10, p_added_octets), true)
                 AS octets_low,
             g.nas_can & c_moves_time > 0 AND g.limit_seconds - g.used_seconds
                 <= GREATEST(p.grant_valid_seconds * 3 / 10, p_added_seconds) AS ends_soon
@@ -56,7 +56,7 @@ BEGIN
         r.used_input_octets + LEAST(
             GREATEST(r.limit_input_octets - r.used_input_octets, 0) + GREATEST(LEAST(
                 r.more_octets::numeric * (r.used_input_octets + 1) / (r.used_octets + 2),
-                r.more_octets * 9 / 10), r.more_octets / 10)::bigint,
+                r.more_octets::numeric * 9 / 10), r.more_octets / 10)::bigint,
             w.octets - r.used_octets) AS limit_input_octets
     INTO STRICT n
     FROM (

@@ -26,11 +26,10 @@ GRANT UPDATE (state, finished_at) ON coa_intent TO tollway_radius;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_radius, tollway_worker;
 
 REVOKE EXECUTE ON FUNCTION reservable_v1, settle_grants_v1, release_lapsed_v1, take_grant_v1,
-    find_grant_v1, order_change_v1, top_up_v1, use_up_grant_v1, post_grant_v1, note_overspend_v1, tighten_v1, look_closer_v1,
-    admit_logins_v1
-    FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reservable_v1, settle_grants_v1, release_lapsed_v1, take_grant_v1,
-    find_grant_v1, order_change_v1, top_up_v1, use_up_grant_v1, post_grant_v1, note_overspend_v1, tighten_v1, look_closer_v1,
-    admit_logins_v1
-    TO tollway_radius, tollway_worker;
+    find_grant_v1, order_change_v1, top_up_v1, use_up_grant_v1, post_grant_v1, note_overspend_v1,
+    tighten_v1, look_closer_v1, admit_logins_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reservable_v1, settle_grants_v1, take_grant_v1, find_grant_v1,
+    order_change_v1, top_up_v1, use_up_grant_v1, post_grant_v1, note_overspend_v1, tighten_v1,
+    look_closer_v1, admit_logins_v1 TO tollway_radius, tollway_worker;
+GRANT EXECUTE ON FUNCTION release_lapsed_v1 TO tollway_worker;
 GRANT EXECUTE ON FUNCTION reservable_v1 TO tollway_panel;
