@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from billing.model.decision import MESSAGES, Reason
 from billing.model.network import Vendor
 from billing.model.plan import PlanTerms, Sharing
 from billing.store import tables
+from rig import eapol
 from rig.nas import SimulatedNas
 from rig.radius import RadiusServer
 from tests.factories import DAY_PLAN, Factory, Subscriber
@@ -47,9 +49,9 @@ def played(
         yield nas
 
 
-def buyer(make: Factory, now: datetime, plan: PlanTerms) -> Subscriber:
+def buyer(make: Factory, now: datetime, plan: PlanTerms, octets: int = ALLOWANCE) -> Subscriber:
     subscriber = make.subscriber(now, plan=plan)
-    make.package(subscriber, now, octets=ALLOWANCE, valid_for=timedelta(days=1))
+    make.package(subscriber, now, octets=octets, valid_for=timedelta(days=1))
     return subscriber
 
 
@@ -81,6 +83,41 @@ def stored(make: Factory, subscriber: Subscriber) -> tuple[int, int, int]:
                 or 0
             ),
         )
+
+
+@pytest.mark.rule("Q4", "A2")
+@pytest.mark.parametrize("method", ["pap", "chap", "mschapv2", "peap", "ttls"])
+def test_every_method_of_login_gets_the_limits_of_a_grant(
+    make: Factory, radius: dict[str, RadiusServer], now: datetime, method: str
+) -> None:
+    subscriber = buyer(make, now, replace(STRICT, slice_octets=5 * 2**30, octets=2**40), 2**40)
+    with played(make, radius, now, Vendor.CHILLI) as nas:
+        if method in ("peap", "ttls"):
+            authority = radius["auth"].state_dir / "eap" / "ca.pem"
+            entered = eapol.Credentials(
+                *(subscriber.username, subscriber.password, method), authority=authority
+            )
+            told = dict(eapol.log_in(nas, entered).attributes)
+        else:
+            told = nas.login(subscriber.username, subscriber.password, method=method).attributes
+    assert told["ChilliSpot-Max-Total-Gigawords"] == [1]
+    assert told["ChilliSpot-Max-Total-Octets"] == [2**30]
+    assert told["Session-Timeout"] == [3600]
+    (named,) = told["Class"]
+    assert named.startswith(f"tw1:{subscriber.subscription_id}:n".encode())
+
+
+@pytest.mark.rule("Q4", "A3")
+def test_a_wrong_password_holds_nothing_and_who_finds_nothing_left_is_told(
+    make: Factory, radius: dict[str, RadiusServer], now: datetime
+) -> None:
+    subscriber = buyer(make, now, STRICT, 3_000_000)
+    with played(make, radius, now, Vendor.CHILLI) as nas:
+        assert nas.login(subscriber.username, "wrong").result == "reject"
+        given = [nas.login(subscriber.username, subscriber.password) for _ in range(3)]
+    assert [one.result for one in given] == ["accept", "accept", "reject"]
+    assert [one.first("ChilliSpot-Max-Total-Octets") for one in given[:2]] == [2_000_000, 1_000_000]
+    assert given[2].message == MESSAGES[Reason.ALLOWANCE_IN_USE]
 
 
 @pytest.mark.rule("Q4")
