@@ -328,12 +328,26 @@ MUTANTS = (
         "s.plan_version_id WHERE s.subscription_id = ANY (p_subscription_id)",
         "cut_unserved_v1",
     ),
+    # Overspend (Q4, P12)
+    Mutant(
+        "what packages paid for is overspent",
+        "P12",
+        "(sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0))::bigint AS over_octets",
+        "sum(c.o_until - c.o_from)::bigint AS over_octets",
+    ),
+    Mutant(
+        "all overspend belongs to the first exhaustion",
+        "P12",
+        "IF v_overspend_id IS NULL OR v_ended THEN",
+        "IF v_overspend_id IS NULL THEN",
+        "note_overspend_v1",
+    ),
     # Orders and journal (C1, U11)
     Mutant(
         "nobody is cut",
         "C1",
-        "HAVING NOT bool_or(c.lasts)",
-        "HAVING false",
+        "(c.requires_entitlement OR c.is_payg) AND (NOT bool_or(c.lasts)",
+        "(c.requires_entitlement OR c.is_payg) AND (false",
     ),
     Mutant(
         "a session is ordered to end again and again",
