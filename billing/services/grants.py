@@ -7,9 +7,10 @@ from datetime import datetime
 from billing.errors import NotFound
 from billing.model.grants import OverspendView, QuotaView
 from billing.model.network import dialect_of, ends_at_octets
+from billing.model.plan import Sharing
 from billing.services.context import Context
 from billing.services.customers import subscription_id_of
-from billing.store import customers
+from billing.store import catalog, customers
 from billing.store import grants as store
 
 GRANTS_SHOWN = 50
@@ -24,10 +25,11 @@ def quota_of(context: Context, subscription_id: int, now: datetime) -> QuotaView
             raise NotFound(
                 f"no subscription has the number {subscription_id}", field="subscription"
             )
+        plan = row.plan_version_id and catalog.get_terms(tx, row.plan_version_id)
         seconds, octets = store.reservable(tx, row.customer_id, subscription_id, now)
         return QuotaView(
             username=row.username,
-            strict=row.reserves,
+            strict=row.reserves or bool(plan and plan.sharing is Sharing.STRICT),
             reservable_seconds=seconds,
             reservable_octets=octets,
             grants=tuple(store.grants_of(tx, row.customer_id, subscription_id, GRANTS_SHOWN)),

@@ -81,6 +81,7 @@ def test_quota_shows_who_holds_what(
     assert "share all that is left" in run("quota", "sam").out
     run("topup", "sam", "9.00", "--key", "t")
     assert run("sell", "sam", "Shown").code == 0
+    assert "not held by any session: 10.00 GB" in run("quota", "sam").out
     now = utc_now()
     address = "10.9.0.3"
     make.nas(now, address=address, secret="not secret", coa_port=3799, vendor="chilli")

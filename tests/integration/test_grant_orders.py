@@ -216,7 +216,8 @@ def test_near_the_end_a_shared_session_reports_more_often(
 ) -> None:
     who = here.buyer(DAY_PLAN, 10_000)
     session = here.begin(who, chilli, Vendor.CHILLI, DAY_PLAN)
-    session.report(60, 6_000)
+    here.begin(who, chilli, Vendor.CHILLI, DAY_PLAN)
+    session.report(60, 4_000)
     session.report(120, 7_000)
     (order,) = here.due(who, 121)
     told = dict(packet_for(order)[1])

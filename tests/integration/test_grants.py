@@ -397,10 +397,28 @@ def test_a_nas_that_can_change_nothing_is_told_nothing(world: MeterWorld) -> Non
 
 
 @pytest.mark.rule("Q5")
+def test_who_is_alone_has_its_limits_already_but_on_ppp(world: MeterWorld) -> None:
+    nas = chilli(world)
+    for vendor, told, expected in (
+        ("chilli", "", []),
+        ("mikrotik", "", []),
+        ("mikrotik", ":hotspot", []),
+        ("mikrotik", ":ppp", ["tighten"]),
+    ):
+        world.db.execute("UPDATE nas SET vendor = %s WHERE address = %s", (vendor, nas))
+        who = world.customer([Pack(octets=1_000)])
+        on = {"nas": nas, "session_class": f"tw1:{who.subscription_id}:n{told}"}
+        world.charge(start(who, at(0), **on))
+        world.charge(interim(who, at(60), 60, 0, 600, **on))
+        assert goals(world, who) == expected
+
+
+@pytest.mark.rule("Q5")
 def test_what_follows_is_no_end(world: MeterWorld) -> None:
     packs = [Pack(octets=1_000), Pack(octets=50_000, since_minutes=90_000, follows=True)]
     who = world.customer(packs)
     nas = chilli(world)
-    world.charge(start(who, at(0), nas=nas))
-    world.charge(interim(who, at(60), 60, 0, 600, nas=nas))
+    for sid in "ab":
+        world.charge(start(who, at(0), nas=nas, sid=sid))
+    world.charge(interim(who, at(60), 60, 0, 600, nas=nas, sid="a"))
     assert goals(world, who) == []
