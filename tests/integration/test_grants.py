@@ -226,6 +226,27 @@ def test_a_session_near_the_end_of_its_slice_is_topped_up(world: MeterWorld) -> 
     assert broken(world, who, at(250)) == []
 
 
+def test_time_is_topped_up_where_a_coa_moves_it(world: MeterWorld) -> None:
+    who, plan = strict_customer(world, [Pack(seconds=1_500)])
+    log_in(world, who, plan, at(0), station="a", able=HOTSPOT)
+    world.charge(start(who, at(0), calling_station="a"))
+    told = []
+    for seconds in (300, 450, 1_100, 1_450):
+        world.charge(interim(who, at(seconds), seconds, calling_station="a"))
+        (row,) = grants(world, who)
+        told.append((row.granted_seconds, row.limit_seconds, row.final_at))
+        assert broken(world, who, at(seconds)) == []
+    assert told == [
+        (1_200, 1_200, None),  # 300 of 600 are left, and the last interval took 300
+        (1_200, 1_200, None),
+        (1_500, 1_500, None),
+        (1_500, 1_500, at(1_450)),
+    ]
+    world.charge(stop(who, at(1_500), 1_500, calling_station="a"))
+    assert [(row.state, row.used_seconds) for row in grants(world, who)] == [("posted", 1_500)]
+    assert [(row.seconds, row.octets) for row in overspends(world, who)] == [(0, 0)]
+
+
 def test_reports_renew_the_validity(world: MeterWorld) -> None:
     plan = strict_version(world, valid_seconds=600)
     who, _ = strict_customer(world, [Pack(octets=1_000)], plan)
