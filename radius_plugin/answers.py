@@ -151,6 +151,7 @@ def attempt(request: AccessRequest, tag: DecisionTag, now: datetime) -> LoginRec
         session_limit=tag.admission.session_limit,
         pool_id=tag.admission.pool_id,
         silence_seconds=tag.admission.silence_seconds,
+        grant_version_id=tag.admission.grant_version_id,
     )
 
 

@@ -7,20 +7,31 @@ the password learns whether an account exists or why it is refused (rule A3).
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.decision import Reason
-from billing.model.events import LoginRecord
+from billing.model.events import AccessRequest, LoginRecord
+from billing.model.grants import GrantLimits
+from billing.model.network import Vendor
 from billing.services.login_lines import line_of
-from radius_plugin import codes, runtime
+from radius_plugin import codes, runtime, vendors
 from radius_plugin.answers import attempt, denied
 from radius_plugin.attributes import access_request
 from radius_plugin.batcher import Overloaded, TimedOut
 from radius_plugin.client import client
 from radius_plugin.codes import Answer
 from radius_plugin.pairs import Pairs, first_values, source_address
-from radius_plugin.reply import DecisionTag, Verdict, address_pairs, message_pair
+from radius_plugin.reply import (
+    DecisionTag,
+    Verdict,
+    address_pairs,
+    grant_pairs,
+    message_pair,
+)
+from radius_plugin.vendors import Pair
 from radius_plugin.watch import SHUT
 
 __all__ = ["authorize", "client", "detach", "instantiate", "post_auth"]
@@ -88,6 +99,8 @@ def post_auth(p: Pairs) -> Answer:
     elif "Tollway-Verified" not in values:
         tag = _as_seen_from_outside(tag)
     login = attempt(request, tag, utc_now())
+    if tag.admission.grant_version_id:
+        return _granted(login, tag, request)
     if tag.takes_something:
         return _admitted(login)
     if tag.reason is Reason.BAD_PASSWORD:
@@ -98,7 +111,26 @@ def post_auth(p: Pairs) -> Answer:
     return codes.OK
 
 
-def _admitted(login: LoginRecord) -> Answer:
+def _granted(login: LoginRecord, tag: DecisionTag, request: AccessRequest) -> Answer:
+    """The same for a login that takes a slice of its allowance (rule Q4): the limits of the grant
+    are in the dialect of its NAS."""
+    known = runtime.runtime().clients.remembered(request.nas_address)
+    vendor = known.traits.vendor.value if known else Vendor.GENERIC.value
+    able = vendors.for_nas(vendor, request.link).capabilities.nas_can
+    return _admitted(
+        replace(login, nas_can=able),
+        lambda number, grant: grant_pairs(tag, number, grant, vendor, request.link),
+    )
+
+
+def _no_grant(_number: int, _grant: GrantLimits) -> tuple[Pair, ...]:
+    return ()
+
+
+def _admitted(
+    login: LoginRecord,
+    limits_of: Callable[[int, GrantLimits], tuple[Pair, ...]] = _no_grant,
+) -> Answer:
     """Wait until everything is taken. A package used unstarted would last for ever (rule B2), a
     session without its slot or address break rules A6 and A7: so without the write, no access."""
     parts = runtime.runtime()
@@ -117,9 +149,12 @@ def _admitted(login: LoginRecord) -> Answer:
         _note_start(login)
     if not granted:
         return codes.REJECT, {"reply": (message_pair(Reason(admitted.reason)),)}
+    pairs: tuple[Pair, ...] = ()
     if admitted.address is not None:
-        return codes.UPDATED, {"reply": address_pairs(admitted.address, admitted.netmask)}
-    return codes.OK
+        pairs = address_pairs(admitted.address, admitted.netmask)
+    if admitted.reservation_id is not None and admitted.grant is not None:
+        pairs += limits_of(admitted.reservation_id, admitted.grant)
+    return (codes.UPDATED, {"reply": pairs}) if pairs else codes.OK
 
 
 def _note_start(login: LoginRecord) -> None:

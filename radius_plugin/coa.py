@@ -59,6 +59,9 @@ _DICTIONARY = Dictionary(str(Path(__file__).resolve().parent / "dictionary" / "r
 _CODES = {PacketKind.COA: CoARequest, PacketKind.DISCONNECT: DisconnectRequest}
 _ACKS = {PacketKind.COA: CoAACK, PacketKind.DISCONNECT: DisconnectACK}
 _NAKS = {PacketKind.COA: CoANAK, PacketKind.DISCONNECT: DisconnectNAK}
+_LIMITS = (Part.TIMEOUT, Part.QUOTA)
+# A NAS that will not have new limits keeps those that it has, and ends the session there.
+_LIMITS_STAND = frozenset({Goal.GRANT, Goal.TIGHTEN})
 _ANY_SPEED = Service(speed_up_kbps=1, speed_down_kbps=1)
 _NUMERIC_TYPES = frozenset({"integer", "date", "short", "byte", "signed"})
 
@@ -80,6 +83,8 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     service = None if order.service is None else codec.tellable(order.service)
     if order.goal is Goal.TARIFF:
         return _at_a_switch(codec, order, names, service)
+    if order.escalated and order.goal in _LIMITS_STAND:
+        return PacketKind.NONE, ()
     if order.goal is Goal.DISCONNECT or order.escalated or service is None:
         return disconnect
     if order.goal is Goal.SUSPEND:
@@ -90,12 +95,12 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
         if not (codec.capabilities.fence and order.fenced):
             return disconnect
         return PacketKind.COA, names + told_again(codec.let_out(service), service.own_reply)
-    parts = _enforced(codec, service) if order.goal is Goal.REFRESH else _speed_part(codec)
+    parts = _parts(order.goal, codec, service)
     if not parts:
         return PacketKind.NONE, ()
     if not codec.capabilities.covers(parts):
         return disconnect
-    used = Used(order.used_seconds, order.used_octets)
+    used = Used(order.used_seconds, order.used_octets, order.used_input_octets)
     changes = told_again(codec.change(service, used, parts), service.own_reply)
     return PacketKind.COA, names + changes
 
@@ -113,6 +118,19 @@ def _at_a_switch(
         return PacketKind.NONE, ()
     changes = codec.change(service, Used(order.used_seconds, order.used_octets), parts)
     return PacketKind.COA, names + told_again(changes, service.own_reply)
+
+
+def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:
+    """What a CoA with this goal is to change of what the NAS enforces."""
+    if goal is Goal.SPEED:
+        return _speed_part(codec)
+    enforced = _enforced(codec, service)
+    if goal is Goal.RESTRICT:
+        return enforced | _speed_part(codec)
+    if goal in _LIMITS_STAND:
+        able = {part for part in _LIMITS if codec.capabilities.covers([part])}
+        return enforced & able
+    return enforced
 
 
 def _enforced(codec: Codec, service: Service) -> set[Part]:

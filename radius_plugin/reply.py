@@ -17,8 +17,10 @@ from billing.model.decision import (
     Service,
     Suspended,
 )
+from billing.model.grants import GrantLimits
 from billing.model.making import maker
 from billing.model.network import Link
+from billing.services.access import granted
 from radius_plugin import vendors
 from radius_plugin.own_reply import beside, with_own
 from radius_plugin.vendors import Pair
@@ -28,6 +30,7 @@ _PBKDF2_HEADER = "{x-pbkdf2}"
 _NT_HASH_OCTETS = 16
 _ID_LIMIT = 2**63
 _NOTHING = Admission()
+_TAKEN = ("session_limit", "pool_id", "silence_seconds", "grant_version_id", "normal_seconds")
 
 _MESSAGE_PAIRS: dict[Reason, Pair] = {
     reason: ("Reply-Message", ":=", escaped(message)) for reason, message in MESSAGES.items()
@@ -59,15 +62,15 @@ class DecisionTag:
 
     @property
     def takes_something(self) -> bool:
-        """Whether the login may be answered only after a write: a package to start, a slot or an
-        address to take (rule A1)."""
+        """Whether the login may be answered only after a write: a package to start, a slot, a grant
+        or an address to take (rule A1)."""
         return self.verdict is not Verdict.REJECT and (
             self.entitlement_id is not None or self.admission is not _NOTHING
         )
 
     def encode(self) -> str:
         """`verdict:reason:customer:subscription:entitlement`, 0 for None; and, where there is
-        something to take, `:limit:pool:silence`."""
+        something to take, `:limit:pool:silence`, then `:version:seconds` of a grant."""
         text = (
             f"{self.verdict}:{self.reason}:{self.customer_id or 0}"
             f":{self.subscription_id or 0}:{self.entitlement_id or 0}"
@@ -75,19 +78,22 @@ class DecisionTag:
         take = self.admission
         if take is _NOTHING:
             return text
-        return f"{text}:{take.session_limit}:{take.pool_id}:{take.silence_seconds}"
+        text = f"{text}:{take.session_limit}:{take.pool_id}:{take.silence_seconds}"
+        if not take.grant_version_id:
+            return text
+        return f"{text}:{take.grant_version_id}:{take.normal_seconds}"
 
     @classmethod
     def decode(cls, text: str) -> DecisionTag:
         """The reverse of `encode`; raises ValueError on anything that it did not write."""
         parts = text.split(":")
-        if len(parts) not in (5, 8):
-            raise ValueError("Tollway-Decision does not have five or eight parts")
+        if len(parts) not in (5, 8, 10):
+            raise ValueError("Tollway-Decision does not have five, eight or ten parts")
         customer_id, subscription_id, entitlement_id = (_id(part) for part in parts[2:5])
         take = _NOTHING
-        if len(parts) == 8:
-            limit, pool, silence = (_id(part) or 0 for part in parts[5:])
-            take = Admission(session_limit=limit, pool_id=pool, silence_seconds=silence)
+        if len(parts) > 5:
+            numbers = [_id(part) or 0 for part in parts[5:]]
+            take = Admission(**dict(zip(_TAKEN, numbers, strict=False)))
         return cls(
             Verdict(parts[0]), Reason(parts[1]), customer_id, subscription_id, entitlement_id, take
         )
@@ -160,6 +166,17 @@ def address_pairs(address: str, netmask: str | None) -> tuple[Pair, ...]:
     """The address that a login was leased (rule A6), as the database wrote it."""
     pairs: tuple[Pair, ...] = (("Framed-IP-Address", ":=", address),)
     return pairs if netmask is None else (*pairs, ("Framed-IP-Netmask", ":=", netmask))
+
+
+def grant_pairs(
+    tag: DecisionTag, reservation_id: int, grant: GrantLimits, vendor: str, link: Link
+) -> tuple[Pair, ...]:
+    """The limits of a grant in the NAS's dialect (rule Q4), and the Class that names it."""
+    codec = vendors.for_nas(vendor, link)
+    limits = granted(tag.admission.normal_seconds or None, grant, GrantLimits(seconds=0))
+    told = Service(limits=limits, session_class=f"tw1:{tag.subscription_id}:n{reservation_id}")
+    bare = codec.encode(Service())
+    return tuple(pair for pair in codec.encode(told) if pair not in bare)
 
 
 def message_pair(reason: Reason) -> Pair:

@@ -25,13 +25,14 @@ from billing.cli.units import (
 )
 from billing.errors import InvalidInput
 from billing.model.money import Money
-from billing.model.plan import USE_ORDER_DEFAULT, PlanTerms, Starts
+from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
 from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
 from billing.model.tariff import tariff_windows, tariff_windows_text
 from billing.model.tariff_text import read_windows, window_words
 from billing.model.views import PlanView
 from billing.rules.plans import validity_words
 from billing.services import catalog as services
+from billing.services import grants as grant_services
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -166,6 +167,22 @@ def terms_options(function: _Function) -> _Function:
                 show_default=True,
                 help="0 to 99: of several running packages the lowest is used first (Q1).",
             ),
+            click.option("--sharing", type=click.Choice([s.value for s in Sharing]),
+                         default="shared", show_default=True,
+                         help="Of one allowance among sessions: each may use all that is left, or "
+                              "holds a slice that its NAS enforces (Q4)."),
+            click.option("--slice-data", "slice_octets", type=OCTETS,
+                         help="Strict: so much at a time; a twentieth of the data."),
+            click.option("--slice-time", "slice_seconds", type=SECONDS,
+                         help="Strict: the same of online time."),
+            click.option("--grant-valid", "grant_valid_seconds", type=SECONDS,
+                         help="Strict: a slice holds so long without a report; 6 intervals, 1h at "
+                              "least."),
+            click.option("--final-unit", "final_unit_action",
+                         type=click.Choice([f.value for f in FinalUnit]),
+                         help="Strict: when nothing more can be reserved; terminate."),
+            click.option("--restricted-up", type=KBPS, help="With restrict-speed: upload speed."),
+            click.option("--restricted-down", type=KBPS, help="Its download speed."),
             click.option("--interim", type=SECONDS, default="300s", show_default=True),
             click.option("--idle-timeout", type=SECONDS),
             click.option("--payg-data-step", type=OCTETS, help="Pay-as-you-go: step, like 1MB."),
@@ -268,6 +285,13 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         interim_seconds=options["interim"],
         idle_timeout_seconds=options["idle_timeout"],
         outage_minutes=options["outage"],
+        sharing=Sharing(options["sharing"]),
+        slice_seconds=options["slice_seconds"],
+        slice_octets=options["slice_octets"],
+        grant_valid_seconds=options["grant_valid_seconds"],
+        final_unit_action=options["final_unit_action"] and FinalUnit(options["final_unit_action"]),
+        restricted_up_kbps=options["restricted_up"],
+        restricted_down_kbps=options["restricted_down"],
         payg_octet_step=options["payg_data_step"],
         payg_octet_step_micros=data_price and amount(app, data_price, "payg_data_price"),
         payg_second_step=options["payg_time_step"],
@@ -289,7 +313,26 @@ def _show_plan(app: App, view: PlanView) -> None:
         f"plan {view.plan_id} {view.name}, version {view.version} from "
         f"{show_instant(view.effective_from)}: {price}, {validity_words(view.terms)}",
         *(f"  {window_words(one)}" for one in tariff_windows(view.terms.tariff_windows)),
+        *_strict_lines(app, view.terms),
     )
+
+
+def _strict_lines(app: App, terms: PlanTerms) -> list[str]:
+    """What a plan with strict sharing reserves, and the NAS that cannot enforce it (rule Q4)."""
+    if terms.sharing is not Sharing.STRICT or app.json:
+        return []
+    lines = [
+        f"strict: slices of {show_octets(terms.slice_octets)} and "
+        f"{show_seconds(terms.slice_seconds)}, each valid for "
+        f"{show_seconds(terms.grant_valid_seconds)}, then {terms.final_unit_action}"
+    ]
+    _, unable = grant_services.unenforced(app.context)
+    if unable and terms.octets is not None:
+        lines.append(
+            f"warning: these NAS cannot end a session at its octets: {', '.join(unable)}; there it "
+            "ends by its reports, up to an interval late (docs/nas.md)"
+        )
+    return lines
 
 
 def _speed(kbps: int | None) -> str | None:

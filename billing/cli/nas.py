@@ -7,7 +7,8 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
-from billing.model.network import Vendor
+from billing.model.network import Vendor, ends_at_octets
+from billing.services import grants
 from billing.services import nas as services
 
 
@@ -64,6 +65,7 @@ def add(
         f"CoA and Disconnect go to its port {view.coa_port}",
         f"secret: {shown}",
         "Write it into the NAS now; it is not shown again.",
+        *_strict_lines(app, view.vendor),
     )
 
 
@@ -94,7 +96,22 @@ def set_(
         swap_octets=swap_octets,
         require_message_authenticator=message_authenticator,
     )
-    app.show(view, f"NAS {view.name}: {view.spoken}, CoA port {view.coa_port}")
+    app.show(
+        view,
+        f"NAS {view.name}: {view.spoken}, CoA port {view.coa_port}",
+        *_strict_lines(app, view.vendor),
+    )
+
+
+def _strict_lines(app: App, vendor: str) -> list[str]:
+    """A warning where a plan shares strictly and this NAS cannot enforce it (rule Q4)."""
+    plans, _ = ((), ()) if ends_at_octets(vendor) else grants.unenforced(app.context)
+    if not plans:
+        return []
+    return [
+        f"warning: it cannot end a session at a number of octets, as strict sharing of "
+        f"{', '.join(plans)} wants: there it ends by its reports, up to an interval late"
+    ]
 
 
 @nas.command("list", cls=Command)

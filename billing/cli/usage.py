@@ -29,6 +29,12 @@ def usage(app: App, username: str, days: int, at: datetime) -> None:
             f"left: {left}, until {show_instant(row.valid_until)}" if bought else "left: nothing",
             soft_wrap=True,
         )
+        for one in view.overspends:
+            app.out.print(
+                f"overspent after {show_instant(one.exhausted_at)}: {show_seconds(one.seconds)}, "
+                f"{show_octets(one.octets)}",
+                soft_wrap=True,
+            )
     app.show_table(
         view,
         ("day", "paid by", "time", "sent", "received", "charged"),

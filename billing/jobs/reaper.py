@@ -37,4 +37,5 @@ def tick(context: Context, now: datetime) -> None:
     silent = silence.reap(context, now)
     if silent:
         log.info("closed %d sessions that fell silent", silent)
+    silence.release_lapsed_grants(context, now)
     enforcement.catch_up(context, now)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     OUTSIDE_HOURS = "outside-hours"  # A4
     TOO_MANY_SESSIONS = "too-many-sessions"  # A4, A7
     POOL_EXHAUSTED = "pool-exhausted"  # A6
+    ALLOWANCE_IN_USE = "allowance-in-use"  # Q4: other sessions hold all that is left
     THROTTLED = "throttled"  # A4
     UNAVAILABLE = "unavailable"  # A8
     SNAPSHOT = "snapshot"  # A8: granted during an outage by what was last known
@@ -50,6 +51,10 @@ class Limits:
     total_octets: int | None = None
     is_provisional: bool = False
     """The octets hold until a tariff switch only (rule Q3): for NAS that a CoA can tell others."""
+    input_octets: int | None = None
+    output_octets: int | None = None
+    """The shares of `total_octets` that each direction may use, for a NAS that limits each, where
+    the total must not be passed (rule Q4); None: all of it by either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +102,19 @@ Decision = Accept | Suspended | Reject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What a granted login must take after its password was verified (rules A6, A7); 0: nothing.
+    """What a granted login must take after its password was verified (rules A6, A7, Q4); 0:
+    nothing.
 
     `silence_seconds`: for how long its session may be silent and still hold its place (rule U10).
+    `grant_version_id`: the version of a plan whose slice it takes; `normal_seconds`: how long its
+    service would run without (0: not limited).
     """
 
     session_limit: int = 0
     pool_id: int = 0
     silence_seconds: int = 0
+    grant_version_id: int = 0
+    normal_seconds: int = 0
 
 
 MESSAGES: dict[Reason, str] = {
@@ -131,6 +141,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.OUTSIDE_HOURS: "You may not log in at this hour",
     Reason.TOO_MANY_SESSIONS: "You are logged in already; end the other session first",
     Reason.POOL_EXHAUSTED: "No address is free at the moment; try again in a few minutes",
+    Reason.ALLOWANCE_IN_USE: "Your other sessions hold all that is left; end one, or wait a while",
     Reason.THROTTLED: "Too many failed logins; wait a few minutes",
     Reason.SNAPSHOT: "Welcome",
     Reason.UNAVAILABLE: "The service is not available at the moment; try again",

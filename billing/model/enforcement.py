@@ -23,6 +23,12 @@ class Goal(StrEnum):
     TARIFF = "tariff"
     """The limits from a tariff switch on (rule Q3). Where no CoA can tell them accounting ends
     what is used up: nobody is disconnected for it."""
+    GRANT = "grant"
+    """The limits of a grant that was topped up, all else as it is (rule Q4)."""
+    RESTRICT = "restrict"
+    """The restricted speed of its plan, and no limit of a grant any more (rule Q4)."""
+    TIGHTEN = "tighten"
+    """Usage reported more often, and the limits that are left (rule Q5)."""
 
 
 class PacketKind(StrEnum):
@@ -69,6 +75,7 @@ class SessionOrder:
     service: Service | None
     used_seconds: int
     used_octets: int
+    used_input_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
+from billing.model.grants import GrantLimits, NasCan
 from billing.model.network import Link
 
 COUNTER_LIMIT = 2**62
@@ -66,17 +67,21 @@ class LoginRecord:
     session_limit: int = 0
     pool_id: int = 0
     silence_seconds: int = 0
+    grant_version_id: int = 0
     """As in model.decision.Admission: what must be taken before it is answered."""
+    nas_can: NasCan = NasCan.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What a login ends with once all was taken: its own reason, or why it is refused after all;
-    and its address where one of our pools gave it."""
+    its address where one of our pools gave it, and its grant (rule Q4)."""
 
     reason: str
     address: str | None = None
     netmask: str | None = None
+    reservation_id: int | None = None
+    grant: GrantLimits | None = None
 
 
 class Status(IntEnum):

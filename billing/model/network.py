@@ -22,6 +22,10 @@ class Vendor(StrEnum):
     GENERIC = "generic"
 
 
+ENDS_AT_OCTETS = frozenset({Vendor.MIKROTIK, Vendor.CHILLI, Vendor.CAMBIUM, Vendor.HUAWEI})
+"""Whose NAS end a session at a number of octets by themselves, as strict sharing wants it (rule
+Q4). RouterOS does for PPP and hotspot users, each in a way of its own."""
+
 _KNOWN_VENDORS = {vendor.value: vendor for vendor in Vendor}
 _COA_PORTS = {Vendor.CISCO: 1700}
 
@@ -29,6 +33,11 @@ _COA_PORTS = {Vendor.CISCO: 1700}
 def dialect_of(vendor: str) -> Vendor:
     """What is spoken to a NAS registered as `vendor`: an unknown one gets the standard dialect."""
     return _KNOWN_VENDORS.get(vendor, Vendor.GENERIC)
+
+
+def ends_at_octets(vendor: str) -> bool:
+    """Whether a NAS registered as `vendor` can be given a limit of octets at login (rule Q4)."""
+    return dialect_of(vendor) in ENDS_AT_OCTETS
 
 
 def default_coa_port(vendor: str) -> int:

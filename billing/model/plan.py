@@ -17,6 +17,23 @@ class Starts(StrEnum):
     FIRST_LOGIN = "first_login"
 
 
+class Sharing(StrEnum):
+    """How the sessions of a subscription share one allowance (rule Q4)."""
+
+    SHARED = "shared"
+    """Every session may use all that is left."""
+    STRICT = "strict"
+    """Each holds a slice that was reserved for it, and its NAS enforces."""
+
+
+class FinalUnit(StrEnum):
+    """What becomes of a session for which nothing more can be reserved (RFC 8506 8.35)."""
+
+    TERMINATE = "terminate"
+    REDIRECT = "redirect"
+    RESTRICT_SPEED = "restrict-speed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTerms:
     """One version of a plan. None means: not limited (quantities), not offered (pay-as-you-go).
@@ -52,6 +69,15 @@ class PlanTerms:
     """Steps of fair use, as model.fair_use reads them (rule Q2); None: full speed always."""
     tariff_windows: str | None = None
     """Free and dearer hours, as model.tariff reads them (rule Q3); None: always the same."""
+    sharing: Sharing = Sharing.SHARED
+    slice_seconds: int | None = None
+    slice_octets: int | None = None
+    """With strict sharing, what is reserved for a session at a time; None with shared."""
+    grant_valid_seconds: int | None = None
+    """For so long a grant holds without a word of its session (RFC 8506 8.33)."""
+    final_unit_action: FinalUnit | None = None
+    restricted_up_kbps: int | None = None
+    restricted_down_kbps: int | None = None
 
     @property
     def pay_as_you_go(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.model.grants import OverspendView
 from billing.model.network import Vendor, dialect_of
 from billing.model.own_reply import OwnReply
 from billing.model.plan import PlanTerms
@@ -318,6 +319,8 @@ class UsageView:
     output_octets: int
     charged_micros: int
     """Totals over all days, not only the ones listed."""
+    overspends: tuple[OverspendView, ...] = ()
+    """What was used after it was used up (rule P12), latest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from billing.model.events import COUNTER_LIMIT
 from billing.model.money import AMOUNT_LIMIT_MICROS
-from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Starts
+from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Sharing, Starts
 from billing.model.profile import BillingKind
-from billing.rules import fair_use, window_problems
+from billing.rules import fair_use, grants, window_problems
 from billing.rules.profiles import Problem
 from billing.rules.texts import pool_problem, text_problem
 
@@ -34,6 +34,7 @@ def problems(plan: PlanTerms, kind: BillingKind | None = None) -> list[Problem]:
         )
     found += fair_use.problems(plan)
     found += window_problems.problems(plan)
+    found += grants.problems(plan)
     if kind is not None and (reason := sale_problem(plan, kind)):
         found.append(("validity", reason))
     return found
@@ -48,6 +49,11 @@ def sale_problem(plan: PlanTerms, kind: BillingKind) -> str | None:
                 "write 30 days instead of one month (rules B1, B2)"
             )
         return None
+    if plan.sharing is Sharing.STRICT:
+        return (
+            "strict sharing ends sessions when what was bought is used up, and monthly service "
+            "runs on past its data (rules A5, Q4): give monthly customers a plan that is shared"
+        )
     if plan.starts is Starts.FIRST_LOGIN:
         return "monthly cycles are calendar periods: they cannot start at the first login (rule B6)"
     if plan.validity_months == 1 or plan.validity_minutes == MINUTES_OF_30_DAYS:

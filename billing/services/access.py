@@ -31,13 +31,16 @@ from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile
 from billing.rules.access import decide
 from billing.rules.cycles import day_start
-from billing.rules.places import admission, leasing
+from billing.rules.grants import granted
+from billing.rules.places import admission, granting, leasing, strict_plan
 from billing.services.pool_book import PoolBook
 from billing.services.secrets import SecretBox
 from billing.services.snapshot import Snapshot, SnapshotNotes
 from billing.store import hotpath
 from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
+
+__all__ = ["AccessDesk", "AccessOutcome", "Lane", "granted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,9 @@ class AccessDesk:
             station_known=bool(row.station_known),
         )
         decision = decide(account, context, now)
-        if not isinstance(decision, Reject) and (self._pools or account.session_limit is not None):
+        if not isinstance(decision, Reject) and (
+            self._pools or account.session_limit is not None or strict_plan(account) is not None
+        ):
             outcome = self._taking(account, row, decision)
         else:
             outcome = _make_outcome(
@@ -139,9 +144,9 @@ class AccessDesk:
                 vendor=row.vendor or Vendor.GENERIC,
             )
         if snapshot is not None:
-            # An address of our own pools cannot be leased during an outage.
-            leased = outcome.admission is not None and outcome.admission.pool_id
-            if leased:
+            # Nothing is leased of our own pools, or reserved, during an outage.
+            taken = outcome.admission
+            if taken is not None and (taken.pool_id or taken.grant_version_id):
                 snapshot.forget(request.username)
             else:
                 snapshot.note(request, account, outcome.decision, now)
@@ -167,7 +172,7 @@ class AccessDesk:
         )
 
     def _taking(self, account: Account, row: Any, decision: Accept | Suspended) -> AccessOutcome:
-        """For a subscription that must take a slot, or an address of a pool of ours."""
+        """For a subscription that must take a slot, a grant, or an address of a pool of ours."""
         name = decision.service.pool
         pool = None if name is None else self._pools.find(row.org_id, name)
         wanted = PoolKind.NORMAL if isinstance(decision, Accept) else PoolKind.SUSPENDED
@@ -180,12 +185,15 @@ class AccessDesk:
                 problem=f"subscription {account.subscription_id}: the pool {name!r} is "
                 f"{pool.kind}, where one that is {wanted} is needed",
             )
+        taken = admission(account, decision, None if pool is None else pool.pool_id)
+        if taken is not None and taken.grant_version_id:
+            decision = granting(decision)
         return AccessOutcome(
             decision if pool is None else leasing(decision),
             account.credential,
             account.customer_id,
             account.subscription_id,
-            admission=admission(account, decision, None if pool is None else pool.pool_id),
+            admission=taken,
             vendor=row.vendor or Vendor.GENERIC,
         )
 

@@ -11,6 +11,7 @@ from billing.model.plan import PlanTerms
 from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
+from billing.rules import grants as grant_rules
 from billing.rules import plans as plan_rules
 from billing.rules import profiles as profile_rules
 from billing.services import pools
@@ -223,7 +224,7 @@ def _checked_terms(terms: PlanTerms) -> PlanTerms:
     problems = plan_rules.problems(terms)
     if problems:
         raise InvalidFields(problems)
-    return terms
+    return grant_rules.completed(terms)
 
 
 def _check_pools(context: Context, tx: Transaction, naming: BillingProfile | PlanTerms) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from billing.errors import TollwayError
-from billing.model.network import dialect_of
+from billing.model.network import dialect_of, ends_at_octets
 from billing.model.views import CheckView
 from billing.services.context import Context
 from billing.store import doctor as store
@@ -145,6 +145,7 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         "`tollway nas add`; update a NAS that cannot send Message-Authenticator",
     )
     yield _vendors(facts)
+    yield _strict(facts)
     yield _warn(
         "address pools",
         not facts.full_pools,
@@ -163,6 +164,22 @@ def _vendors(facts: store.DatabaseFacts) -> CheckView:
         else "known",
         "no speed and no octet limit reach these; `tollway nas set NAME --vendor VENDOR` with one"
         " whose attributes they understand (`tollway nas add --help` lists them)",
+    )
+
+
+def _strict(facts: store.DatabaseFacts) -> CheckView:
+    """Whether every NAS enforces what plans with strict sharing reserve (rule Q4)."""
+    unable = [name for name in facts.vendors if not ends_at_octets(name)]
+    good = not facts.strict_plans or not unable
+    detail = "enforced by every NAS" if facts.strict_plans else "no plan wants it"
+    return _warn(
+        "strict sharing",
+        good,
+        detail
+        if good
+        else f"{', '.join(facts.strict_plans)}; no limit of octets at NAS of {', '.join(unable)}",
+        "sessions there end by their reports, up to an interval late: shorten the interim interval,"
+        " or keep these plans off such NAS (docs/nas.md)",
     )
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from billing.errors import Unavailable
 from billing.model.account import Account
+from billing.model.decision import Reason
 from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
@@ -35,14 +36,24 @@ FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
 # A NAS tells the start of a session in whole seconds.
 _START_PRECISION = timedelta(seconds=1)
 _NORMAL_RULE = "S8"
-_TAKEN_OVER = "taken-over"
 _FAIR_USE = "fair-use"
-_ONLINE = frozenset({Goal.RESTORE, Goal.REFRESH, Goal.SPEED, Goal.TARIFF})
+_CHANGES = (
+    Goal.REFRESH,
+    Goal.SPEED,
+    Goal.TARIFF,
+    Goal.GRANT,
+    Goal.RESTRICT,
+    Goal.TIGHTEN,
+)
 _OPPOSITES: dict[Effect, frozenset[Goal]] = {
     Effect.NORMAL: frozenset({Goal.DISCONNECT, Goal.SUSPEND}),
-    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT}) | _ONLINE,
-    Effect.REJECT: frozenset({Goal.SUSPEND}) | _ONLINE,
+    Effect.SUSPENDED_POOL: frozenset({Goal.DISCONNECT, Goal.RESTORE, *_CHANGES}),
+    Effect.REJECT: frozenset({Goal.SUSPEND, Goal.RESTORE, *_CHANGES}),
 }
+_USED_UP = frozenset({Reason.TIME_USED_UP, Reason.DATA_USED_UP})
+# What is ordered of one session, whatever the state of its subscription: another one took it over
+# (rule A7), or nothing was left for it to reserve (rule Q4).
+_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use"})
 
 
 @dataclass
@@ -54,6 +65,8 @@ class _Running:
     refreshed_at: datetime | None = None
     moved: Goal | None = None
     """Where a CoA put it, which its Class does not show."""
+    restricted: bool = False
+    """It goes on at the restricted speed of its plan when all is used up (rule Q4)."""
 
     def has(self, goal: Goal) -> bool:
         return any(intent.goal == goal for intent in self.waiting)
@@ -162,6 +175,8 @@ def _running(tx: Transaction, customer_id: int) -> dict[int, list[_Running]]:
             one.refreshed_at = intent.created_at
         if intent.moved_by_coa:
             one.moved = Goal(intent.goal)
+    for session_id in store.restricted_sessions(tx, customer_id) & sessions.keys():
+        sessions[session_id].restricted = True
     found: dict[int, list[_Running]] = {}
     for one in sessions.values():
         found.setdefault(one.session.subscription_id, []).append(one)
@@ -177,7 +192,7 @@ def _goals(
 ) -> list[Goal]:
     """What this session must become; nothing where it is as it should be."""
     if state.effect is Effect.REJECT:
-        return [Goal.DISCONNECT]
+        return [] if one.restricted and state.reason in _USED_UP else [Goal.DISCONNECT]
     suspended = _in_suspended_pool(one, row)
     if state.effect is Effect.SUSPENDED_POOL:
         return [] if suspended else [Goal.SUSPEND]
@@ -220,8 +235,7 @@ def _withdraw(one: _Running, state: State, now: datetime) -> None:
 
 
 def _contradicts(state: State, order: CoaIntent) -> bool:
-    """A session that another one took over is to end whatever the state (rule A7)."""
-    return order.reason != _TAKEN_OVER and Goal(order.goal) in _OPPOSITES[state.effect]
+    return order.reason not in _OF_ONE_SESSION and Goal(order.goal) in _OPPOSITES[state.effect]
 
 
 def _speed(account: Account) -> str:

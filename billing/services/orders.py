@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.errors import InvalidInput
 from billing.model.account import Account, LoginContext
-from billing.model.decision import Reject, Service, Suspended
+from billing.model.decision import Limits, Reason, Reject, Service, Suspended
 from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
+from billing.model.grants import GrantLimits
 from billing.model.network import NasAddress, SessionIdentity, Vendor, dialect_of, link_of
 from billing.rules.access import decide, metered_by_time, normal_speed
 from billing.rules.answers import ACCOUNTING_EXPECTED_WITHIN, consequence
+from billing.rules.grants import granted, restricted, tightened
 from billing.rules.windows import free_seconds, windows_of
 from billing.services.context import Context
 from billing.store import customers
@@ -33,7 +36,9 @@ from billing.store.listener import Listener
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
-_NEEDS_ACCOUNT = frozenset({Goal.REFRESH, Goal.SPEED, Goal.TARIFF})
+_NEEDS_ACCOUNT = frozenset(
+    {Goal.REFRESH, Goal.SPEED, Goal.TARIFF, Goal.GRANT, Goal.RESTRICT, Goal.TIGHTEN}
+)
 _MOVES = frozenset({Goal.SUSPEND, Goal.RESTORE})
 # 1 Gbit/s, as for counters that may have wrapped (rule U4).
 _FASTEST_KBPS = 1_000_000
@@ -125,12 +130,37 @@ def _service(account: Account | None, row: ClaimedRow, now: datetime) -> Service
     order is for."""
     if account is None:
         return None
+    if row.restricted and row.goal in _NEEDS_ACCOUNT:
+        speeds = (row.restricted_up_kbps, row.restricted_down_kbps)
+        return restricted(account, speeds, row.grant_interim_seconds or 300, now)
     request = LoginContext(nas_id=row.nas_id, calling_station=row.calling_station)
     decision = decide(account, request, now)
     if isinstance(decision, Reject):
         return None
-    into_pool = isinstance(decision, Suspended)
-    return decision.service if into_pool == (row.goal == Goal.SUSPEND) else None
+    service = decision.service
+    if isinstance(decision, Suspended):
+        return service if row.goal == Goal.SUSPEND else None
+    if row.goal == Goal.SUSPEND:
+        return _redirected(account, row, service)
+    if row.goal == Goal.TIGHTEN:
+        return replace(service, interim_seconds=tightened(service.interim_seconds))
+    if row.grant is None:
+        return service
+    used = GrantLimits(
+        seconds=_used_seconds(account, row, now),
+        octets=row.session_octets,
+        input_octets=row.session_input_octets,
+        output_octets=row.session_octets - row.session_input_octets,
+    )
+    return replace(service, limits=granted(service.limits.session_seconds, row.grant, used))
+
+
+def _redirected(account: Account, row: ClaimedRow, service: Service) -> Service | None:
+    """Of one session alone, for which nothing was left to reserve, into the garden (rule Q4)."""
+    sold = account.package_plan or account.plan
+    if row.reason != Reason.ALLOWANCE_IN_USE or sold is None or sold.pay_only_pool is None:
+        return None
+    return replace(service, pool=sold.pay_only_pool, framed_ip=None, limits=Limits())
 
 
 def _used_seconds(account: Account | None, row: ClaimedRow, now: datetime) -> int:
@@ -207,6 +237,7 @@ def _order(
         service=_service(account, row, now),
         used_seconds=_used_seconds(account, row, now),
         used_octets=_used_octets(account, row, now),
+        used_input_octets=row.session_input_octets,
     )
 
 

@@ -39,3 +39,9 @@ def drop_lapsed_slots(context: Context, now: datetime) -> int:
     returns how many."""
     with context.transaction() as tx:
         return store.drop_lapsed_slots(tx, now - SLOTS_KEPT)
+
+
+def release_lapsed_grants(context: Context, now: datetime) -> int:
+    """Give back what sessions held that have ended, or never showed (rule Q4); returns how many."""
+    with context.transaction() as tx:
+        return store.release_lapsed(tx, now, BATCH)

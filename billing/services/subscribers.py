@@ -18,7 +18,7 @@ from billing.rules.cycles import local_day
 from billing.services.context import Context
 from billing.services.explain import states
 from billing.services.identity import checked_optional
-from billing.store import catalog, invoices, sessions, tables, usage
+from billing.store import catalog, grants, invoices, sessions, tables, usage
 from billing.store import customers as store
 from billing.store.entitlements import entitlements_of
 from billing.store.guard import Transaction
@@ -90,6 +90,9 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
         )
 
 
+OVERSPENDS_SHOWN = 5
+
+
 def usage_of(context: Context, subscription_id: int, now: datetime, *, days: int = 31) -> UsageView:
     """What is left, totals, and the latest `days` local days with usage. Raises NotFound."""
     with context.transaction() as tx:
@@ -108,6 +111,15 @@ def usage_of(context: Context, subscription_id: int, now: datetime, *, days: int
             input_octets=sum(part.input_octets for part in slices),
             output_octets=sum(part.output_octets for part in slices),
             charged_micros=sum(part.charged_micros for part in slices),
+            overspends=tuple(
+                grants.overspends(
+                    tx,
+                    customer_id=row.customer_id,
+                    subscription_id=subscription_id,
+                    everything=False,
+                    limit=OVERSPENDS_SHOWN,
+                )
+            ),
         )
 
 

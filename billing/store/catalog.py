@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
-from billing.model.plan import PlanTerms, Starts
+from billing.model.plan import FinalUnit, PlanTerms, Sharing, Starts
 from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.store import tables
@@ -253,7 +253,11 @@ def _profile_view(row: tables.BillingProfile, customers: int) -> ProfileView:
 def terms_of(row: tables.PlanVersion, plan_name: str) -> PlanTerms:
     """The terms of a stored plan version."""
     values = {name: getattr(row, name) for name in _TERM_FIELDS}
-    values["starts"] = Starts(row.starts)
+    values.update(
+        starts=Starts(row.starts),
+        sharing=Sharing(row.sharing),
+        final_unit_action=row.final_unit_action and FinalUnit(row.final_unit_action),
+    )
     return PlanTerms(plan_version_id=row.plan_version_id, plan_name=plan_name, **values)
 
 

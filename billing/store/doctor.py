@@ -34,6 +34,7 @@ class DatabaseFacts:
     lax_nas: int
     vendors: list[str]
     full_pools: list[str]
+    strict_plans: list[str]
 
 
 def facts(tx: Session, now: datetime) -> DatabaseFacts:

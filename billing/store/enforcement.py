@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from billing.model.grants import GrantLimits
+from billing.store import tables
 from billing.store.pool import named_query
 from billing.store.tables import CoaIntent, LiveSession, Subscription
 
@@ -41,6 +43,7 @@ class ClaimedRow:
     last_event_at: datetime
     session_seconds: int
     session_octets: int
+    session_input_octets: int
     nas_address: str
     nas_vendor: str
     nas_secret_sealed: bytes
@@ -48,6 +51,27 @@ class ClaimedRow:
     escalated: bool
     unknown_answers: int
     fenced: bool
+    reason: str
+    grant_seconds: int | None
+    grant_octets: int | None
+    grant_input_octets: int | None
+    grant_output_octets: int | None
+    restricted: bool
+    restricted_up_kbps: int | None
+    restricted_down_kbps: int | None
+    grant_interim_seconds: int | None
+
+    @property
+    def grant(self) -> GrantLimits | None:
+        """The limits of the grant that the session holds, None without one (rule Q4)."""
+        if self.grant_seconds is None:
+            return None
+        return GrantLimits(
+            seconds=self.grant_seconds,
+            octets=self.grant_octets,
+            input_octets=self.grant_input_octets,
+            output_octets=self.grant_output_octets,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +132,19 @@ def intents_of(tx: Session, customer_id: int, session_ids: Collection[int]) -> S
         .execution_options(populate_existing=True)
     )
     return tx.scalars(statement).all()
+
+
+def restricted_sessions(tx: Session, customer_id: int) -> set[int]:
+    """Sessions that go on at a restricted speed, as nothing more could be reserved (rule Q4)."""
+    grants = tables.Reservation
+    found = tx.scalars(
+        select(grants.session_id).where(
+            grants.customer_id == customer_id,
+            grants.state == "held",
+            grants.restricted_at.is_not(None),
+        )
+    )
+    return {session_id for session_id in found if session_id is not None}
 
 
 def last_purchases(tx: Session, customer_id: int) -> dict[int, datetime]:

@@ -19,7 +19,7 @@ Row = tuple[str, ...]
 # Columns of hotpath.usage_row.
 USERNAME_COLUMN, CLASS_COLUMN = 1, 20
 _ANONYMOUS = re.compile(r'"(?:anonymous)?(?:@.*)?"')
-_OURS = re.compile(r'"tw1:(\d{1,18}):[a-z]"')
+_OURS = re.compile(r'"tw1:(\d{1,18}):[a-z]\d{0,18}"')
 
 
 class Lane(Protocol):

@@ -51,3 +51,8 @@ def drop_lapsed_slots(tx: Session, taken_before: datetime) -> int:
     slots = tables.SessionSlot
     dropped: Any = tx.execute(delete(slots).where(slots.taken_at < taken_before))
     return int(dropped.rowcount)
+
+
+def release_lapsed(tx: Session, now: datetime, limit: int) -> int:
+    """End reservations that no session holds any more, of `limit` customers (rule Q4); how many."""
+    return int(tx.scalar(select(func.release_lapsed_v1(now, limit))) or 0)

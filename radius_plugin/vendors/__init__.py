@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from billing.model.network import Link, Vendor
 from radius_plugin.vendors import chilli, cisco, generic, huawei, juniper, mikrotik, wispr
-from radius_plugin.vendors.codec import Attributes, Capabilities, Codec, Pair, Part, Used
+from radius_plugin.vendors.codec import (
+    Attributes,
+    Capabilities,
+    Codec,
+    OctetLimit,
+    Pair,
+    Part,
+    Used,
+)
 
-__all__ = ["Attributes", "Capabilities", "Codec", "Pair", "Part", "Used", "for_nas"]
+__all__ = [
+    "Attributes",
+    "Capabilities",
+    "Codec",
+    "OctetLimit",
+    "Pair",
+    "Part",
+    "Used",
+    "for_nas",
+]
 
 # The one place that decides which vendor speaks which dialect.
 _CODECS: dict[str, Codec] = {

@@ -17,6 +17,7 @@ from radius_plugin.vendors.codec import (
     Attributes,
     Capabilities,
     Codec,
+    OctetLimit,
     Pair,
     Part,
     Used,
@@ -63,7 +64,9 @@ def change(service: Service, used: Used, _parts: Collection[Part]) -> Attributes
 
 CODEC = Codec(
     vendor=Vendor.CHILLI,
-    capabilities=Capabilities(speed=True, timeout=True, quota=True),
+    capabilities=Capabilities(
+        speed=True, timeout=True, quota=True, interim=True, octets=OctetLimit.TOTAL
+    ),
     encode=encode,
     garden=no_garden,
     # CoovaChilli looks sessions up by User-Name, then by Acct-Session-Id (F12).

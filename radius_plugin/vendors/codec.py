@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from billing.model.decision import Service
+from billing.model.grants import NasCan
 from billing.model.network import SessionIdentity, Vendor
 
 Pair = tuple[str, str, str]
@@ -34,18 +35,51 @@ class Part(StrEnum):
     QUOTA = "quota"
 
 
+class OctetLimit(StrEnum):
+    """What a NAS ends a session at by itself: nothing, a number of octets of both directions
+    together, or one of each."""
+
+    NONE = "none"
+    TOTAL = "total"
+    EACH = "each"
+
+
+_LIMITS = {
+    OctetLimit.NONE: NasCan.NOTHING,
+    OctetLimit.TOTAL: NasCan.LIMITS_TOTAL,
+    OctetLimit.EACH: NasCan.LIMITS_EACH,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a CoA changes in a running session (rule C4); all else needs a Disconnect.
 
     `fence`: a subscriber is fenced in and let out again by a policy of the NAS, keeping its
-    address. No NAS here changes a pool or an address by CoA.
+    address. No NAS here changes a pool or an address by CoA. `interim`: how often usage is
+    reported. `octets`: the limit of octets that an Access-Accept sets (rule Q4).
     """
 
     speed: bool = False
     timeout: bool = False
     quota: bool = False
     fence: bool = False
+    interim: bool = False
+    octets: OctetLimit = OctetLimit.NONE
+
+    @property
+    def nas_can(self) -> NasCan:
+        """The same as the meter is told it with a grant."""
+        able = _LIMITS[self.octets]
+        if self.timeout:
+            able |= NasCan.MOVES_TIME
+        if self.quota:
+            able |= NasCan.MOVES_OCTETS
+        if self.fence:
+            able |= NasCan.FENCES
+        if self.speed and self.timeout and (self.quota or self.octets is OctetLimit.NONE):
+            able |= NasCan.RESTRICTS
+        return able
 
     def covers(self, parts: Collection[Part]) -> bool:
         """Whether a CoA can change every one of these."""
@@ -54,10 +88,16 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a session has used, by its last accounting; limits of a CoA count from its start."""
+    """What a session has used, by its last accounting; limits of a CoA count from its start.
+    `input_octets` is what of `octets` the subscriber has sent."""
 
     seconds: int
     octets: int
+    input_octets: int = 0
+
+    @property
+    def output_octets(self) -> int:
+        return self.octets - self.input_octets
 
 
 def _no_fence(_service: Service) -> Attributes:

@@ -16,6 +16,7 @@ from radius_plugin.vendors.codec import (
     Attributes,
     Capabilities,
     Codec,
+    OctetLimit,
     Pair,
     Part,
     Used,
@@ -85,7 +86,7 @@ def change(service: Service, used: Used, parts: Collection[Part]) -> Attributes:
 
 CODEC = Codec(
     vendor=Vendor.HUAWEI,
-    capabilities=Capabilities(speed=True, timeout=True),
+    capabilities=Capabilities(speed=True, timeout=True, octets=OctetLimit.TOTAL),
     encode=encode,
     garden=garden,
     identify=identify,

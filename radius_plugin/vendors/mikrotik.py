@@ -2,8 +2,10 @@
 
 RouterOS keeps what a CoA does not name, and can't change address, pool or address list by CoA.
 Hotspot users have one limit of octets for both directions (Mikrotik-Total-Limit), which no CoA
-changes; PPP has one for each direction, which a CoA changes: each gets all that is left, so that
-the router is the second line behind the reaction to accounting (rule Q4).
+changes; PPP has one for each direction, which a CoA changes. With an allowance that is shared,
+each gets all that is left, so that the router is the second line behind the reaction to accounting;
+a grant, which must not be passed, is split between the two (rule Q4). A session of which it is not
+known which of the two it is has no limit of octets that could be relied on.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import lru_cache
 
-from billing.model.decision import Service
+from billing.model.decision import Limits, Service
 from billing.model.network import Link, SessionIdentity, Vendor
 from radius_plugin.vendors import generic
 from radius_plugin.vendors.codec import (
     Attributes,
     Capabilities,
     Codec,
+    OctetLimit,
     Pair,
     Part,
     Used,
@@ -31,6 +34,7 @@ from radius_plugin.vendors.codec import (
 
 _RATE_LIMIT = "Mikrotik-Rate-Limit"
 _NO_QUOTA = 2**62
+_UNUSED = Used(0, 0)
 
 
 def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
@@ -48,20 +52,27 @@ def _encoder(link: Link) -> Callable[[Service], list[Pair]]:
         if service.speed_up_kbps is not None or service.speed_down_kbps is not None:
             pairs.append((_RATE_LIMIT, ":=", _rate_limit(service)))
         if service.limits.total_octets is not None:
-            pairs += quota_of(service.limits.total_octets)
+            pairs += quota_of(service.limits, _UNUSED)
         return pairs
 
     return encode
 
 
-def _quota_of_both(total_octets: int) -> list[Pair]:
+def _quota_of_both(limits: Limits, _used: Used) -> list[Pair]:
+    total_octets = limits.total_octets or 1
     return quota("Mikrotik-Total-Limit", "Mikrotik-Total-Limit-Gigawords", total_octets)
 
 
-def _quota_of_each_direction(total_octets: int) -> list[Pair]:
+def _quota_of_each_direction(limits: Limits, used: Used) -> list[Pair]:
+    """What the router receives is what the subscriber sends."""
+    both = used.octets + max(limits.total_octets or 0, 1)
+    sent = received = both
+    if limits.input_octets is not None and limits.output_octets is not None:
+        sent = used.input_octets + max(limits.input_octets, 1)
+        received = used.output_octets + max(limits.output_octets, 1)
     return [
-        *quota("Mikrotik-Recv-Limit", "Mikrotik-Recv-Limit-Gigawords", total_octets),
-        *quota("Mikrotik-Xmit-Limit", "Mikrotik-Xmit-Limit-Gigawords", total_octets),
+        *quota("Mikrotik-Recv-Limit", "Mikrotik-Recv-Limit-Gigawords", sent),
+        *quota("Mikrotik-Xmit-Limit", "Mikrotik-Xmit-Limit-Gigawords", received),
     ]
 
 
@@ -118,10 +129,10 @@ def change(service: Service, used: Used, parts: Collection[Part]) -> Attributes:
     if Part.TIMEOUT in parts:
         changed += attributes(session_timeout(service, used))
     if Part.QUOTA in parts:
-        left_octets = service.limits.total_octets
         # The router keeps what is not named: only a larger limit lifts one.
-        total_octets = _NO_QUOTA if left_octets is None else used.octets + max(left_octets, 1)
-        changed += attributes(_quota_of_each_direction(total_octets))
+        lifted = service.limits.total_octets is None
+        limits = Limits(total_octets=_NO_QUOTA) if lifted else service.limits
+        changed += attributes(_quota_of_each_direction(limits, used))
     return changed
 
 
@@ -133,10 +144,15 @@ CODEC = Codec(
     identify=_identify_any,
     change=change,
 )
-HOTSPOT = replace(CODEC, encode=_encoder(Link.HOTSPOT), identify=_identify_hotspot)
+HOTSPOT = replace(
+    CODEC,
+    capabilities=Capabilities(speed=True, timeout=True, octets=OctetLimit.TOTAL),
+    encode=_encoder(Link.HOTSPOT),
+    identify=_identify_hotspot,
+)
 PPP = replace(
     CODEC,
-    capabilities=Capabilities(speed=True, timeout=True, quota=True),
+    capabilities=Capabilities(speed=True, timeout=True, quota=True, octets=OctetLimit.EACH),
     encode=_encoder(Link.PPP),
     identify=_identify_ppp,
 )

@@ -14,6 +14,7 @@ from radius_plugin.vendors.codec import (
     Attributes,
     Capabilities,
     Codec,
+    OctetLimit,
     Pair,
     Part,
     Used,
@@ -85,4 +86,9 @@ UBIQUITI = replace(
     identify=generic.identify,
     change=generic.change,
 )
-CAMBIUM = replace(UBIQUITI, vendor=Vendor.CAMBIUM, encode=_encode_cambium)
+CAMBIUM = replace(
+    UBIQUITI,
+    vendor=Vendor.CAMBIUM,
+    capabilities=Capabilities(octets=OctetLimit.TOTAL),
+    encode=_encode_cambium,
+)

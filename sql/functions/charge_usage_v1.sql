@@ -1,4 +1,5 @@
--- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1, Q3).
+-- The meter: one call charges a batch of accounting records, exactly once (rules U1-U6, U9, Q1, Q3,
+-- Q4).
 --
 -- The arrays have one element a record. Records of one customer are taken one after the other
 -- (rounds), those of different customers together. First the customers are locked by id, then
@@ -34,9 +35,18 @@ DECLARE
     v_nas bigint[];
     v_round int[];
     v_last_round int;
-    v_suspect_customer bigint[];
-    v_suspect_subscription bigint[];
-    v_suspect_at timestamptz[];
+    v_closer_customer bigint[];
+    v_closer_subscription bigint[];
+    v_closer_session bigint[];
+    v_closer_at timestamptz[];
+    v_closer_seconds bigint[];
+    v_closer_octets bigint[];
+    v_is_suspect boolean[];
+    v_reserves boolean[];
+    v_is_limited boolean[];
+    v_has_ended boolean[];
+    v_over_seconds bigint[];
+    v_over_octets bigint[];
     v_orders int := 0;
 BEGIN
     SELECT time_zone INTO STRICT v_zone FROM operator;
@@ -233,7 +243,7 @@ BEGIN
                 new_input - base_input + new_output - base_output AS d_octets,
                 CASE WHEN is_new THEN nextval('live_session_session_id_seq') ELSE old_id END
                     AS session_id,
-                s.requires_entitlement, s.wallet_id, s.plan_version_id,
+                s.requires_entitlement, s.reserves, s.wallet_id, s.plan_version_id,
                 p.payg_octet_step, p.payg_octet_step_micros,
                 p.payg_second_step, p.payg_second_step_micros,
                 p.payg_octet_step IS NOT NULL OR p.payg_second_step IS NOT NULL AS is_payg,
@@ -277,7 +287,8 @@ BEGIN
                         e.s_from, e.s_until, e.o_from, e.o_until) END AS charges,
                 e.s_until > e.s_from OR e.o_until > e.o_from AS used,
                 e.usable AND COALESCE(e.seconds_left > e.s_until - e.s_from, true)
-                    AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts
+                    AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts,
+                u.reserves, e.seconds_left, e.octets_left
             FROM usage u
             CROSS JOIN LATERAL (
                 SELECT c.entitlement_id, c.plan_version_id, c.seconds_left, c.octets_left,
@@ -514,21 +525,41 @@ BEGIN
             FROM usage u CROSS JOIN LATERAL string_to_table(u.all_anomalies, ',') AS a(code)
             WHERE u.all_anomalies <> ''
         )
-        -- Who may have nothing left, or something else from now on: looked at again below, after
-        -- this statement's writes.
-        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at)
-        INTO v_suspect_customer, v_suspect_subscription, v_suspect_at
+        -- Who may have nothing left, or something else from now on; whose sessions hold reservations
+        -- (Q4); whose package would not last for a few intervals like this one (Q5): looked at again
+        -- after this statement's writes.
+        SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.session_id),
+            array_agg(x.event_at), array_agg(x.d_seconds), array_agg(x.d_octets),
+            array_agg(x.is_suspect), array_agg(x.reserves), array_agg(x.is_limited),
+            array_agg(x.has_ended), array_agg(x.over_seconds), array_agg(x.over_octets)
+        INTO v_closer_customer, v_closer_subscription, v_closer_session, v_closer_at,
+            v_closer_seconds, v_closer_octets, v_is_suspect, v_reserves, v_is_limited, v_has_ended,
+            v_over_seconds, v_over_octets
         FROM (
-            SELECT c.customer_id, c.subscription_id, c.event_at FROM cover c
-            WHERE c.requires_entitlement OR c.is_payg
-            GROUP BY c.customer_id, c.subscription_id, c.event_at
-            HAVING NOT bool_or(c.lasts)
-                OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)
+            SELECT c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
+                c.d_octets, c.reserves,
+                (c.requires_entitlement OR c.is_payg) AND (NOT bool_or(c.lasts)
+                    OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts)) AS is_suspect,
+                c.requires_entitlement AND NOT c.is_payg AS is_limited,
+                bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts) AS has_ended,
+                -- The last stretch is what no package covers.
+                (sum(c.s_until - c.s_from) FILTER (WHERE c.entitlement_id = 0))::bigint
+                    AS over_seconds,
+                (sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0))::bigint
+                    AS over_octets
+            FROM cover c
+            GROUP BY c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
+                c.d_octets, c.reserves, c.requires_entitlement, c.is_payg
+            HAVING c.reserves OR NOT bool_or(c.lasts)
+                OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts OR c.lasts AND (
+                    (c.octets_left - (c.o_until - c.o_from)) / 4 <= c.d_octets
+                    OR (c.seconds_left - (c.s_until - c.s_from)) / 4 <= c.d_seconds))
         ) x;
 
-        IF v_suspect_customer IS NOT NULL THEN
-            v_orders := v_orders + cut_unserved_v1(p_now, v_suspect_customer,
-                                                   v_suspect_subscription, v_suspect_at);
+        IF v_closer_customer IS NOT NULL THEN
+            v_orders := v_orders + look_closer_v1(p_now, v_closer_customer, v_closer_subscription,
+                v_closer_session, v_closer_at, v_closer_seconds, v_closer_octets, v_is_suspect,
+                v_reserves, v_is_limited, v_has_ended, v_over_seconds, v_over_octets);
         END IF;
     END LOOP;
 

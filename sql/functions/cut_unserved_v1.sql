@@ -41,13 +41,23 @@ BEGIN
           AND NOT starts_with(COALESCE(l.session_class, ''), concat('tw1:', l.subscription_id, ':s'))
           AND (u.requires_entitlement OR u.service_rule = 'S8'
                OR starts_with(l.session_class, concat('tw1:', l.subscription_id, ':n')))
+          -- Nor what goes on at a restricted speed, as its plan says (Q4).
+          AND NOT EXISTS (
+            SELECT 1 FROM reservation r
+            WHERE r.customer_id = l.customer_id AND r.session_id = l.session_id
+              AND r.state = 'held' AND r.restricted_at IS NOT NULL)
         RETURNING l.customer_id, l.session_id, l.nas_id, u.subscription_id, u.org_id,
             u.requires_entitlement, u.rule
     ), ordered AS (
         INSERT INTO coa_intent (customer_id, org_id, subscription_id, session_id, nas_id, goal,
                                 reason, state, created_at, next_attempt_at, attempts)
         SELECT c.customer_id, c.org_id, c.subscription_id, c.session_id, c.nas_id,
-            CASE WHEN c.requires_entitlement THEN 'disconnect' ELSE 'suspend' END,
+            CASE WHEN c.requires_entitlement AND NOT EXISTS (
+                SELECT 1 FROM reservation r
+                JOIN plan_version p ON p.plan_version_id = r.plan_version_id
+                WHERE r.customer_id = c.customer_id AND r.session_id = c.session_id
+                  AND r.state = 'held' AND p.final_unit_action = 'redirect')
+            THEN 'disconnect' ELSE 'suspend' END,
             CASE c.rule WHEN 'S6' THEN 'wallet-exhausted' ELSE COALESCE((
                 SELECT CASE WHEN e.octets_left = 0 THEN 'data-used-up'
                             WHEN e.seconds_left = 0 THEN 'time-used-up' ELSE 'expired' END

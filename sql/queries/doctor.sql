@@ -37,4 +37,7 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
              WHERE (SELECT count(*) FROM pool_leases_v1(%(now)s, p.pool_id) l
                     WHERE l.state <> 'ended')
                    > 0.95 * (SELECT count(*) FROM pool_address a WHERE a.pool_id = p.pool_id)
-             ORDER BY 1) AS full_pools
+             ORDER BY 1) AS full_pools,
+       ARRAY(SELECT p.name FROM plan p WHERE p.archived_at IS NULL AND EXISTS (
+                 SELECT 1 FROM plan_version v WHERE v.plan_id = p.plan_id AND v.sharing = 'strict')
+             ORDER BY 1) AS strict_plans

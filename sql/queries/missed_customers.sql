@@ -5,7 +5,7 @@ SELECT DISTINCT v.customer_id
 FROM live_session v
 JOIN subscription s ON s.customer_id = v.customer_id AND s.subscription_id = v.subscription_id
 WHERE v.closed_at IS NULL AND s.service_rule <> 'S8'
-  AND (v.session_class = concat('tw1:', v.subscription_id, ':n')
+  AND (starts_with(v.session_class, concat('tw1:', v.subscription_id, ':n'))
        OR v.session_class IS NULL AND v.started_at > s.service_checked_at)
   AND NOT EXISTS (
     SELECT 1 FROM coa_intent c
@@ -13,4 +13,9 @@ WHERE v.closed_at IS NULL AND s.service_rule <> 'S8'
       AND c.goal IN ('disconnect', 'suspend')
       AND (c.created_at >= s.service_checked_at OR c.state IN ('pending', 'acked')
            OR c.moved_by_coa))
+  -- At a restricted speed, as its plan says (Q4).
+  AND NOT EXISTS (
+    SELECT 1 FROM reservation r
+    WHERE r.customer_id = v.customer_id AND r.session_id = v.session_id
+      AND r.state = 'held' AND r.restricted_at IS NOT NULL)
 LIMIT %(limit)s

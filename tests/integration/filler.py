@@ -21,6 +21,7 @@ _WORDS = {
     ("coa_intent", "goal"): "disconnect",
     ("coa_intent", "state"): "pending",
     ("daily_usage", "kind"): "flat",
+    ("reservation", "state"): "held",
 }
 _BY_TYPE = {
     "boolean": "f",

@@ -280,6 +280,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
+    assert allowed.pop("reservable_v1") == ["panel", "radius"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {
         "load_access_v1",
@@ -303,6 +304,16 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "window_slices_v1",
         "window_charges_v1",
         "window_micros_v1",
+        "look_closer_v1",
+        "take_grant_v1",
+        "settle_grants_v1",
+        "find_grant_v1",
+        "post_grant_v1",
+        "top_up_v1",
+        "use_up_grant_v1",
+        "order_change_v1",
+        "note_overspend_v1",
+        "tighten_v1",
     }
 
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
+from billing.model.plan import Sharing
 from billing.services import pools
 from billing.settings import Settings
 from billing.store import tables
@@ -145,6 +146,31 @@ def test_a_login_that_takes_a_slot_and_an_address_is_one_write(
         taken = volley(counts, nas, made)
         assert set(taken) == {"load_access_v1", "admit_logins_v1"}
         assert all(1 <= calls <= 12 for calls in taken.values())
+
+
+@pytest.mark.rule("Q4")
+def test_a_login_that_takes_a_grant_is_one_write_and_its_reports_are_one_statement_each(
+    counts: Counts, make: Factory, nas: SimulatedNas, now: datetime
+) -> None:
+    plan = replace(
+        DAY_PLAN, octets=10**6, sharing=Sharing.STRICT, slice_octets=1_000, slice_seconds=600
+    )
+    made = [make.subscriber(now, plan=plan) for _ in range(4)]
+    for subscriber in made:
+        make.package(subscriber, now, octets=10**6)
+    assert nas.login(made[0].username, made[0].password).result == "accept"
+    counts.reset()
+    sessions = [nas.begin(one.username, one.password) for one in made]
+    assert counts.taken() == {
+        "load_access_v1": 4,
+        "admit_logins_v1": 4,
+        "charge_usage_v1": 4,
+    }
+    counts.reset()
+    for session in sessions:
+        assert nas.interim(session, seconds=60, input_octets=100, output_octets=900)
+        assert nas.stop(session)
+    assert counts.taken() == {"charge_usage_v1": 8}
 
 
 def test_an_eap_login_asks_once_however_many_rounds_it_takes(

@@ -60,6 +60,7 @@ class _Stored:
         self.slices = self._read("daily_usage", "session_id")
         self.packages = self._read("entitlement", "entitlement_id")
         self.journal = self._read("acct_journal", "record_id")
+        self.overspends = self._read("overspend", "overspend_id")
         self.orders = self._read("coa_intent", "session_id, intent_id")
         self.wallets = {
             row.wallet_id: row
@@ -93,6 +94,14 @@ class _Stored:
             sums = _sums(_added(one) for one in added)
             if sums != total:
                 yield Difference(number, "journal of a session and its total", sums, total)
+        over = [
+            (row.seconds, row.input_octets + row.output_octets)
+            for row in slices
+            if row.kind == "overspend"
+        ]
+        noted = [(row.seconds, row.octets) for row in self.overspends[subscription_id]]
+        if _pair(over) != _pair(noted):
+            yield Difference(number, "overspend and its slices", _pair(noted), _pair(over))
         for row in self.packages[subscription_id]:
             own = [one for one in slices if one.entitlement_id == row.entitlement_id]
             seconds = sum(one.seconds for one in own)
@@ -103,6 +112,11 @@ class _Stored:
             )
             if spent != (seconds, octets):
                 yield Difference(number, "package and its slices", spent, (seconds, octets))
+
+
+def _pair(lines: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    seconds, octets = zip((0, 0), *lines, strict=True)
+    return sum(seconds), sum(octets)
 
 
 def _amounts(row: Any) -> tuple[int, int, int, int]:
@@ -134,6 +148,14 @@ def _compared(books: Books, stored: _Stored, number: int, account: Account) -> I
         "sessions",
         [_session_row(row, address[row.nas_id]) for row in rows],
         [_session(session) for session in account.sessions],
+    )
+    yield (
+        "exhaustions and overspend",
+        [
+            (row.exhausted_at, row.entitlement_ids, row.seconds, row.octets)
+            for row in stored.overspends[who.subscription_id]
+        ],
+        [(one.at, one.packages, one.seconds, one.octets) for one in account.exhaustions],
     )
     yield (
         "daily slices",

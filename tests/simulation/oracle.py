@@ -215,6 +215,16 @@ class Stretch:
         return self.s_until <= self.s_from and self.o_until <= self.o_from
 
 
+@dataclass
+class Exhaustion:
+    """A subscription had nothing left; what was used all the same (Q4, P12)."""
+
+    at: datetime
+    packages: list[int]
+    seconds: int = 0
+    octets: int = 0
+
+
 SliceKey = tuple[int, date, str, int, int, str]
 """Number of the session, local day, kind, package (0: none), version of the plan, window."""
 
@@ -242,6 +252,7 @@ class Account:
     sessions: list[Session] = field(default_factory=list)
     slices: dict[SliceKey, Slice] = field(default_factory=lambda: defaultdict(Slice))
     journal: list[Line] = field(default_factory=list)
+    exhaustions: list[Exhaustion] = field(default_factory=list)
     _waited: list[Package] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -289,6 +300,41 @@ class Account:
             for account in self.wallet.accounts:
                 if not account._served(now):
                     account._cut(now)
+        if self.requires_package and self.plan.tariff is None:
+            self._exhaust(payers, reading, now)
+
+    def _exhaust(self, payers: list[Stretch], reading: Reading, now: datetime) -> None:
+        """Note that all is used up, and what this record used beyond (Q4)."""
+        unpaid = [part for part in payers if part.payer is None]
+        seconds = sum(part.s_until - part.s_from for part in unpaid)
+        octets = sum(part.o_until - part.o_from for part in unpaid)
+        known = {number for one in self.exhaustions for number in one.packages}
+        used_up = [
+            p.package_id
+            for p in sorted(self.packages, key=lambda p: p.package_id)
+            if 0 in (p.seconds_left, p.octets_left) and p.package_id not in known
+        ]
+        came_to_an_end = used_up and any(
+            part.payer is not None and part.payer.package_id in used_up for part in payers
+        )
+        goes_on = any(
+            not p.ended
+            and (p.valid_until is None or p.valid_until > now)
+            and (p.valid_from is None or p.valid_from <= now or p.follows)
+            for p in self.packages
+        )
+        if not seconds + octets and (goes_on or not came_to_an_end):
+            return
+        if came_to_an_end or not self.exhaustions:
+            self.exhaustions.append(Exhaustion(reading.event_at, used_up, seconds, octets))
+            return
+        before = [one for one in self.exhaustions if one.at <= reading.event_at]
+        # Of two at one instant the one that was noted first.
+        chosen = min(self.exhaustions, key=lambda one: one.at)
+        if before:
+            chosen = max(before, key=lambda one: one.at)
+        chosen.seconds += seconds
+        chosen.octets += octets
 
     def _has_changed(self, payers: list[Stretch], reading: Reading, now: datetime) -> bool:
         """Whether nothing lasts, or a package that paid has come to its end or has begun (B4)."""

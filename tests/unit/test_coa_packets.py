@@ -148,10 +148,48 @@ def test_what_the_nas_does_not_enforce_needs_no_packet() -> None:
 
 
 @pytest.mark.rule("C1")
-@pytest.mark.parametrize("goal", [goal for goal in Goal if goal is not Goal.TARIFF])
+@pytest.mark.parametrize("goal", sorted(set(Goal) - {Goal.TARIFF, Goal.GRANT, Goal.TIGHTEN}))
 def test_what_was_refused_as_coa_is_disconnected(goal: Goal) -> None:
     order = replace(ORDER, vendor=Vendor.JUNIPER, goal=goal, escalated=True)
     assert packet_for(order)[0] is PacketKind.DISCONNECT
+
+
+@pytest.mark.rule("Q4")
+def test_a_grant_changes_its_limits_and_nothing_else() -> None:
+    limited = replace(SERVICE, limits=Limits(session_seconds=600, total_octets=10_000))
+    order = replace(ORDER, goal=Goal.GRANT, service=limited)
+    hotspot = packet_for(replace(order, vendor=Vendor.MIKROTIK, link=Link.HOTSPOT))
+    assert hotspot[0] is PacketKind.COA
+    assert "Session-Timeout" in dict(hotspot[1])  # its octets no CoA changes
+    assert not {"Mikrotik-Rate-Limit", "Mikrotik-Total-Limit"} & dict(hotspot[1]).keys()
+    ppp = dict(packet_for(replace(order, vendor=Vendor.MIKROTIK, link=Link.PPP))[1])
+    assert {"Session-Timeout", "Mikrotik-Recv-Limit", "Mikrotik-Xmit-Limit"} <= ppp.keys()
+    assert packet_for(replace(order, vendor=Vendor.CAMBIUM)) == (PacketKind.NONE, ())
+    # Who will not have new limits keeps the old ones, and ends the session there.
+    assert packet_for(replace(order, escalated=True)) == (PacketKind.NONE, ())
+
+
+@pytest.mark.rule("Q5")
+def test_near_the_end_limits_and_interval_are_tightened() -> None:
+    near = replace(SERVICE, interim_seconds=75, limits=Limits(session_seconds=9, total_octets=7))
+    order = replace(ORDER, goal=Goal.TIGHTEN, service=near)
+    chilli = dict(packet_for(replace(order, vendor=Vendor.CHILLI))[1])
+    assert chilli["Acct-Interim-Interval"] == "75"
+    assert {"Session-Timeout", "ChilliSpot-Max-Total-Octets"} <= chilli.keys()
+    ppp = dict(packet_for(replace(order, vendor=Vendor.MIKROTIK, link=Link.PPP))[1])
+    assert {"Session-Timeout", "Mikrotik-Recv-Limit"} <= ppp.keys()
+    assert packet_for(replace(order, vendor=Vendor.GENERIC)) == (PacketKind.NONE, ())
+
+
+@pytest.mark.rule("Q4")
+def test_a_restricted_session_is_slowed_and_its_limits_lifted() -> None:
+    slow = Service(speed_down_kbps=64, limits=Limits(session_seconds=600, total_octets=2**50))
+    for vendor, link in ((Vendor.CHILLI, Link.OTHER), (Vendor.MIKROTIK, Link.PPP)):
+        order = replace(ORDER, goal=Goal.RESTRICT, service=slow, vendor=vendor, link=link)
+        kind, attributes = packet_for(order)
+        assert kind is PacketKind.COA
+        assert any(name.endswith("-Gigawords") for name, _ in attributes)
+        assert any("64" in value for _, value in attributes)
 
 
 @pytest.mark.rule("C3")

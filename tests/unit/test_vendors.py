@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model.decision import Limits, Service
+from billing.model.grants import NasCan
 from billing.model.network import (
     Link,
     SessionIdentity,
     Vendor,
     default_coa_port,
     dialect_of,
+    ends_at_octets,
     link_of,
 )
 from radius_plugin import vendors
-from radius_plugin.vendors.codec import Capabilities, Part, Used, gigawords
+from radius_plugin.vendors.codec import Capabilities, OctetLimit, Part, Used, gigawords
 
 SPOKEN = list(Vendor)
+_TIGHTEN = (Path(__file__).resolve().parents[2] / "sql" / "functions" / "tighten_v1.sql").read_text(
+    encoding="utf-8"
+)
 USED = Used(1800, 2**32)
 EVERYTHING = frozenset(Part)
 # Of these an operator names a speed: its figure is part of a text.
@@ -311,16 +317,65 @@ def test_capabilities() -> None:
 
     def able(vendor: Vendor, link: Link = Link.OTHER) -> set[str]:
         capabilities = vendors.for_nas(vendor, link).capabilities
-        return {name for name in Capabilities.__slots__ if getattr(capabilities, name)}
+        names = set(Capabilities.__slots__) - {"octets"}
+        return {name for name in names if getattr(capabilities, name)}
 
     assert able(Vendor.MIKROTIK) == able(Vendor.MIKROTIK, Link.HOTSPOT) == {"speed", "timeout"}
     assert able(Vendor.MIKROTIK, Link.PPP) == {"speed", "timeout", "quota"}
-    assert able(Vendor.CHILLI) == {"speed", "timeout", "quota"}
+    assert able(Vendor.CHILLI) == {"speed", "timeout", "quota", "interim"}
     assert able(Vendor.WISPR) == {"speed"}
     assert able(Vendor.CISCO) == {"speed", "timeout"}
     assert able(Vendor.JUNIPER) == {"speed", "timeout", "fence"}
     assert able(Vendor.HUAWEI) == {"speed", "timeout"}
     assert able(Vendor.GENERIC) == able(Vendor.UBIQUITI) == able(Vendor.CAMBIUM) == set()
+
+
+@pytest.mark.rule("Q4")
+@pytest.mark.parametrize("vendor", list(Vendor))
+@pytest.mark.parametrize("link", list(Link))
+def test_a_limit_of_octets_is_claimed_where_one_is_sent(vendor: Vendor, link: Link) -> None:
+    """And what people are told of a vendor is what its dialect does."""
+    codec = vendors.for_nas(vendor, link)
+    told = codec.encode(Service(limits=Limits(total_octets=10_000)))
+    claimed = codec.capabilities.octets is not OctetLimit.NONE
+    # A RouterOS session that may be PPP is sent a limit that only a hotspot heeds.
+    unsure = vendor is Vendor.MIKROTIK and link is Link.OTHER
+    assert (told != codec.encode(Service())) == (claimed or unsure)
+    assert ends_at_octets(vendor) == (claimed or unsure)
+
+
+@pytest.mark.rule("Q5")
+def test_the_meter_knows_whose_limits_a_coa_changes() -> None:
+    told = set(re.findall(r"'([a-z]+)'", _TIGHTEN.split("c_vendors")[1].split(";")[0]))
+    able = {vendor for vendor in Vendor if vendors.for_nas(vendor).capabilities.timeout}
+    assert told == {vendor.value for vendor in able}
+
+
+@pytest.mark.rule("Q4")
+def test_a_grant_is_split_where_each_direction_is_limited() -> None:
+    codec = vendors.for_nas(Vendor.MIKROTIK, Link.PPP)
+    share = Limits(total_octets=10, input_octets=3, output_octets=7)
+    told = {name: value for name, _, value in codec.encode(Service(limits=share))}
+    assert (told["Mikrotik-Recv-Limit"], told["Mikrotik-Xmit-Limit"]) == ("3", "7")
+    used = Used(60, 100, input_octets=20)
+    changed = dict(codec.change(Service(limits=share), used, {Part.QUOTA}))
+    assert changed == {"Mikrotik-Recv-Limit": "23", "Mikrotik-Xmit-Limit": "87"}
+
+
+@pytest.mark.rule("Q4")
+def test_what_the_meter_is_told_of_a_nas() -> None:
+    def able(vendor: Vendor, link: Link = Link.OTHER) -> NasCan:
+        return vendors.for_nas(vendor, link).capabilities.nas_can
+
+    coa = NasCan.MOVES_TIME | NasCan.MOVES_OCTETS | NasCan.RESTRICTS
+    assert able(Vendor.CHILLI) == NasCan.LIMITS_TOTAL | coa
+    assert able(Vendor.MIKROTIK, Link.PPP) == NasCan.LIMITS_EACH | coa
+    assert able(Vendor.MIKROTIK, Link.HOTSPOT) == NasCan.LIMITS_TOTAL | NasCan.MOVES_TIME
+    assert able(Vendor.HUAWEI) == NasCan.LIMITS_TOTAL | NasCan.MOVES_TIME
+    assert able(Vendor.CAMBIUM) == NasCan.LIMITS_TOTAL
+    assert able(Vendor.JUNIPER) == NasCan.MOVES_TIME | NasCan.FENCES | NasCan.RESTRICTS
+    assert able(Vendor.CISCO) == NasCan.MOVES_TIME | NasCan.RESTRICTS
+    assert able(Vendor.GENERIC) == able(Vendor.WISPR) == NasCan.NOTHING
 
 
 @pytest.mark.rule("C4")

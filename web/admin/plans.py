@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import RadioField, StringField
+from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from billing.errors import Conflict, InvalidInput, Refused
-from billing.model.plan import USE_ORDER_DEFAULT, PlanTerms, Starts
+from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
 from billing.model.views import PlanView
 from billing.services import catalog
 from web import parts, quantities
@@ -34,6 +36,12 @@ _DATA = (
 _OUTAGE = (("days", 1440), ("h", 60), ("min", 1))
 _SPEED = (("Mbit/s", 1000), ("kbit/s", 1))
 _ERRORS_AT = {"validity_minutes": "validity", "validity_months": "validity"}
+
+
+def _final_unit(value: object) -> str:
+    """What a plan says, as the form's choice: to terminate is what happens without a choice."""
+    text = str(value or "")
+    return "" if text in ("None", FinalUnit.TERMINATE) else text
 
 
 class PlanForm(FlaskForm):
@@ -108,6 +116,42 @@ class PlanForm(FlaskForm):
         "most; empty: refused (A8).",
     )  # fmt: skip
 
+    sharing = RadioField(
+        "Several sessions",
+        choices=[
+            SelectChoice(Sharing.SHARED.value, "Each may use all that is left"),
+            SelectChoice(Sharing.STRICT.value, "Each holds a slice that its NAS enforces"),
+        ],
+        default=Sharing.SHARED.value,
+        description="Strict: nothing is overspent; daily customers only (Q4).",
+    )
+    slice_octets = QuantityField(
+        "Slice of data", quantities.OCTETS, _DATA, "500 MB",
+        description="Strict; empty: a twentieth of the data.",
+    )  # fmt: skip
+    slice_seconds = QuantityField(
+        "Slice of time", quantities.SECONDS, _TIME, "30 min",
+        description="Strict; empty: a twentieth of the time.",
+    )  # fmt: skip
+    grant_valid_seconds = QuantityField(
+        "A slice is held for", quantities.SECONDS, _TIME, "1 h",
+        description="Strict: without a report of its session.",
+    )  # fmt: skip
+    final_unit_action = SelectField(
+        "When nothing is left to hold",
+        choices=[
+            SelectChoice("", "End the session"),
+            SelectChoice(FinalUnit.REDIRECT.value, "Redirect to the pay-only pool"),
+            SelectChoice(FinalUnit.RESTRICT_SPEED.value, "Go on at the restricted speed"),
+        ],
+        coerce=_final_unit,
+        default="",
+    )
+    restricted_down_kbps = QuantityField(
+        "Restricted speed down", quantities.KBPS, _SPEED, "256 kbit/s"
+    )
+    restricted_up_kbps = QuantityField("Restricted speed up", quantities.KBPS, _SPEED, "128 kbit/s")
+
     def terms(self) -> PlanTerms:
         """What was filled in; the service checks the whole."""
         minutes, months = self.validity.data
@@ -135,7 +179,23 @@ class PlanForm(FlaskForm):
             payg_second_step=self.payg_second_step.data,
             payg_second_step_micros=self.payg_second_step_micros.data,
             outage_minutes=self.outage_minutes.data,
+            **self._sharing(),
         )
+
+    def _sharing(self) -> dict[str, Any]:
+        """The terms of strict sharing; a shared plan has none of them."""
+        if self.sharing.data != Sharing.STRICT:
+            return {}
+        final = self.final_unit_action.data
+        return {
+            "sharing": Sharing.STRICT,
+            "slice_octets": self.slice_octets.data,
+            "slice_seconds": self.slice_seconds.data,
+            "grant_valid_seconds": self.grant_valid_seconds.data,
+            "final_unit_action": FinalUnit(final) if final else None,
+            "restricted_up_kbps": self.restricted_up_kbps.data,
+            "restricted_down_kbps": self.restricted_down_kbps.data,
+        }
 
 
 @blueprint.get("/plans")

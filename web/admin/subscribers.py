@@ -8,7 +8,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from billing.model.views import DayUsage
-from billing.services import explain
+from billing.services import explain, grants
 from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
@@ -53,6 +53,7 @@ def subscriber(subscription_id: int) -> ResponseReturnValue:
         view=view,
         usage=usage,
         past=[session for session in sessions if session.closed_at is not None],
+        quota=grants.quota_of(context, subscription_id, now),
         why=explain.why(context, subscription_id, now),
         chart=_chart(usage.days),
     )

@@ -4,6 +4,7 @@ from billing.store.tables.audit import AuditLog, Enrolment, Staff, StaffSession,
 from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
+from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.money import (
     Command,
     Invoice,
@@ -56,12 +57,14 @@ __all__ = [
     "Nas",
     "Operator",
     "Organisation",
+    "Overspend",
     "Payment",
     "PaymentAllocation",
     "Plan",
     "PlanVersion",
     "PoolAddress",
     "Posting",
+    "Reservation",
     "SessionHistory",
     "SessionSlot",
     "Staff",

@@ -74,6 +74,16 @@ class PlanVersion(Base):
             "payg_second_step > 0 AND payg_second_step_micros >= 0", name="payg_seconds"
         ),
         CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
+        CheckConstraint("sharing IN ('shared', 'strict')", name="sharing"),
+        CheckConstraint(
+            "sharing = 'shared' OR slice_seconds > 0 AND slice_octets > 0"
+            " AND grant_valid_seconds > 0 AND final_unit_action IS NOT NULL",
+            name="slices",
+        ),
+        CheckConstraint(
+            "final_unit_action IN ('terminate', 'redirect', 'restrict-speed')",
+            name="final_unit_action",
+        ),
         Index(
             "plan_version_windowed_idx",
             "plan_version_id",
@@ -106,4 +116,11 @@ class PlanVersion(Base):
     outage_minutes: Mapped[Int | None]
     fair_use: Mapped[str | None]
     tariff_windows: Mapped[str | None]
+    sharing: Mapped[str] = mapped_column(server_default="shared")
+    slice_seconds: Mapped[int | None]
+    slice_octets: Mapped[int | None]
+    grant_valid_seconds: Mapped[Int | None]
+    final_unit_action: Mapped[str | None]
+    restricted_up_kbps: Mapped[int | None]
+    restricted_down_kbps: Mapped[int | None]
     created_at: Mapped[datetime]

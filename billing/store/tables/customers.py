@@ -47,7 +47,8 @@ class Subscription(Base):
     """A RADIUS identity with a plan. Secrets are AES-GCM sealed or hashed (rule A2).
 
     `requires_entitlement` and the wallet's credit limit are compiled from the billing profile
-    by Python, for the meter.
+    by Python, for the meter. `reserves`: a session of it has held a reservation, so that the
+    meter must look for one (rule Q4).
     """
 
     __tablename__ = "subscription"
@@ -82,6 +83,7 @@ class Subscription(Base):
     wallet_id: Mapped[int]
     plan_version_id: Mapped[int | None] = mapped_column(ForeignKey("plan_version.plan_version_id"))
     requires_entitlement: Mapped[bool]
+    reserves: Mapped[bool] = mapped_column(server_default=text("false"))
     secret_sealed: Mapped[bytes | None]
     nt_hash: Mapped[bytes | None]
     pbkdf2: Mapped[str | None]

@@ -121,17 +121,17 @@ class SessionHistory(_Session, Base):
 class CoaIntent(Base):
     """An order to change or end a running session, written with its cause (rule C1).
 
-    `goal`: disconnect | suspend | restore | refresh | speed | tariff.
-    `state`: pending → acked → confirmed, or failed (gave up), cancelled (the cause went away
-    first). `escalated`: from now on by Disconnect. `moved_by_coa`: a CoA into or out of the walled
-    garden was acknowledged, which no Class of the session shows. `retried_at`: when a person took
-    a failed one up again.
+    `goal`: one of model.enforcement.Goal. `state`: pending → acked → confirmed,
+    or failed (gave up), cancelled (the cause went away first). `escalated`: from now on by
+    Disconnect. `moved_by_coa`: a CoA into or out of the walled garden was acknowledged, which no
+    Class of the session shows. `retried_at`: when a person took a failed one up again.
     """
 
     __tablename__ = "coa_intent"
     __table_args__ = (
         CheckConstraint(
-            "goal IN ('disconnect', 'suspend', 'restore', 'refresh', 'speed', 'tariff')",
+            "goal IN ('disconnect', 'suspend', 'restore', 'refresh', 'speed', 'tariff', 'grant',"
+            " 'restrict', 'tighten')",
             name="goal",
         ),
         CheckConstraint(
