@@ -57,6 +57,7 @@ def test_a_derived_plan_has_no_problem() -> None:
         ({"octets": None}, "sharing"),
         ({"payg_octet_step": 1, "payg_octet_step_micros": 1}, "sharing"),
         ({"outage_minutes": 60}, "outage_minutes"),
+        ({"tariff_windows": "night|0-6|0|360|free"}, "tariff_windows"),
         ({"slice_octets": 1}, "slice_octets"),
         ({"slice_octets": 10_000_000_001}, "slice_octets"),
         ({"slice_seconds": 59}, "slice_seconds"),
