@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from socket import socket
 from typing import Any
 
@@ -40,14 +41,11 @@ def main(descriptor: int, cpus: set[int]) -> None:
         lock_timeout_ms=settings.lock_timeout_ms,
     )
     interpreter.calm()
-    with socket(fileno=descriptor) as wire:
+    # The end of radiusd is seen as the end of the connection, at whatever moment.
+    with socket(fileno=descriptor) as wire, suppress(EOFError, OSError):
         send(wire, READY)
         while True:
-            try:
-                requests = receive(wire)
-            except (EOFError, OSError):
-                return
-            send(wire, _answered(decider, lane, requests, notes, log))
+            send(wire, _answered(decider, lane, receive(wire), notes, log))
 
 
 def _answered(

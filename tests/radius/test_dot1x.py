@@ -177,6 +177,7 @@ def test_the_session_ends_when_its_time_is_used_up(
     make.package(subscriber, now, seconds=3)
     plug_in(unplugged, entered, subscriber)
     until(unplugged.switch.authorised)
+    until(lambda: meter.sessions(context, subscriber))
     session = until(lambda: closed(context, subscriber))
     assert session.terminate_cause == "Session-Timeout"
     assert session.session_seconds in (3, 4)
