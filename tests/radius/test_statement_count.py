@@ -31,8 +31,8 @@ STATEMENTS = (
     "acct_dead_letter",
 )
 # Not of a request: which NAS an address is, and which pools are ours, when what is known has grown
-# old; plans made anew after 1, 2, 4, 8 … calls.
-HOUSEKEEPING = ("load_client_v1", "LEFT JOIN address_pool", "DISCARD PLANS")
+# old; plans made anew after 1, 2, 4, 8 … calls; that accounting is heard (rule U10).
+HOUSEKEEPING = ("load_client_v1", "LEFT JOIN address_pool", "DISCARD PLANS", "hear_v1")
 
 
 class Counts:
@@ -275,5 +275,6 @@ def test_what_waits_together_is_committed_together(
         holder.rollback()
         assert all(future.result(60) for future in held + waiting)
     taken = counts.taken()
-    assert set(taken) == {"charge_usage_v1"}
+    # An idle authentication server asks every ten seconds whether the database is there.
+    assert {"charge_usage_v1"} <= set(taken) <= {"charge_usage_v1", "load_access_v1"}
     assert taken["charge_usage_v1"] < len(sessions)
