@@ -146,9 +146,10 @@ BEGIN
                 v.has_gigawords AS old_has_gigawords, v.payg_version_id AS old_payg_version_id,
                 v.payg_seconds AS old_payg_seconds, v.payg_octets AS old_payg_octets,
                 v.payg_micros AS old_payg_micros,
-                -- Where a record without session time stands among the others (U4).
-                COALESCE(rec.seconds, GREATEST(floor(extract(
-                    epoch FROM rec.event_at - v.started_at))::bigint, 0)) AS at_seconds,
+                -- Where a record stands among the others (U4): without session time by its event, and
+                -- nowhere when that may be its arrival only, since each resend tells another.
+                COALESCE(rec.seconds, CASE WHEN rec.slack_seconds < 60 THEN GREATEST(floor(extract(
+                    epoch FROM rec.event_at - v.started_at))::bigint, 0) END) AS at_seconds,
                 v.session_id IS NULL
                     OR rec.event_at + rec.slack < v.started_at
                     OR COALESCE(rec.start_at > v.last_event_at + CASE
@@ -182,11 +183,13 @@ BEGIN
                 CASE WHEN is_new THEN 0 WHEN old_output_wraps >= 0 THEN old_output_wraps
                      ELSE old_output / c_wrap END AS output_wraps,
                 NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap,
-                at_seconds >= old_input_at AS input_newer,
-                at_seconds >= old_output_at AS output_newer,
-                GREATEST(abs(at_seconds - old_input_at), 1)
+                CASE WHEN at_seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE at_seconds >= old_input_at END AS input_newer,
+                CASE WHEN at_seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE at_seconds >= old_output_at END AS output_newer,
+                GREATEST(abs(COALESCE(at_seconds, old_input_at) - old_input_at), 1)
                     * c_plausible_octets_per_second AS input_plausible,
-                GREATEST(abs(at_seconds - old_output_at), 1)
+                GREATEST(abs(COALESCE(at_seconds, old_output_at) - old_output_at), 1)
                     * c_plausible_octets_per_second AS output_plausible
             FROM found f OFFSET 0
         ),
@@ -198,13 +201,13 @@ BEGIN
         -- when no wrap is known so far.
         wrapped AS (
             SELECT k.*,
-                CASE WHEN can_wrap AND input IS NOT NULL
+                CASE WHEN can_wrap AND input IS NOT NULL AND at_seconds IS NOT NULL
                         AND (old_input_wraps < 0 OR NOT input_newer OR at_seconds = old_input_at
                              AND input + input_wraps * c_wrap <> base_input)
                     THEN unwrapped_v1(customer_id, old_id, old_started_at - c_journal_margin,
                         p_now + c_journal_margin, old_started_at, true, base_input, at_seconds, input,
                         c_plausible_octets_per_second) END AS input_derived,
-                CASE WHEN can_wrap AND output IS NOT NULL
+                CASE WHEN can_wrap AND output IS NOT NULL AND at_seconds IS NOT NULL
                         AND (old_output_wraps < 0 OR NOT output_newer OR at_seconds = old_output_at
                              AND output + output_wraps * c_wrap <> base_output)
                     THEN unwrapped_v1(customer_id, old_id, old_started_at - c_journal_margin,
