@@ -4,7 +4,8 @@
 -- place among the others decides what they mean: mostly for late ones. Every other record is one more
 -- step of this loop, and the session's row remembers where it stands.
 --
--- A reading without session time is placed by its event time, counted from the session's start.
+-- A reading without session time is placed by its event time, counted from the session's start; the
+-- meter does not ask for a record whose event time may be no more than its arrival.
 -- p_total is what the session's row says: where what the journal added is not that, a part of it is no
 -- longer kept, and the answer is NULL. p_from_at, p_until_at: between these the session's records
 -- arrived; they choose the days, whose primary keys serve the rest. Reads nobody else's rows: the

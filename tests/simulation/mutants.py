@@ -168,12 +168,6 @@ MUTANTS = (
         "ELSE input_wraps END AS new_input_wraps",
     ),
     Mutant(
-        "it goes on from a place that the readings do not tell of",
-        "U4",
-        "WHEN output_derived[1] < base_output THEN -1",
-        "",
-    ),
-    Mutant(
         "readings are put in the order of their arrival",
         "U2",
         "ORDER BY at_seconds, octets LOOP",
