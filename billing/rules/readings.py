@@ -52,26 +52,30 @@ def read_records(records: Sequence[JournalRecord], has_gigawords: bool) -> Itera
     """What each record adds, in the order in which they were charged.
 
     A session whose counters have gigawords (and never wrapped) has wide ones throughout; else
-    they are wide from the first record on that shows more than 32 bits.
+    they are wide from the first record on that shows more than 32 bits. A record without session
+    time stands where its event does, from the session's start.
     """
     wrapped = any(COUNTER_WRAPPED in record.anomalies for record in records)
     is_wide = has_gigawords and not wrapped
     before = Usage()
     last_event_at: datetime | None = None
+    started_at: datetime | None = None
     sent, received = _Counter(), _Counter()
     for record in records:
         counters = (record.input_octets or 0, record.output_octets or 0)
+        begun_at = begins_at(record) or record.event_at
+        started_at = started_at or begun_at
+        at_seconds = record.seconds
+        if at_seconds is None:
+            at_seconds = max((record.event_at - started_at) // timedelta(seconds=1), 0)
+        started_at = min(started_at, begins_at(record) or started_at)
         is_wide = is_wide or max(counters) >= WRAP_OCTETS
         after = Usage(
             max(before.seconds, record.seconds or 0),
-            sent.read(record.seconds, record.input_octets, is_wide=is_wide),
-            received.read(record.seconds, record.output_octets, is_wide=is_wide),
+            sent.read(at_seconds, record.input_octets, is_wide=is_wide),
+            received.read(at_seconds, record.output_octets, is_wide=is_wide),
         )
-        since = (
-            begins_at(record) or record.event_at
-            if last_event_at is None
-            else min(last_event_at, record.event_at)
-        )
+        since = begun_at if last_event_at is None else min(last_event_at, record.event_at)
         is_late = last_event_at is not None and record.event_at < last_event_at
         yield RecordRead(record, after.minus(before), since, last_event_at is None, is_late)
         before = after
@@ -105,11 +109,11 @@ class _Counter:
         self._values: list[tuple[int, int]] = []
         self._unwrapped, self._wraps = 0, 0
 
-    def read(self, seconds: int | None, value: int | None, *, is_wide: bool) -> int:
+    def read(self, at_seconds: int, value: int | None, *, is_wide: bool) -> int:
         """Take a reading in; the new total. 32-bit counters are put in order of session time."""
         if value is not None:
-            place = bisect_right(self._values, (seconds or 0, value))
-            self._values.insert(place, (seconds or 0, value))
+            place = bisect_right(self._values, (at_seconds, value))
+            self._values.insert(place, (at_seconds, value))
             if is_wide:
                 self.total = max(self.total, value)
             elif place == len(self._values) - 1:

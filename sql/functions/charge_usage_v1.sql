@@ -28,6 +28,8 @@ DECLARE
     c_start_only_slack constant interval := interval '60 seconds';
     -- How far the clock of a NAS is believed (CLOCK_TOLERANCE of billing.rules.usage, U6).
     c_clock_tolerance constant interval := interval '5 minutes';
+    -- A session's records arrived between its start and now, give or take the clocks.
+    c_journal_margin constant interval := interval '1 hour';
     v_zone text;
     v_customer bigint[];
     v_subscription bigint[];
@@ -144,6 +146,10 @@ BEGIN
                 v.has_gigawords AS old_has_gigawords, v.payg_version_id AS old_payg_version_id,
                 v.payg_seconds AS old_payg_seconds, v.payg_octets AS old_payg_octets,
                 v.payg_micros AS old_payg_micros,
+                -- Where a record stands among the others (U4): without session time by its event, and
+                -- nowhere when that may be its arrival only, since each resend tells another.
+                COALESCE(rec.seconds, CASE WHEN rec.slack_seconds < 60 THEN GREATEST(floor(extract(
+                    epoch FROM rec.event_at - v.started_at))::bigint, 0) END) AS at_seconds,
                 v.session_id IS NULL
                     OR rec.event_at + rec.slack < v.started_at
                     OR COALESCE(rec.start_at > v.last_event_at + CASE
@@ -172,24 +178,41 @@ BEGIN
                 CASE WHEN is_new THEN 0 ELSE old_seconds END AS base_seconds,
                 CASE WHEN is_new THEN 0 ELSE old_input END AS base_input,
                 CASE WHEN is_new THEN 0 ELSE old_output END AS base_output,
-                CASE WHEN is_new THEN 0 ELSE old_input_wraps END AS input_wraps,
-                CASE WHEN is_new THEN 0 ELSE old_output_wraps END AS output_wraps,
+                CASE WHEN is_new THEN 0 WHEN old_input_wraps >= 0 THEN old_input_wraps
+                     ELSE old_input / c_wrap END AS input_wraps,
+                CASE WHEN is_new THEN 0 WHEN old_output_wraps >= 0 THEN old_output_wraps
+                     ELSE old_output / c_wrap END AS output_wraps,
                 NOT is_new AND NOT (old_has_gigawords OR f.has_gigawords) AS can_wrap,
-                CASE WHEN f.seconds IS NULL THEN event_at >= old_last_event_at
-                     ELSE f.seconds >= old_input_at END AS input_newer,
-                CASE WHEN f.seconds IS NULL THEN event_at >= old_last_event_at
-                     ELSE f.seconds >= old_output_at END AS output_newer,
-                GREATEST(abs(COALESCE(f.seconds, old_input_at) - old_input_at), 1)
+                CASE WHEN at_seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE at_seconds >= old_input_at END AS input_newer,
+                CASE WHEN at_seconds IS NULL THEN event_at >= old_last_event_at
+                     ELSE at_seconds >= old_output_at END AS output_newer,
+                GREATEST(abs(COALESCE(at_seconds, old_input_at) - old_input_at), 1)
                     * c_plausible_octets_per_second AS input_plausible,
-                GREATEST(abs(COALESCE(f.seconds, old_output_at) - old_output_at), 1)
+                GREATEST(abs(COALESCE(at_seconds, old_output_at) - old_output_at), 1)
                     * c_plausible_octets_per_second AS output_plausible
             FROM found f OFFSET 0
         ),
-        -- A counter that fell on a 32-bit NAS has wrapped when the rate allows it. `input_rose`
-        -- wraps are to be added: 1 when this record follows the wrap, and for a late record from
-        -- before it too (the stored one then was after it).
+        -- A counter that fell on a 32-bit NAS has wrapped when the rate allows it: `input_rose` is 1
+        -- when this record follows the wrap. Whether a late reading, or another one of the same
+        -- second, tells of a wrap depends on those around it: `input_derived` is the counter as all
+        -- readings together tell it. NULL means that this record is the newest, or that the journal
+        -- lacks the session's first days; then a late record is taken for one from before a wrap
+        -- when no wrap is known so far.
         wrapped AS (
             SELECT k.*,
+                CASE WHEN can_wrap AND input IS NOT NULL AND at_seconds IS NOT NULL
+                        AND (old_input_wraps < 0 OR NOT input_newer OR at_seconds = old_input_at
+                             AND input + input_wraps * c_wrap <> base_input)
+                    THEN unwrapped_v1(customer_id, old_id, old_started_at - c_journal_margin,
+                        p_now + c_journal_margin, old_started_at, true, base_input, at_seconds, input,
+                        c_plausible_octets_per_second) END AS input_derived,
+                CASE WHEN can_wrap AND output IS NOT NULL AND at_seconds IS NOT NULL
+                        AND (old_output_wraps < 0 OR NOT output_newer OR at_seconds = old_output_at
+                             AND output + output_wraps * c_wrap <> base_output)
+                    THEN unwrapped_v1(customer_id, old_id, old_started_at - c_journal_margin,
+                        p_now + c_journal_margin, old_started_at, false, base_output, at_seconds,
+                        output, c_plausible_octets_per_second) END AS output_derived,
                 CASE WHEN NOT can_wrap OR input IS NULL THEN 0
                      WHEN input_newer AND input + input_wraps * c_wrap < base_input
                         AND input + (input_wraps + 1) * c_wrap - base_input <= input_plausible THEN 1
@@ -204,7 +227,7 @@ BEGIN
                      ELSE 0 END AS output_rose
             FROM known k OFFSET 0
         ),
-        -- New totals; they only rise (U4). A late record of a wrapped counter tells nothing more.
+        -- New totals; they only rise (U4).
         totals AS (
             SELECT w.*,
                 -- The stretch of time that the usage belongs to (U9).
@@ -213,16 +236,27 @@ BEGIN
                 GREATEST(COALESCE(seconds, 0), base_seconds) AS new_seconds,
                 GREATEST(base_input, CASE
                     WHEN input IS NULL THEN 0
+                    WHEN input_derived IS NOT NULL THEN input_derived[1]
                     WHEN NOT input_newer AND input_rose = 1 THEN base_input + c_wrap
                     WHEN NOT input_newer AND can_wrap AND input_wraps > 0 THEN 0
                     WHEN can_wrap THEN input + (input_wraps + input_rose) * c_wrap
                     ELSE input END) AS new_input,
                 GREATEST(base_output, CASE
                     WHEN output IS NULL THEN 0
+                    WHEN output_derived IS NOT NULL THEN output_derived[1]
                     WHEN NOT output_newer AND output_rose = 1 THEN base_output + c_wrap
                     WHEN NOT output_newer AND can_wrap AND output_wraps > 0 THEN 0
                     WHEN can_wrap THEN output + (output_wraps + output_rose) * c_wrap
                     ELSE output END) AS new_output,
+                -- -1: the readings tell less than an error of the NAS once made believe, and what was
+                -- charged stays (U4). Then there is no place to go on from: every later record
+                -- derives the counter anew.
+                CASE WHEN input_derived IS NULL THEN input_wraps + input_rose
+                     WHEN input_derived[1] < base_input THEN -1
+                     ELSE input_derived[2] END AS new_input_wraps,
+                CASE WHEN output_derived IS NULL THEN output_wraps + output_rose
+                     WHEN output_derived[1] < base_output THEN -1
+                     ELSE output_derived[2] END AS new_output_wraps,
                 NOT is_new AND COALESCE(
                     input_newer AND CASE WHEN NOT can_wrap THEN input < base_input
                         ELSE input_rose = 0 AND input + input_wraps * c_wrap < base_input END
@@ -259,7 +293,8 @@ BEGIN
                 (t.from_at AT TIME ZONE v_zone)::date AS from_day,
                 (t.event_at AT TIME ZONE v_zone)::date AS event_day,
                 concat_ws(',', t.anomalies,
-                    CASE WHEN t.input_rose + t.output_rose > 0 THEN 'counter-wrapped' END,
+                    CASE WHEN t.new_input_wraps > t.input_wraps
+                        OR t.new_output_wraps > t.output_wraps THEN 'counter-wrapped' END,
                     CASE WHEN t.counter_fell THEN 'counter-fell' END,
                     CASE WHEN t.undecided THEN 'undecided-epoch' END) AS all_anomalies,
                 -- Whoever has tariff windows pays for a part of the usage only (Q3).
@@ -431,12 +466,12 @@ BEGIN
                     ELSE v.terminate_cause END,
                 session_seconds = u.new_seconds,
                 input_octets = u.new_input, output_octets = u.new_output,
-                input_wraps = u.input_wraps + u.input_rose,
-                output_wraps = u.output_wraps + u.output_rose,
+                input_wraps = u.new_input_wraps,
+                output_wraps = u.new_output_wraps,
                 input_at_seconds = CASE WHEN u.input IS NULL THEN v.input_at_seconds
-                    ELSE GREATEST(v.input_at_seconds, u.seconds) END,
+                    ELSE GREATEST(v.input_at_seconds, u.at_seconds) END,
                 output_at_seconds = CASE WHEN u.output IS NULL THEN v.output_at_seconds
-                    ELSE GREATEST(v.output_at_seconds, u.seconds) END,
+                    ELSE GREATEST(v.output_at_seconds, u.at_seconds) END,
                 has_gigawords = v.has_gigawords OR u.has_gigawords,
                 charged_micros = v.charged_micros + COALESCE(m.d_micros, 0),
                 payg_version_id = CASE WHEN m.session_id IS NULL THEN v.payg_version_id

@@ -211,6 +211,15 @@ def test_hooks_have_no_access_to_ledger_and_staff(admin: psycopg.Connection) -> 
     assert allowed == []
 
 
+def test_hooks_read_counters_of_the_journal_and_nothing_else(settings: Settings) -> None:
+    with psycopg.connect(settings.dsn("radius"), autocommit=True) as db:
+        db.execute("SELECT session_seconds, input_octets, output_octets FROM acct_journal LIMIT 0")
+        for column in ("raw", "charged_micros", "acct_session_id", "anomalies"):
+            query = sql.SQL("SELECT {} FROM acct_journal").format(sql.Identifier(column))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(query)
+
+
 def test_hooks_change_no_balance_credential_or_price(
     settings: Settings, admin: psycopg.Connection
 ) -> None:
@@ -291,6 +300,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "reclaim_addresses_v1",
         "end_taken_over_v1",
         "charge_usage_v1",
+        "unwrapped_v1",
         "load_client_v1",
         "hear_v1",
         "plan_chain_v1",

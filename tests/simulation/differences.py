@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.simulation.books import Books
 from tests.simulation.oracle import Account, Session, Usage
-from tests.simulation.traffic import NOBODY, STOP, STRANGER, Delivery
+from tests.simulation.traffic import NOBODY, STOP, STRANGER, WRAP, Delivery, Packet
 
 NOT_ONES = -1
 """In place of a subscriber: a difference that is not in one's own books."""
@@ -309,12 +309,31 @@ def _true_line(arrived: list[Delivery]) -> tuple[object, ...]:
     packets = [one.packet for one in arrived]
     stops = [one.event_at for one in arrived if one.packet.status == STOP]
     is_wide = any(packet.has_gigawords for packet in packets)
+    shown = [[packet.input_octets for packet in packets], [p.output_octets for p in packets]]
     return (
         max(packet.seconds or 0 for packet in packets),
-        max(packet.input_octets or 0 for packet in packets) if is_wide else None,
-        max(packet.output_octets or 0 for packet in packets) if is_wide else None,
+        *(
+            max(octets or 0 for octets in values) if is_wide else _narrow_truth(packets, values, at)
+            for at, values in enumerate(shown)
+        ),
         stops[0] if stops else None,
     )
+
+
+def _narrow_truth(packets: list[Packet], shown: list[int | None], direction: int) -> int | None:
+    """What really was counted up to the last of these readings of 32 bits (U4), None where they
+    can't tell: one of them is wrong, or between two of them are 4 GiB or more."""
+    total = 0
+    readings = sorted(
+        (packet.true_octets[direction], octets)
+        for packet, octets in zip(packets, shown, strict=True)
+        if octets is not None
+    )
+    for true, octets in readings:
+        if octets != true % WRAP or true - total >= WRAP:
+            return None
+        total = true
+    return total
 
 
 def _untrue(

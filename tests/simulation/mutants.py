@@ -150,16 +150,50 @@ MUTANTS = (
         "c_plausible_octets_per_second constant bigint := 125000000000",
     ),
     Mutant(
-        "a wrap known from a late record is not one",
-        "U4",
-        "WHEN NOT output_newer AND output_wraps = 0 AND output > base_output",
-        "WHEN false AND output_wraps = 0 AND output > base_output",
-    ),
-    Mutant(
         "only the last wrap counts",
         "U4",
-        "input_wraps = u.input_wraps + u.input_rose,",
-        "input_wraps = u.input_rose,",
+        "CASE WHEN input_derived IS NULL THEN input_wraps + input_rose",
+        "CASE WHEN input_derived IS NULL THEN input_rose",
+    ),
+    Mutant(
+        "a late reading of 32 bits is taken by itself",
+        "U2",
+        "WHEN output_derived IS NOT NULL THEN output_derived[1]",
+        "",
+    ),
+    Mutant(
+        "wraps that late readings tell of are not remembered",
+        "U2",
+        "ELSE input_derived[2] END AS new_input_wraps",
+        "ELSE input_wraps END AS new_input_wraps",
+    ),
+    Mutant(
+        "readings are put in the order of their arrival",
+        "U2",
+        "ORDER BY at_seconds, octets LOOP",
+        "LOOP",
+        "unwrapped_v1",
+    ),
+    Mutant(
+        "a late reading is not among the others",
+        "U2",
+        "SELECT p_at_seconds, p_octets, 0",
+        "SELECT p_at_seconds, NULL::bigint, 0",
+        "unwrapped_v1",
+    ),
+    Mutant(
+        "every counter that fell has wrapped, seen from a late reading",
+        "U4",
+        "<= GREATEST(v_reading.at_seconds - v_at_seconds, 1) * p_plausible_octets_per_second THEN",
+        "<= 1000 * p_plausible_octets_per_second THEN",
+        "unwrapped_v1",
+    ),
+    Mutant(
+        "a late reading is compared with the first one",
+        "U4",
+        "v_at_seconds := v_reading.at_seconds;",
+        "",
+        "unwrapped_v1",
     ),
     # The end (U5, U7)
     Mutant(

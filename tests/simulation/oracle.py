@@ -167,8 +167,8 @@ class Session:
         before = self.total
         self.total = Usage(
             max((r.seconds for r in self.readings if r.seconds is not None), default=0),
-            self._counter("input_octets"),
-            self._counter("output_octets"),
+            max(before.input_octets, self._counter("input_octets")),
+            max(before.output_octets, self._counter("output_octets")),
         )
         return self.total - before
 
@@ -177,7 +177,7 @@ class Session:
         known = [r for r in self.readings if getattr(r, name) is not None]
         if any(r.has_gigawords for r in self.readings):
             return max((getattr(r, name) for r in known), default=0)
-        values = sorted((r.seconds or 0, getattr(r, name)) for r in known)
+        values = sorted((self._age(r), getattr(r, name)) for r in known)
         total, wraps = max((value for _, value in values[:1]), default=0), 0
         for (earlier, _), (later, value) in pairwise(values):
             unwrapped = value + wraps * WRAP_OCTETS
@@ -187,6 +187,12 @@ class Session:
                 unwrapped += WRAP_OCTETS
             total = max(total, unwrapped)
         return total
+
+    def _age(self, reading: Reading) -> int:
+        """The session time of a reading; where it is absent, that of its event."""
+        if reading.seconds is not None:
+            return reading.seconds
+        return max(int((reading.event_at - self.started_at).total_seconds()), 0)
 
 
 @dataclass

@@ -76,6 +76,8 @@ class Packet:
     has_gigawords: bool = False
     cause: str | None = None
     real_session: int = 0
+    true_octets: tuple[int, int] = (0, 0)
+    """Input and output as they were, whatever the NAS shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def traffic(
     """About `records` deliveries for each subscriber of this many households.
 
     Their sessions begin within `span` after the instant of the night. `keeps_order`: there are NAS
-    whose records come in their order, so that 32 bits may wrap again and again.
+    whose records come in their order.
     """
     maker = _Maker(rng, night, span, keeps_order)
     return maker.make(households, records)
@@ -251,23 +253,16 @@ class _Maker:
         seconds = sent = received = 0
         yield Packet(*place, START, begins_at, real_session=number)
         real.true_totals.append((0, 0, 0))
-        # Wraps of 32 bits are told apart in every order only while there is one, and whatever is
-        # read after it is below all that was read before.
+        # Within a step 32 bits wrap once at most: more can't be seen. In some sessions they wrap in
+        # nearly every second step, in any order of arrival.
         is_narrow = nas.counters == "narrow"
-        wraps_once = is_narrow and not real.is_orderly and rng.random() < 0.5
-        most = 2**50
-        if is_narrow and not real.is_orderly:
-            most = WRAP * 3 // 2 - 1 if wraps_once else WRAP - 1
+        is_fast = is_narrow and rng.random() < 0.5
         for left in range(rng.randint(0, 24), -1, -1):
             step = rng.randint(0 if left == 0 else 1, interval + rng.randint(0, 9))
-            if wraps_once and seconds == 0:
-                step = max(step, 60)
-                sent, received = (rng.randint(WRAP // 2, WRAP - 1) for _ in range(2))
-            else:
-                limit = step * (FASTEST_OCTETS_PER_SECOND if wraps_once else fastest)
-                limit = min(limit, WRAP // 2 if is_narrow else most)
-                sent = min(sent + rng.randint(0, limit), most)
-                received = min(received + rng.randint(0, limit), most)
+            limit = step * (FASTEST_OCTETS_PER_SECOND if is_fast else fastest)
+            limit = min(limit, WRAP - 1 if is_narrow else 2**50)
+            sent = min(sent + rng.randint(0, limit), 2**50)
+            received = min(received + rng.randint(0, limit), 2**50)
             seconds += step
             at = begins_at + timedelta(seconds=seconds)
             if ends_at is not None and at >= ends_at:
@@ -303,7 +298,7 @@ class _Maker:
                 cause = None  # what comes after it can't be told from a session that goes on
         return Packet(
             *(bare.nas, bare.subscriber, bare.sid, bare.status, bare.happened_at),
-            *(told, *shown, is_wide, cause, bare.real_session),
+            *(told, *shown, is_wide, cause, bare.real_session, (sent, received)),
         )
 
     def _fallen(self, nas: Nas, real: RealSession, value: int) -> int:
@@ -311,8 +306,12 @@ class _Maker:
         if nas.counters == "wide":
             return self.rng.randint(0, value)
         steps = [later[0] - earlier[0] for earlier, later in pairwise(real.true_totals)]
-        fell_too_fast = nas.counters == "narrow" and real.is_orderly and max(steps) <= 20
-        return max(value - 1_000, 0) if fell_too_fast else value
+        if nas.counters == "narrow" and max(steps) <= 20:
+            # Seen from a report further back the larger one would pass for a wrap.
+            return max(value - self.rng.choice((1_000, 1_000_000_000)), 0)
+        # Now and then one that passes for a wrap: what it made believe stays charged (U4).
+        is_believed = nas.counters == "narrow" and self.rng.random() < 0.1
+        return self.rng.randint(0, value) if is_believed else value
 
     # On the way
 

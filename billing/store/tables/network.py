@@ -54,6 +54,8 @@ class _Session:
     output_octets: Mapped[int]
     input_wraps: Mapped[Small]
     output_wraps: Mapped[Small]
+    """How often each counter of 32 bits began anew; -1: its readings tell less than was counted,
+    and every record derives it from them (rule U4)."""
     input_at_seconds: Mapped[int]
     output_at_seconds: Mapped[int]
     """Session time of the record that each counter was last read from (rule U4)."""
