@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -120,6 +120,9 @@ def replay(books: Books, sent: list[Sent]) -> None:
         else:
             by_content[_content(books, one.packet)].append(one)
     seen = set()
+    # The server's clock does not go back: a record that was charged after another one finds the
+    # package begun that the other one began, also when it had arrived before it.
+    charged_at = datetime.min.replace(tzinfo=UTC)
     for row in books.world.rows(
         "SELECT * FROM acct_journal WHERE nas_id = ANY(%s) ORDER BY record_id",
         list(books.nas_ids.values()),
@@ -127,7 +130,8 @@ def replay(books: Books, sent: list[Sent]) -> None:
         content = _content_of(row)
         assert content in by_content, f"nobody sent this: {content}"
         seen.add(content)
-        books.model([_delivery(row, by_content[content])], row.arrived_at)
+        charged_at = max(charged_at, row.arrived_at)
+        books.model([_delivery(row, by_content[content])], charged_at)
     missing = by_content.keys() - seen
     assert not missing, f"acknowledged and not in the journal: {list(missing)[:3]}"
     (letters,) = books.world.rows(
