@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +26,14 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 def place() -> Iterator[Ground]:
     with ground(Console(file=StringIO(), width=200)) as made:
         yield made
+
+
+@pytest.fixture
+def ended_as_before() -> Iterator[None]:
+    """What the command does with SIGTERM is not for the process of the tests."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def said(place: Ground) -> str:
@@ -204,6 +213,7 @@ def test_who_got_no_answer_is_not_judged() -> None:
     assert list(people.expected().values()) == [workload.NOTHING]
 
 
+@pytest.mark.usefixtures("ended_as_before")
 @pytest.mark.parametrize("verb", ["growth", "soak", "storm", "cutoff"])
 def test_each_verb_has_help(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
