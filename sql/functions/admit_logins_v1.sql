@@ -50,7 +50,12 @@ BEGIN
             END IF;
         END IF;
         IF p_pool_id[i] > 0 AND v_reason[i] = p_reason[i] THEN
-            IF p_pool_id[i] <> ALL (v_exhausted) THEN
+            -- Looking for a free one in vain is dear, so it is done once; who has one keeps it.
+            IF p_pool_id[i] <> ALL (v_exhausted) OR EXISTS (
+                SELECT 1 FROM pool_address a
+                WHERE a.customer_id = p_customer_id[i] AND a.subscription_id = p_subscription_id[i]
+                  AND a.pool_id = p_pool_id[i])
+            THEN
                 v_address[i] := lease_address_v1(p_now, p_pool_id[i], p_customer_id[i],
                     p_subscription_id[i], p_station[i], p_silence_seconds[i]);
             END IF;

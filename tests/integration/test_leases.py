@@ -74,6 +74,17 @@ def test_everybody_gets_another_address_until_none_is_left(world: MeterWorld, po
 
 
 @pytest.mark.rule("A6")
+def test_who_has_an_address_keeps_it_when_others_of_the_batch_find_none(
+    world: MeterWorld, pool: Pool
+) -> None:
+    first, second, late = (served(world) for _ in range(3))
+    assert pool.take(at(0), first) == pool.address(1)
+    assert pool.take(at(0), second) == pool.address(2)
+    admitted = pool.admit(at(1), *map(pool.login, (late, first, late, second)))
+    assert [one.address for one in admitted] == [None, pool.address(1), None, pool.address(2)]
+
+
+@pytest.mark.rule("A6")
 def test_a_resend_and_a_reconnect_keep_the_address(world: MeterWorld, pool: Pool) -> None:
     who, other = served(world), served(world)
     assert pool.take(at(0), who) == pool.address(1)

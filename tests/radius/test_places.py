@@ -121,7 +121,8 @@ def test_of_200_logins_at_once_no_two_share_an_address(
     outcomes = together(
         [lambda one=subscriber: login(nas, one, "02-00-00-00-00-01") for subscriber in subscribers]
     )
-    assert Counter(outcome.result for outcome in outcomes) == {"accept": 50, "reject": 150}
+    exhausted = MESSAGES[Reason.POOL_EXHAUSTED]
+    assert Counter(outcome.message for outcome in outcomes) == {"Welcome": 50, exhausted: 150}
     accepted = [outcome for outcome in outcomes if outcome.result == "accept"]
     assert {str(outcome.first("Framed-IP-Address")) for outcome in accepted} == {
         f"{network(pool)}{host}" for host in range(1, 51)
