@@ -91,8 +91,11 @@ class Settings(BaseSettings):
         super().__init__(_env_file=state_dir / "settings.env", **values)
 
     def decision_processes(self, cpus: int) -> int:
-        """How many processes decide logins beside radiusd, which has a CPU of its own."""
-        return min(cpus - 1, 3) if self.auth_processes < 0 else self.auth_processes
+        """How many processes decide logins beside radiusd: while one waits for the database the
+        next one works. None where radiusd cannot have a CPU of its own."""
+        if self.auth_processes >= 0:
+            return self.auth_processes
+        return min(cpus, 3) if cpus > 1 else 0
 
     @property
     def key_file(self) -> Path:

@@ -63,11 +63,11 @@ class Lanes:
     def batcher(
         self, run: Run, *, lanes: int, processes: Sequence[DecisionProcess] = (), **more: Any
     ) -> Any:
-        """Batches of `run`, watched, on so many lanes of their own and on these processes, which
-        take what comes while the lanes are at work."""
+        """Batches of `run`, watched, on these processes and, while all of them are at work, on so
+        many lanes of their own: what a process decides, radiusd's one interpreter need not."""
         settings = self._settings
         return Batcher(
-            [*(self.lane() for _ in range(lanes)), *processes],
+            [*processes, *(self.lane() for _ in range(lanes))],
             partial(self._watched, run),
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
