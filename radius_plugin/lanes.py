@@ -63,11 +63,10 @@ class Lanes:
     def batcher(
         self, run: Run, *, lanes: int, processes: Sequence[DecisionProcess] = (), **more: Any
     ) -> Any:
-        """Batches of `run`, watched, on these processes and, while all of them are at work, on so
-        many lanes of their own: what a process decides, radiusd's one interpreter need not."""
+        """Batches of `run`, watched, on these processes, or on so many lanes of their own."""
         settings = self._settings
         return Batcher(
-            [*processes, *(self.lane() for _ in range(lanes))],
+            processes or [self.lane() for _ in range(lanes)],
             partial(self._watched, run),
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
