@@ -7,6 +7,7 @@ its Access-Accept or a CoA, and at a Disconnect; it is told nothing else. Time r
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,13 +41,17 @@ PPP = OctetLimits(sent="Mikrotik-Recv-Limit", received="Mikrotik-Xmit-Limit")
 
 @dataclass
 class Line:
-    """One session on the NAS; octets that really went over it are those of `session`."""
+    """One session on the NAS; octets that really went over it are those of `session`.
+
+    `reports_under_way`: not answered yet when what was reported came to all of the allowance.
+    """
 
     session: NasSession
     rate: int
     limits: dict[str, int]
     cut: bool = False
     ticks_since_exhaustion: int = 0
+    reports_under_way: int = 0
     reports: list[Future[bool]] = field(default_factory=list)
 
 
@@ -71,6 +76,7 @@ class DrainingNas:
         self.refused_for_now = 0
         self._reported: dict[str, int] = {}
         self._by_id: dict[str, Line] = {}
+        self._telling = threading.Lock()
         self._reporters = ThreadPoolExecutor(64)
         nas.coa = Behaviour(finds=self._change)
         nas.disconnect = Behaviour(finds=self._cut, obedient=False)
@@ -133,7 +139,7 @@ class DrainingNas:
         for report in line.reports:
             report.result()
         assert self.nas.account(session, "Stop", cause="Session-Timeout", resends=20)
-        self._reported[session.acct_session_id] = _total(session)
+        self._note(session)
 
     def _transmit(self, line: Line) -> bool:
         """One tick; False when a limit is reached."""
@@ -158,11 +164,22 @@ class DrainingNas:
 
         def send() -> bool:
             heard = self.nas.account(told, status, resends=20)  # type: ignore[arg-type]
-            before = self._reported.get(told.acct_session_id, 0)
-            self._reported[told.acct_session_id] = max(before, _total(told))
+            self._note(told)
             return heard
 
         line.reports.append(self._reporters.submit(send))
+
+    def _note(self, told: NasSession) -> None:
+        """What was reported of a session by now."""
+        with self._telling:
+            already = self._is_exhausted()
+            before = self._reported.get(told.acct_session_id, 0)
+            self._reported[told.acct_session_id] = max(before, _total(told))
+            if already or not self._is_exhausted():
+                return
+            # On a busy machine reports take longer than the interval between them.
+            for line in list(self.lines):
+                line.reports_under_way = sum(not report.done() for report in list(line.reports))
 
     def _is_exhausted(self) -> bool:
         return sum(list(self._reported.values())) >= self.allowance

@@ -160,8 +160,10 @@ def test_overspend_of_shared_sessions_is_bounded_and_measured(
     overspent = drained.transmitted - ALLOWANCE
     assert overspent > 0
     assert stored(make, subscriber) == (0, overspent, 0)
-    # Of each session: one interval that was not reported yet, and what it did until it was cut.
+    # Of each session: the interval that was not reported yet, those whose reports were under way,
+    # and what it did until it was cut.
     bound = sum(
-        line.rate * (REPORT_TICKS + 1 + line.ticks_since_exhaustion) for line in drained.lines
+        line.rate * (REPORT_TICKS * (1 + line.reports_under_way) + 1 + line.ticks_since_exhaustion)
+        for line in drained.lines
     )
     assert overspent <= bound
