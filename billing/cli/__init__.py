@@ -19,6 +19,8 @@ from billing.cli import (
     grants,
     imports,
     installation,
+    jobs,
+    ledger,
     nas,
     pools,
     sales,
@@ -62,6 +64,8 @@ for _command in (
     imports.import_,
     staff.staff,
     checks.doctor,
+    ledger.ledger,
+    jobs.jobs,
     worker.worker,
 ):
     cli.add_command(_command)

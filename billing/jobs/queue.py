@@ -14,7 +14,7 @@ import psycopg_pool
 from procrastinate.exceptions import ConnectorException
 
 from billing.clock import utc_now
-from billing.services import upkeep
+from billing.jobs.registry import JOBS, Job
 from billing.services.context import Context
 
 log = logging.getLogger(__name__)
@@ -27,20 +27,20 @@ _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOST = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout, OSError)
 
 
-@jobs.periodic(cron="7 * * * *")
-@jobs.task(name="ensure_partitions", queueing_lock="ensure_partitions", pass_context=True)
-def ensure_partitions(context: procrastinate.JobContext, timestamp: int) -> None:
-    """Hourly; the partitions reach two weeks ahead, so days of downtime do no harm."""
-    made = upkeep.ensure_partitions(_acting(context), utc_now())
-    if made:
-        log.info("made %d partitions", made)
+def _task(job: Job) -> None:
+    """Run the job by its clock, never twice at a time."""
+
+    def run(context: procrastinate.JobContext, timestamp: int) -> None:
+        said = job.run(_acting(context), utc_now())
+        if said:
+            log.info("%s: %s", job.name, said)
+
+    task = jobs.task(name=job.name, queueing_lock=job.name, pass_context=True)(run)
+    jobs.periodic(cron=job.cron)(task)
 
 
-@jobs.periodic(cron="* * * * *")
-@jobs.task(name="fair_use_steps", queueing_lock="fair_use_steps", pass_context=True)
-def fair_use_steps(context: procrastinate.JobContext, timestamp: int) -> None:
-    """Every minute: who has used so much gets the plan's next speed (rule Q2)."""
-    upkeep.fair_use_steps(_acting(context), utc_now())
+for _job in JOBS.values():
+    _task(_job)
 
 
 async def serve(context: Context, dsn: str) -> None:

@@ -83,11 +83,11 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletBook:
-    """A wallet's usage that is not posted yet, and what all its subscriptions were charged."""
+    """A wallet's usage that is not posted yet: by the wallet, and by its subscriptions' slices."""
 
     wallet_id: int
     unposted_micros: int
-    charged_micros: int
+    not_posted_micros: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -306,10 +306,10 @@ def _package_differences(packages: Iterable[PackageBook]) -> Iterator[Difference
 
 
 def _wallet_differences(book: WalletBook | None) -> Iterator[Difference]:
-    """What the wallet owes for usage is what its subscriptions were charged (rule P2)."""
+    """What a wallet owes for usage is what its slices say is charged and not posted (P2)."""
     if book is not None:
         name = f"wallet {book.wallet_id}: usage not posted (micros)"
-        yield from _differing((name, book.unposted_micros, book.charged_micros))
+        yield from _differing((name, book.unposted_micros, book.not_posted_micros))
 
 
 def _differing(*figures: tuple[str, object, object]) -> Iterator[Difference]:

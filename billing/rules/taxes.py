@@ -19,6 +19,15 @@ class Charge:
     rounding: Money
 
 
+def contained_tax(amount: Money, tax_rate_ppm: int) -> Money:
+    """The tax in an amount that contains it, to the micro, half-up: usage is rated with its tax
+    (rules M2, P3)."""
+    whole = _PPM + tax_rate_ppm
+    sign = -1 if amount.amount_micros < 0 else 1
+    numerator = 2 * abs(amount.amount_micros) * tax_rate_ppm + whole
+    return Money(sign * (numerator // (2 * whole)), amount.currency)
+
+
 def charge(price: Money, tax_rate_ppm: int, *, inclusive: bool) -> Charge:
     """The charge for a price. Tax and total are rounded half-up to the minor unit; what that
     adds or takes goes to the rounding account (rule M2)."""

@@ -19,7 +19,15 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
 from billing.services.packages import Window, daily_window, plan_followers
-from billing.services.settling import checked_amount, checked_channel, receive, settle, spend
+from billing.services.settling import (
+    check_spendable,
+    checked_amount,
+    checked_channel,
+    pay_bill,
+    receive,
+    settle,
+    spend,
+)
 from billing.store import audit, catalog, entitlements, invoices, ledger, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
@@ -226,41 +234,41 @@ class _Sale:
         bill = write_bill(self.tx, self.row, profile, amount, days, terms.plan_name, self.now)
         if amount.total.amount_micros == 0:
             bill.paid_at = self.now
-        entry_id = self._pay(amount, f"{terms.plan_name}, {bill.number}", bill)
+        entry_id = self._pay_bill(amount, bill)
         begins = max(self.now, day_start(cycle.first_day, operator.time_zone))
         ends = day_start(cycle.next_first_day, operator.time_zone)
         window = Window(follows=False, valid_from=begins, valid_until=ends)
         row = self._entitle(terms, window, cycle.amount.amount_micros)
         return self._receipt(terms, row, amount, entry_id, bill.number)
 
-    def _pay(self, amount: Charge, memo: str, bill: tables.Invoice | None = None) -> int | None:
+    def _pay(self, amount: Charge, memo: str) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
         if amount.total.amount_micros == 0:
             return None
+        self._receive(amount.total, None)
+        return spend(self.tx, self.customer, self.row.wallet_id, amount, memo=memo, now=self.now)
+
+    def _pay_bill(self, amount: Charge, bill: tables.Invoice) -> int | None:
+        """The same for the bill of a cycle."""
+        if amount.total.amount_micros == 0:
+            return None
+        self._receive(amount.total, bill.number)
+        wallet_id = self.row.wallet_id
+        check_spendable(self.tx, self.customer, wallet_id, amount.total)
+        return pay_bill(self.tx, self.customer, wallet_id, bill, bill.total_micros, self.now)
+
+    def _receive(self, amount: Money, reference: str | None) -> None:
         if self.pay_by is not None:
             checked_channel(self.pay_by)
             receive(
                 self.tx,
                 self.customer,
                 self.row.wallet_id,
-                amount.total,
+                amount,
                 self.pay_by,
-                reference=None if bill is None else bill.number,
+                reference=reference,
                 now=self.now,
             )
-        entry_id = spend(
-            self.tx,
-            self.customer,
-            self.row.wallet_id,
-            amount,
-            kind="sale" if bill is None else "bill",
-            memo=memo,
-            revenue=ledger.REVENUE_PACKAGE if bill is None else ledger.REVENUE_BILL,
-            now=self.now,
-        )
-        if bill is not None:
-            invoices.record_paid(self.tx, bill, bill.total_micros, entry_id, self.now)
-        return entry_id
 
     def _entitle(self, terms: PlanTerms, window: Window, price_micros: int) -> tables.Entitlement:
         row = tables.Entitlement(

@@ -77,33 +77,35 @@ def receive(
     )
 
 
+def check_spendable(
+    tx: Transaction, customer: tables.Customer, wallet_id: int, amount: Money
+) -> None:
+    """Raises Refused when the wallet would fall below −credit limit (rule P12)."""
+    wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
+    if amount.amount_micros > wallet.spendable_micros:
+        raise Refused(short_words(wallet, amount), field="wallet")
+
+
 def spend(
     tx: Transaction,
     customer: tables.Customer,
     wallet_id: int,
     charge: Charge,
     *,
-    kind: str,
     memo: str,
-    revenue: str,
     now: datetime,
 ) -> int:
-    """Debit the wallet for a charge; returns the entry's id.
-
-    Raises Refused when the wallet would fall below −credit limit (rule P12).
-    """
-    wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
-    if charge.total.amount_micros > wallet.spendable_micros:
-        raise Refused(short_words(wallet, charge.total), field="wallet")
+    """Debit the wallet for a package; returns the entry's id. Raises Refused (rule P12)."""
+    check_spendable(tx, customer, wallet_id, charge.total)
     return ledger.post(
         tx,
         customer_id=customer.customer_id,
         org_id=customer.org_id,
-        kind=kind,
+        kind="sale",
         memo=memo,
         lines=[
             Line(ledger.WALLET, -charge.total.amount_micros, wallet_id),
-            Line(revenue, charge.net.amount_micros),
+            Line(ledger.REVENUE_PACKAGE, charge.net.amount_micros),
             Line(ledger.TAX, charge.tax.amount_micros),
             Line(ledger.ROUNDING, charge.rounding.amount_micros),
         ],
@@ -145,28 +147,22 @@ def settle(
         amount_micros = min(free_micros, bill.total_micros - bill.paid_micros)
         if amount_micros <= 0:
             continue
-        _pay_bill(tx, customer, wallet_id, bill, amount_micros, now)
+        pay_bill(tx, customer, wallet_id, bill, amount_micros, now)
         free_micros -= amount_micros
         if bill.paid_at is not None:
             paid.append(bill.number)
     return tuple(paid)
 
 
-def _pay_bill(
+def pay_bill(
     tx: Transaction,
     customer: tables.Customer,
     wallet_id: int,
     bill: tables.Invoice,
     amount_micros: int,
     now: datetime,
-) -> None:
-    # A part carries its share of the tax; shares are cut from the cumulative sum, so that the
-    # last part makes the tax exact.
-    tax = Money(invoices.tax_micros(tx, bill), bill.currency)
-    paid_after = bill.paid_micros + amount_micros
-    tax_part = tax.prorated(paid_after, bill.total_micros) - tax.prorated(
-        bill.paid_micros, bill.total_micros
-    )
+) -> int:
+    """Wallet money for what is owed of a bill; returns the entry's id (rules M4, I4)."""
     entry_id = ledger.post(
         tx,
         customer_id=customer.customer_id,
@@ -175,13 +171,13 @@ def _pay_bill(
         memo=f"paid {bill.number}",
         lines=[
             Line(ledger.WALLET, -amount_micros, wallet_id),
-            Line(ledger.REVENUE_BILL, amount_micros - tax_part.amount_micros),
-            Line(ledger.TAX, tax_part.amount_micros),
+            Line(ledger.RECEIVABLE, amount_micros),
         ],
         currency=bill.currency,
         now=now,
     )
     invoices.record_paid(tx, bill, amount_micros, entry_id, now)
+    return entry_id
 
 
 def _bills_of_wallet(tx: Transaction, customer_id: int, wallet_id: int) -> list[tables.Invoice]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, SQLColumnExpression, func, select, text
 from sqlalchemy.orm import Session
 
 from billing.model.events import Status
@@ -23,6 +23,7 @@ from billing.model.evidence import (
 from billing.model.views import DayUsage, SessionView
 from billing.store import tables
 from billing.store.catalog import terms_by_version
+from billing.store.ledger import USAGE
 from billing.store.pool import named_query
 
 _NOT_THE_SESSIONS_OWN = (
@@ -205,27 +206,35 @@ def _wallet_book(tx: Session, customer_id: int, subscription_id: int) -> WalletB
     return WalletBook(
         wallet_id=row.wallet_id,
         unposted_micros=row.unposted_micros,
-        charged_micros=charged_to(tx, customer_id, row.wallet_id, date.min),
+        not_posted_micros=_not_posted(tx, customer_id, row.wallet_id),
     )
 
 
 def charged_to(tx: Session, customer_id: int, wallet_id: int, first_day: date) -> int:
     """Usage charged on local days from this one on, by all subscriptions of a wallet; micros."""
+    used = tables.DailyUsage
+    statement = _charges(customer_id, wallet_id, used.charged_micros)
+    return int(tx.scalar(statement.where(used.local_day >= first_day)) or 0)
+
+
+def _not_posted(tx: Session, customer_id: int, wallet_id: int) -> int:
+    """What of all their charges is not in the journal of money yet; micros (rule P2)."""
+    used = tables.DailyUsage
+    statement = _charges(customer_id, wallet_id, used.charged_micros - used.posted_micros)
+    return int(tx.scalar(statement) or 0)
+
+
+def _charges(customer_id: int, wallet_id: int, amount: SQLColumnExpression[int]) -> Select[int]:
     used, subscription = tables.DailyUsage, tables.Subscription
-    statement = (
-        select(func.coalesce(func.sum(used.charged_micros), 0))
+    return (
+        select(func.coalesce(func.sum(amount), 0))
         .join(
             subscription,
             (subscription.customer_id == used.customer_id)
             & (subscription.subscription_id == used.subscription_id),
         )
-        .where(
-            used.customer_id == customer_id,
-            subscription.wallet_id == wallet_id,
-            used.local_day >= first_day,
-        )
+        .where(used.customer_id == customer_id, subscription.wallet_id == wallet_id)
     )
-    return int(tx.scalar(statement) or 0)
 
 
 def days_between(
@@ -268,7 +277,7 @@ def days_between(
 def movements_since(
     tx: Session, customer_id: int, wallet_id: int, since: datetime
 ) -> list[Movement]:
-    """What moved a wallet from an instant on, oldest first."""
+    """What moved a wallet from an instant on, oldest first; usage apart, which slices tell."""
     entry, posting = tables.JournalEntry, tables.Posting
     statement = (
         select(entry, func.sum(posting.amount_micros))
@@ -276,7 +285,12 @@ def movements_since(
             posting,
             (posting.customer_id == entry.customer_id) & (posting.entry_id == entry.entry_id),
         )
-        .where(entry.customer_id == customer_id, posting.wallet_id == wallet_id, entry.at >= since)
+        .where(
+            entry.customer_id == customer_id,
+            posting.wallet_id == wallet_id,
+            entry.at >= since,
+            entry.kind != USAGE,
+        )
         .group_by(entry.customer_id, entry.entry_id)
         .order_by(entry.at, entry.entry_id)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -95,17 +95,6 @@ def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | Non
         .order_by(tables.Invoice.cycle_until.desc())
         .limit(1)
     )
-
-
-def tax_micros(tx: Session, row: tables.Invoice) -> int:
-    """What of a bill's total is tax (and rounding): the total without its net lines."""
-    net = tx.scalar(
-        select(func.sum(tables.InvoiceLine.amount_micros)).where(
-            tables.InvoiceLine.customer_id == row.customer_id,
-            tables.InvoiceLine.invoice_id == row.invoice_id,
-        )
-    )
-    return row.total_micros - int(net or row.total_micros)
 
 
 def record_paid(

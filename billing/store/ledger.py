@@ -6,8 +6,10 @@ operator owes to its customer, rises by a credit:
     wallet               the customer's money (with the wallet's id in `wallet_id`)
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
                          voucher, reseller, adjustment
+    receivable           what is owed for bills: debited at the issue, credited as they are paid
     revenue:package      packages sold
-    revenue:bill         bills settled
+    revenue:bill         bills issued
+    revenue:usage        pay-as-you-go
     tax                  taxes owed
     rounding             what rounding to the minor unit added or took (rule M2)
     opening              balances taken over by an import
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -28,11 +30,16 @@ from billing.store import tables
 from billing.store.customers import wallet_view
 
 WALLET = "wallet"
+RECEIVABLE = "receivable"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
+REVENUE_USAGE = "revenue:usage"
 TAX = "tax"
 ROUNDING = "rounding"
 OPENING = "opening"
+
+USAGE = "usage"
+"""The kind of entries that post what the meter has charged already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,42 @@ def wallet(tx: Session, customer_id: int, wallet_id: int) -> WalletView:
     return wallet_view(row)
 
 
+def post_usage(
+    tx: Session,
+    customer: tables.Customer,
+    wallet: WalletView,
+    day: date,
+    net_micros: int,
+    tax_micros: int,
+    now: datetime,
+) -> int:
+    """What the meter charged to a wallet for a local day, from `unposted` to the journal: what is
+    available stays as it is (rule P2). Returns the entry's id; the customer is locked."""
+    gross_micros = net_micros + tax_micros
+    tx.execute(
+        update(tables.Wallet)
+        .where(
+            tables.Wallet.customer_id == customer.customer_id,
+            tables.Wallet.wallet_id == wallet.wallet_id,
+        )
+        .values(unposted_micros=tables.Wallet.unposted_micros - gross_micros)
+    )
+    return post(
+        tx,
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        kind=USAGE,
+        memo=f"usage of {day}",
+        lines=[
+            Line(WALLET, -gross_micros, wallet.wallet_id),
+            Line(REVENUE_USAGE, net_micros),
+            Line(TAX, tax_micros),
+        ],
+        currency=wallet.currency,
+        now=now,
+    )
+
+
 def insert_payment(tx: Session, row: tables.Payment) -> int:
     """Returns the payment's id."""
     tx.add(row)
@@ -151,29 +194,3 @@ def balance(tx: Session, customer_id: int, account: str) -> int:
         )
         or 0
     )
-
-
-def unbalanced(tx: Session) -> list[str]:
-    """What breaks rule M4: entries that do not sum to zero, wallets that differ from postings."""
-    entries = tx.execute(
-        select(tables.Posting.customer_id, tables.Posting.entry_id, tables.Posting.currency)
-        .group_by(tables.Posting.customer_id, tables.Posting.entry_id, tables.Posting.currency)
-        .having(func.sum(tables.Posting.amount_micros) != 0)
-    )
-    posted = (
-        select(func.coalesce(func.sum(tables.Posting.amount_micros), 0))
-        .where(
-            tables.Posting.customer_id == tables.Wallet.customer_id,
-            tables.Posting.wallet_id == tables.Wallet.wallet_id,
-        )
-        .scalar_subquery()
-    )
-    wallets = tx.execute(
-        select(tables.Wallet.customer_id, tables.Wallet.wallet_id).where(
-            tables.Wallet.posted_micros != posted
-        )
-    )
-    return [
-        *(f"entry {row.entry_id} of customer {row.customer_id} is off balance" for row in entries),
-        *(f"wallet {row.wallet_id} differs from its postings" for row in wallets),
-    ]

@@ -74,6 +74,7 @@ MODULES: dict[str, set[str]] = {
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},
+    "billing.cli.jobs": {"billing.jobs.registry"},
     "billing.cli.worker": {
         "billing.jobs.figures",
         "billing.jobs.queue",

@@ -353,3 +353,23 @@ def test_pools_are_made_shown_and_given_back(run: Run) -> None:
     assert "4 addresses: 0 running" in run("pool", "extend", "lease", "10.44.0.20").out
     assert run("pool", "remove", "fenced", "--json").value == {"removed": "fenced", "named_by": []}
     assert run("pool", "remove", "fenced").code == 3
+
+
+@pytest.mark.rule("M4")
+def test_the_books_are_checked_and_jobs_run_by_hand(run: Run, settings: Settings) -> None:
+    checked = run("ledger", "check")
+    assert (checked.code, checked.out) == (0, "the books agree\n")
+    assert {"post_usage", "check_ledger"} <= {
+        one["name"] for one in run("jobs", "list", "--json").value
+    }
+    assert run("jobs", "run", "post_usage").out == "nothing to do\n"
+    assert run("jobs", "run", "make_tea").code == 2
+    with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
+        admin.execute("UPDATE wallet SET posted_micros = posted_micros + 1")
+        assert admin.execute("SELECT count(*) FROM wallet").fetchone() != (0,)
+    broken = run("ledger", "check")
+    assert broken.code == 1
+    assert "wallet differs from its postings" in broken.out
+    assert "THE BOOKS DISAGREE" in run("jobs", "run", "check_ledger").out
+    with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
+        admin.execute("UPDATE wallet SET posted_micros = posted_micros - 1")

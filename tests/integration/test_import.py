@@ -12,7 +12,7 @@ from billing.errors import BadLines, InvalidInput
 from billing.services import catalog, customers, explain, imports, subscribers
 from billing.services.context import Context
 from billing.services.imports import ImportReport
-from billing.store import ledger, tables
+from billing.store import books, tables
 from tests.factories import DAILY, DAY_PLAN, Factory
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_everything_of_a_line_arrives(context: Context, tmp_path: Path) -> None:
         ).one()
         assert row.secret_sealed is not None
         assert context.box.open(row.secret_sealed, f"subscription:{number}") == " two words "
-        assert ledger.unbalanced(tx) == []
+        assert books.findings(tx) == []
 
 
 def test_rows_made_later_get_numbers_of_their_own(
@@ -168,4 +168,4 @@ def test_several_chunks_arrive_whole(context: Context, tmp_path: Path) -> None:
     assert _import(context, tmp_path, f"{HEADER}\n{rows}").entitlements == 2_500
     assert _count(context) == before + 2_500
     with context.transaction() as tx:
-        assert ledger.unbalanced(tx) == []
+        assert books.findings(tx) == []

@@ -21,6 +21,8 @@ from billing.store.tables import Base
 from tests.integration.filler import fill, own_tables
 
 ORG_ID = 2
+# Rows that a step makes of the data it finds: a bill that is open gets the entry that it is owed.
+ADDED = {"0021": {"journal_entry": 1, "posting": 2}}
 _numbers = count(1)
 
 
@@ -96,7 +98,8 @@ def test_step_carries_the_data_of_the_revision_before_it(empty: Settings, revisi
     migrate.migrate(empty.dsn("owner"), utc_now(), revision)
     assert migrate.current_revision(empty.dsn("owner")) == revision
     after = _rows(empty)
-    assert {table: after[table] for table in before} == before
+    added = ADDED.get(revision, {})
+    assert {table: after[table] - added.get(table, 0) for table in before} == before
 
 
 def test_migrating_again_changes_nothing(empty: Settings) -> None:

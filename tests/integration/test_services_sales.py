@@ -14,7 +14,7 @@ from billing.model.plan import Starts
 from billing.model.views import SaleReceipt
 from billing.services import bills, explain, holds, sales, subscribers
 from billing.services.context import Context
-from billing.store import audit, ledger
+from billing.store import audit, books, ledger
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 TEN = MoneyChannel.CASH
@@ -27,7 +27,7 @@ def books_balance(context: Context):
     """After every test: entries sum to zero, wallets equal their postings, the log is whole."""
     yield
     with context.transaction() as tx:
-        assert ledger.unbalanced(tx) == []
+        assert books.findings(tx) == []
         assert list(audit.broken_rows(tx)) == []
 
 

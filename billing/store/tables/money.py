@@ -86,7 +86,11 @@ class InvoiceSeries(Base):
 
 
 class Invoice(Base):
-    """Issued bills; only `paid_micros` and `paid_at` ever change. Days are local (rule M3)."""
+    """Issued bills; only `paid_micros` and `paid_at` ever change. Days are local (rule M3).
+
+    The total is the sum of the lines (net), `tax_micros` and `rounding_micros`; `entry_id` is the
+    journal entry of the issue, None for a bill of nothing.
+    """
 
     __tablename__ = "invoice"
     __table_args__ = (
@@ -106,9 +110,12 @@ class Invoice(Base):
     cycle_until: Mapped[date | None]
     """Exclusive: the day the next cycle begins."""
     total_micros: Mapped[int]
+    tax_micros: Mapped[int] = mapped_column(server_default="0")
+    rounding_micros: Mapped[int] = mapped_column(server_default="0")
     paid_micros: Mapped[int] = mapped_column(server_default="0")
     currency: Mapped[str]
     paid_at: Mapped[datetime | None]
+    entry_id: Mapped[int | None]
 
 
 class InvoiceLine(Base):
@@ -121,6 +128,16 @@ class InvoiceLine(Base):
     text: Mapped[str]
     amount_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+
+
+class LedgerCheck(Base):
+    """One run of the ledger's check; `findings` is JSON, a list of what contradicts (rule M4)."""
+
+    __tablename__ = "ledger_check"
+
+    check_id: Mapped[int] = serial_key()
+    at: Mapped[datetime]
+    findings: Mapped[str]
 
 
 class Payment(Base):

@@ -64,6 +64,7 @@ class DailyUsage(Base):
     `kind`: entitlement | payg | flat (a monthly service without quota) | overspend | free (in a
     window of that name, rule Q3). `entitlement_id` is 0 for all but the first. `tariff_window`: the
     window whose own price pay-as-you-go had, or what was used in for nothing; else empty.
+    `posted_micros`: what of the charge the journal of money has already (rule P2).
     """
 
     __tablename__ = "daily_usage"
@@ -88,6 +89,7 @@ class DailyUsage(Base):
     input_octets: Mapped[int]
     output_octets: Mapped[int]
     charged_micros: Mapped[int]
+    posted_micros: Mapped[int] = mapped_column(server_default="0")
 
 
 class Anomaly(Base):

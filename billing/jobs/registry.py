@@ -1,0 +1,59 @@
+"""The jobs that the worker runs by the clock and `tollway jobs` by hand.
+
+Each may be run at any time, again, and after days of downtime: it does what is due by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.services import books, upkeep
+from billing.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`cron` is in UTC; `run` says what it did in one line, empty when there was nothing to do."""
+
+    name: str
+    cron: str
+    purpose: str
+    run: Callable[[Context, datetime], str]
+
+
+def _ensure_partitions(context: Context, now: datetime) -> str:
+    made = upkeep.ensure_partitions(context, now)
+    return f"made {made} partitions" if made else ""
+
+
+def _fair_use_steps(context: Context, now: datetime) -> str:
+    found = upkeep.fair_use_steps(context, now)
+    return f"looked at {found} customers" if found else ""
+
+
+def _post_usage(context: Context, now: datetime) -> str:
+    made = books.post_usage(context, now)
+    return f"posted usage in {made} entries" if made else ""
+
+
+def _check_ledger(context: Context, now: datetime) -> str:
+    findings = books.check_ledger(context, now).findings
+    return (
+        f"THE BOOKS DISAGREE: {len(findings)} findings, see `tollway ledger check`"
+        if findings
+        else ""
+    )
+
+
+JOBS = {
+    job.name: job
+    for job in (
+        # The partitions reach two weeks ahead, so days of downtime do no harm.
+        Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
+        Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
+        Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
+        Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
+    )
+}

@@ -1,0 +1,66 @@
+"""What the whole ledger is asked: does it contradict itself, whose usage is not in it yet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.model.books import Finding, LedgerReport, UsageOfDay
+from billing.store import tables
+from billing.store.pool import named_query
+
+FINDINGS_MAX = 200
+"""More than so many say nothing more."""
+
+
+def findings(tx: Session) -> list[Finding]:
+    """Everything that contradicts something else, at most FINDINGS_MAX (rule M4)."""
+    rows = tx.connection().exec_driver_sql(named_query("ledger_check"), {"most": FINDINGS_MAX})
+    return [
+        Finding(
+            problem=row.problem,
+            customer_id=row.customer_id,
+            subject=row.subject,
+            expected=int(row.expected),
+            found=int(row.found),
+        )
+        for row in rows
+    ]
+
+
+def keep_report(tx: Session, report: LedgerReport) -> None:
+    """Remember a run of the check."""
+    text = json.dumps([asdict(finding) for finding in report.findings])
+    tx.add(tables.LedgerCheck(at=report.at, findings=text))
+
+
+def last_report(tx: Session) -> LedgerReport | None:
+    """The newest run of the check; None before the first one."""
+    check = tables.LedgerCheck
+    row = tx.scalar(select(check).order_by(check.check_id.desc()).limit(1))
+    if row is None:
+        return None
+    return LedgerReport(
+        at=row.at, findings=tuple(Finding(**one) for one in json.loads(row.findings))
+    )
+
+
+def customers_with_usage(tx: Session, after: int, most: int) -> list[int]:
+    """Ids above `after` of customers with usage that is not posted, ascending."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("customers_with_usage"), {"after": after, "most": most}
+    )
+    return [row.customer_id for row in rows]
+
+
+def take_usage(tx: Session, customer_id: int, today: date) -> list[UsageOfDay]:
+    """A customer's usage of days before `today` and of ended sessions, marked as posted: post it
+    in the same transaction. The customer is locked."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("usage_to_post"), {"customer_id": customer_id, "today": today}
+    )
+    return [UsageOfDay(**row._mapping) for row in rows]

@@ -1,0 +1,90 @@
+-- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4), in one
+-- statement, so that all of it is seen at one instant. One row a finding: what is wrong, whose it is,
+-- what it should be and what it is, in micros; for numbers of bills, how many there should be.
+SELECT 'entry does not sum to zero' AS problem, p.customer_id, concat('entry ', p.entry_id) AS subject,
+    0::numeric AS expected, sum(p.amount_micros) AS found
+FROM posting p GROUP BY p.customer_id, p.entry_id, p.currency HAVING sum(p.amount_micros) <> 0
+UNION ALL
+SELECT 'entry without postings', e.customer_id, concat('entry ', e.entry_id), 1, 0
+FROM journal_entry e
+WHERE NOT EXISTS (SELECT 1 FROM posting p
+                  WHERE p.customer_id = e.customer_id AND p.entry_id = e.entry_id)
+UNION ALL
+SELECT 'posting without an entry', p.customer_id, concat('entry ', p.entry_id), 0, sum(p.amount_micros)
+FROM posting p
+WHERE NOT EXISTS (SELECT 1 FROM journal_entry e
+                  WHERE e.customer_id = p.customer_id AND e.entry_id = p.entry_id)
+GROUP BY p.customer_id, p.entry_id
+UNION ALL
+SELECT 'wallet differs from its postings', w.customer_id, concat('wallet ', w.wallet_id),
+    COALESCE(p.posted, 0), w.posted_micros
+FROM wallet w
+LEFT JOIN (SELECT customer_id, wallet_id, sum(amount_micros) AS posted FROM posting
+           WHERE wallet_id IS NOT NULL GROUP BY customer_id, wallet_id) p
+    ON p.customer_id = w.customer_id AND p.wallet_id = w.wallet_id
+WHERE w.posted_micros <> COALESCE(p.posted, 0)
+UNION ALL
+SELECT 'posting in another currency than its wallet', p.customer_id, concat('wallet ', p.wallet_id),
+    0, sum(p.amount_micros)
+FROM posting p JOIN wallet w ON w.customer_id = p.customer_id AND w.wallet_id = p.wallet_id
+WHERE w.currency <> p.currency GROUP BY p.customer_id, p.wallet_id
+UNION ALL
+SELECT 'usage charged and not posted differs from the wallets''', c.customer_id,
+    concat('customer ', c.customer_id), COALESCE(u.open, 0), c.unposted
+FROM (SELECT customer_id, sum(unposted_micros) AS unposted FROM wallet GROUP BY customer_id) c
+LEFT JOIN (SELECT customer_id, sum(charged_micros - posted_micros) AS open FROM daily_usage
+           WHERE charged_micros <> posted_micros GROUP BY customer_id) u
+    ON u.customer_id = c.customer_id
+WHERE c.unposted <> COALESCE(u.open, 0)
+UNION ALL
+SELECT 'usage posted differs from its postings', COALESCE(u.customer_id, p.customer_id),
+    concat('customer ', COALESCE(u.customer_id, p.customer_id)), COALESCE(u.posted, 0),
+    COALESCE(p.posted, 0)
+FROM (SELECT customer_id, sum(posted_micros) AS posted FROM daily_usage
+      WHERE posted_micros <> 0 GROUP BY customer_id) u
+FULL JOIN (SELECT p.customer_id, -sum(p.amount_micros) AS posted
+           FROM posting p JOIN journal_entry e
+               ON e.customer_id = p.customer_id AND e.entry_id = p.entry_id
+           WHERE e.kind = 'usage' AND p.account = 'wallet' GROUP BY p.customer_id) p
+    ON p.customer_id = u.customer_id
+WHERE COALESCE(u.posted, 0) <> COALESCE(p.posted, 0)
+UNION ALL
+SELECT 'bill differs from its lines', i.customer_id, i.number,
+    COALESCE(l.net, 0) + i.tax_micros + i.rounding_micros, i.total_micros
+FROM invoice i
+LEFT JOIN (SELECT customer_id, invoice_id, sum(amount_micros) AS net FROM invoice_line
+           GROUP BY customer_id, invoice_id) l
+    ON l.customer_id = i.customer_id AND l.invoice_id = i.invoice_id
+WHERE i.total_micros <> COALESCE(l.net, 0) + i.tax_micros + i.rounding_micros
+UNION ALL
+SELECT 'bill differs from what was allocated to it', i.customer_id, i.number,
+    COALESCE(a.paid, 0), i.paid_micros
+FROM invoice i
+LEFT JOIN (SELECT customer_id, invoice_id, sum(amount_micros) AS paid FROM payment_allocation
+           GROUP BY customer_id, invoice_id) a
+    ON a.customer_id = i.customer_id AND a.invoice_id = i.invoice_id
+WHERE i.paid_micros <> COALESCE(a.paid, 0)
+UNION ALL
+SELECT 'what is owed differs from the open bills', COALESCE(i.customer_id, r.customer_id),
+    concat('customer ', COALESCE(i.customer_id, r.customer_id)), COALESCE(i.owed, 0),
+    COALESCE(r.owed, 0)
+FROM (SELECT customer_id, sum(total_micros - paid_micros) AS owed FROM invoice
+      GROUP BY customer_id) i
+FULL JOIN (SELECT customer_id, -sum(amount_micros) AS owed FROM posting
+           WHERE account = 'receivable' GROUP BY customer_id) r ON r.customer_id = i.customer_id
+WHERE COALESCE(i.owed, 0) <> COALESCE(r.owed, 0)
+UNION ALL
+SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
+    s.next_number - 1, count(i.invoice_id)
+FROM invoice_series s
+LEFT JOIN invoice i ON i.org_id = s.org_id AND i.number LIKE s.series || '-%%'
+GROUP BY s.org_id, s.series, s.next_number HAVING count(i.invoice_id) <> s.next_number - 1
+UNION ALL
+SELECT 'payment without its entry', p.customer_id, concat('payment ', p.payment_id),
+    p.amount_micros, COALESCE(o.credited, 0)
+FROM payment p
+LEFT JOIN (SELECT customer_id, entry_id, wallet_id, sum(amount_micros) AS credited FROM posting
+           WHERE wallet_id IS NOT NULL GROUP BY customer_id, entry_id, wallet_id) o
+    ON o.customer_id = p.customer_id AND o.entry_id = p.entry_id AND o.wallet_id = p.wallet_id
+WHERE p.amount_micros <> COALESCE(o.credited, 0)
+ORDER BY 1, 2, 3 LIMIT %(most)s
