@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, datetime
+from functools import partial
 
 import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
+from billing.cli.progress import progress_bars
 from billing.cli.sales import CHANNELS, payment_lines
 from billing.cli.units import DAY, show_money
 from billing.model.commerce import MoneyChannel
+from billing.services import bill_run, customers
 from billing.services import bills as services
-from billing.services import customers
 
 
 @click.group(cls=Group)
@@ -76,3 +78,56 @@ def pay(
         channel=None if pay == "wallet" else MoneyChannel(pay),
     )
     app.show(receipt, *payment_lines(receipt))
+
+
+@bill.command("run", cls=Command)
+@click.option("--dry-run", is_flag=True, help="List what would be issued; write nothing.")
+@at_option
+@click.pass_obj
+def run_(app: App, dry_run: bool, at: datetime) -> int:
+    """Issue every bill that is due (rule B7); exit code 1 when customers were parked."""
+    if dry_run:
+        _preview(app, at)
+        return 0
+    with progress_bars({"run": "customers"}) as show:
+        report = bill_run.run(app.context, at, partial(show, "run"))
+    total = show_money(report.total_micros, report.currency)
+    app.show(
+        report,
+        f"issued {report.issued} bills, {total} in all",
+        *(f"PARKED customer {one.customer_id}: {one.problem}" for one in report.parked),
+    )
+    return 1 if report.parked else 0
+
+
+@bill.command("parked", cls=Command)
+@click.pass_obj
+def parked(app: App) -> None:
+    """Customers that could not be billed, and why; each run tries them again."""
+    found = bill_run.parked(app.context)
+    app.show_table(
+        found,
+        ("customer", "since", "problem"),
+        [(one.customer_id, f"{one.at:%Y-%m-%d %H:%M}", one.problem) for one in found],
+    )
+
+
+def _preview(app: App, at: datetime) -> None:
+    found = list(bill_run.preview(app.context, at))
+    app.show_table(
+        found,
+        ("subscriber", "from", "until", "plan", "total"),
+        [
+            (
+                one.username,
+                one.first_day,
+                one.next_first_day,
+                one.plan_name,
+                show_money(one.total_micros, one.currency),
+            )
+            for one in found
+        ],
+    )
+    if found and not app.json:
+        total = show_money(sum(one.total_micros for one in found), found[0].currency)
+        click.echo(f"{len(found)} bills, {total} in all; nothing was written")

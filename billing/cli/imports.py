@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.cli.progress import progress_bars
 from billing.services import imports as services
 
 _NICENESS = 10
@@ -36,21 +35,7 @@ def subscribers(app: App, file: Path, dry_run: bool, at: datetime) -> None:
     """
     # Logins come first: this process gives way to radiusd.
     os.nice(_NICENESS)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        tasks = {
-            stage: bar.add_task(words, total=None, visible=False)
-            for stage, words in _STAGES.items()
-        }
-
-        def show(stage: str, done: int, total: int) -> None:
-            bar.update(tasks[stage], completed=done, total=total or None, visible=True)
-
+    with progress_bars(_STAGES) as show:
         report = services.import_subscribers(app.context, file, at, show, dry_run=dry_run)
     did = "would import" if report.dry_run else "imported"
     app.show(

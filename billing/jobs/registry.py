@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import books, upkeep
+from billing.services import bill_run, books, upkeep
 from billing.services.context import Context
 
 
@@ -47,12 +47,22 @@ def _check_ledger(context: Context, now: datetime) -> str:
     )
 
 
+def _bill_run(context: Context, now: datetime) -> str:
+    report = bill_run.run(context, now)
+    said = f"issued {report.issued} bills" if report.issued else ""
+    if report.parked:
+        said = f"{said or 'issued no bills'}; {len(report.parked)} customers PARKED"
+    return said
+
+
 JOBS = {
     job.name: job
     for job in (
         # The partitions reach two weeks ahead, so days of downtime do no harm.
         Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
         Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
+        # Every hour, as the operator's day begins at any of them.
+        Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

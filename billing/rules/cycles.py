@@ -133,6 +133,11 @@ def cut_from(moment: datetime, profile: BillingProfile, time_zone: str) -> datet
         day += _ONE_DAY
 
 
+def next_month(day: date) -> date:
+    """The first day of the calendar month after a day's."""
+    return day.replace(day=1) + _ONE_MONTH
+
+
 def _first_day_in(month: date, profile: BillingProfile) -> date:
     day = 1 if profile.cycle_ends_with_month else profile.cycle_day
     return month + relativedelta(day=day)

@@ -10,12 +10,13 @@ from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
-from billing.rules.cycles import cycle_of, due_on, local_day, partial_cycle
-from billing.rules.taxes import Charge, charge
+from billing.rules.cycles import cycle_of, local_day, partial_cycle
+from billing.rules.taxes import charge
 from billing.services import enforcement
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
+from billing.services.issuing import write_bill
 from billing.services.settling import (
     checked_amount,
     checked_channel,
@@ -23,10 +24,9 @@ from billing.services.settling import (
     settle,
     short_words,
 )
-from billing.store import audit, catalog, invoices, ledger, tables
+from billing.store import audit, invoices, ledger, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
-from billing.store.ledger import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,65 +149,6 @@ def next_cycle(
     first_day = max(first_day, local_day(row.created_at, time_zone), billed or first_day)
     part = partial_cycle(price, first_day, profile)
     return NextCycle(part.first_day, part.next_first_day, part.amount)
-
-
-def write_bill(
-    tx: Transaction,
-    row: tables.Subscription,
-    profile: BillingProfile,
-    amount: Charge,
-    cycle: tuple[date, date],
-    text: str,
-    now: datetime,
-) -> tables.Invoice:
-    """The bill's rows, numbered, and the entry that makes it owed; nothing is settled yet."""
-    operator = catalog.operator(tx)
-    if operator is None:
-        raise NotFound("the installation has no operator yet; run `tollway migrate`")
-    number = invoices.next_number(tx, row.org_id)
-    return invoices.insert_invoice(
-        tx,
-        tables.Invoice(
-            customer_id=row.customer_id,
-            org_id=row.org_id,
-            number=number,
-            subscription_id=row.subscription_id,
-            issued_at=now,
-            due_on=due_on(profile, local_day(now, operator.time_zone), cycle[0]),
-            cycle_from=cycle[0],
-            cycle_until=cycle[1],
-            total_micros=amount.total.amount_micros,
-            tax_micros=amount.tax.amount_micros,
-            rounding_micros=amount.rounding.amount_micros,
-            paid_micros=0,
-            currency=amount.total.currency,
-            entry_id=_post_issue(tx, row, amount, number, now),
-        ),
-        [(text, amount.net.amount_micros, profile.tax_rate_ppm)],
-    )
-
-
-def _post_issue(
-    tx: Transaction, row: tables.Subscription, amount: Charge, number: str, now: datetime
-) -> int | None:
-    """What is owed from the issue on (rule M4); None for a bill of nothing."""
-    if not amount.total.amount_micros:
-        return None
-    return ledger.post(
-        tx,
-        customer_id=row.customer_id,
-        org_id=row.org_id,
-        kind="issue",
-        memo=f"issued {number}",
-        lines=[
-            Line(ledger.RECEIVABLE, -amount.total.amount_micros),
-            Line(ledger.REVENUE_BILL, amount.net.amount_micros),
-            Line(ledger.TAX, amount.tax.amount_micros),
-            Line(ledger.ROUNDING, amount.rounding.amount_micros),
-        ],
-        currency=amount.total.currency,
-        now=now,
-    )
 
 
 def tx_customer(tx: Transaction, customer_id: int) -> tables.Customer:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
-from billing.errors import InvalidFields, InvalidInput, NotBuiltYet, NotFound, Refused
+from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
 from billing.model.plan import PlanTerms
 from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile, Payment
@@ -14,8 +14,10 @@ from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.rules import grants as grant_rules
 from billing.rules import plans as plan_rules
 from billing.rules import profiles as profile_rules
+from billing.rules.cycles import local_day
 from billing.services import pools
 from billing.services.context import Context
+from billing.services.issuing import operator_of
 from billing.store import audit
 from billing.store import catalog as store
 from billing.store.guard import Transaction
@@ -58,12 +60,11 @@ def find_profile(context: Context, name: str) -> ProfileView:
 
 
 def add_profile(context: Context, profile: BillingProfile, now: datetime) -> ProfileView:
-    """Raises InvalidFields on impossible switches, NotBuiltYet on ones that nothing carries out
-    yet, Conflict when the name is taken."""
+    """Raises InvalidFields on impossible switches, Conflict when the name is taken."""
     profile = _checked_profile(profile)
     with context.transaction() as tx:
         _check_pools(context, tx, profile)
-        profile_id = store.insert_profile(tx, context.home_org_id, profile, now)
+        profile_id = store.insert_profile(tx, context.home_org_id, profile, _today(tx, now), now)
         view = _found(store.get_profile(tx, profile_id))
         audit.append(
             tx,
@@ -82,7 +83,7 @@ def update_profile(
 ) -> ProfileView:
     """Replace every switch. Services under the profile are looked at again by the sweep.
 
-    Raises NotFound, InvalidFields, NotBuiltYet, Conflict; Refused when customers use it and the
+    Raises NotFound, InvalidFields, Conflict; Refused when customers use it and the
     kind changes (rule B14: move them to another profile instead).
     """
     profile = _checked_profile(profile)
@@ -100,7 +101,7 @@ def update_profile(
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:
             store.recompile_profile(tx, profile_id, limit)
-        store.update_profile(tx, profile_id, profile)
+        store.update_profile(tx, profile_id, profile, _today(tx, now))
         store.recheck_profile(tx, profile_id, now)
         view = _found(store.get_profile(tx, profile_id))
         audit.append(
@@ -209,14 +210,11 @@ def _checked_profile(profile: BillingProfile) -> BillingProfile:
     problems = profile_rules.problems(profile)
     if problems:
         raise InvalidFields(problems)
-    if profile.automatic_bill:
-        # Accepted, it would promise bills that nobody issues (rule B7).
-        raise NotBuiltYet(
-            "the monthly bill run is not built yet: leave this off and issue bills with "
-            "`tollway bill issue`",
-            field="automatic_bill",
-        )
     return profile
+
+
+def _today(tx: Transaction, now: datetime) -> date:
+    return local_day(now, operator_of(tx).time_zone)
 
 
 def _checked_terms(terms: PlanTerms) -> PlanTerms:

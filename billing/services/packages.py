@@ -1,4 +1,4 @@
-"""When a bought package is valid (rules B2, B4, B6): windows, and the order of what waits."""
+"""Packages that are bought or billed (rules B2, B4, B6): windows, and the order of what waits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.model.plan import PlanTerms, Starts
-from billing.store import tables
+from billing.store import entitlements, tables
+from billing.store.guard import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,33 @@ def _waits(row: tables.Entitlement, now: datetime) -> bool:
 
 def _end(start: datetime, validity_minutes: int | None) -> datetime | None:
     return None if validity_minutes is None else start + timedelta(minutes=validity_minutes)
+
+
+def entitle(
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    window: Window,
+    price_micros: int,
+    now: datetime,
+) -> tables.Entitlement:
+    """The package that was bought or billed, with all that its plan gives."""
+    package = tables.Entitlement(
+        customer_id=row.customer_id,
+        org_id=row.org_id,
+        subscription_id=row.subscription_id,
+        plan_version_id=terms.plan_version_id,
+        use_order=terms.use_order,
+        follows=window.follows,
+        validity_minutes=terms.validity_minutes,
+        valid_from=window.valid_from,
+        valid_until=window.valid_until,
+        seconds_total=terms.seconds,
+        seconds_left=terms.seconds,
+        octets_total=terms.octets,
+        octets_left=terms.octets,
+        price_micros=price_micros,
+        purchased_at=now,
+    )
+    entitlements.insert(tx, package)
+    return package

@@ -14,11 +14,12 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
 from billing.services import enforcement
-from billing.services.bills import next_cycle, tx_customer, write_bill
+from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
-from billing.services.packages import Window, daily_window, plan_followers
+from billing.services.issuing import operator_of, write_bill
+from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import (
     check_spendable,
     checked_amount,
@@ -215,14 +216,12 @@ class _Sale:
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         entry_id = self._pay(amount, terms.plan_name)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
-        row = self._entitle(terms, window, price.amount_micros)
+        row = entitle(self.tx, self.row, terms, window, price.amount_micros, self.now)
         plan_followers([*open_before, row], self.now)
         return self._receipt(terms, row, amount, entry_id, None)
 
     def _sell_cycle(self, terms: PlanTerms, profile: BillingProfile) -> SaleReceipt:
-        operator = catalog.operator(self.tx)
-        if operator is None:
-            raise NotFound("the installation has no operator yet; run `tollway migrate`")
+        operator = operator_of(self.tx)
         unpaid = invoices.unpaid(self.tx, self.row.customer_id, self.row.subscription_id)
         if unpaid:
             numbers = ", ".join(bill.number for bill in unpaid)
@@ -238,7 +237,7 @@ class _Sale:
         begins = max(self.now, day_start(cycle.first_day, operator.time_zone))
         ends = day_start(cycle.next_first_day, operator.time_zone)
         window = Window(follows=False, valid_from=begins, valid_until=ends)
-        row = self._entitle(terms, window, cycle.amount.amount_micros)
+        row = entitle(self.tx, self.row, terms, window, cycle.amount.amount_micros, self.now)
         return self._receipt(terms, row, amount, entry_id, bill.number)
 
     def _pay(self, amount: Charge, memo: str) -> int | None:
@@ -269,27 +268,6 @@ class _Sale:
                 reference=reference,
                 now=self.now,
             )
-
-    def _entitle(self, terms: PlanTerms, window: Window, price_micros: int) -> tables.Entitlement:
-        row = tables.Entitlement(
-            customer_id=self.row.customer_id,
-            org_id=self.row.org_id,
-            subscription_id=self.row.subscription_id,
-            plan_version_id=terms.plan_version_id,
-            use_order=terms.use_order,
-            follows=window.follows,
-            validity_minutes=terms.validity_minutes,
-            valid_from=window.valid_from,
-            valid_until=window.valid_until,
-            seconds_total=terms.seconds,
-            seconds_left=terms.seconds,
-            octets_total=terms.octets,
-            octets_left=terms.octets,
-            price_micros=price_micros,
-            purchased_at=self.now,
-        )
-        entitlements.insert(self.tx, row)
-        return row
 
     def _change_plan(self, terms: PlanTerms, open_before: list[tables.Entitlement]) -> None:
         """The subscription is on the plan sold, unless an earlier package still runs, or its

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
@@ -71,18 +71,24 @@ def find_profile(tx: Session, name: str) -> ProfileView | None:
     return _profile_view(*found) if found else None
 
 
-def insert_profile(tx: Session, org_id: int, profile: BillingProfile, now: datetime) -> int:
-    """Returns the new id; raises Conflict when the name is taken."""
+def insert_profile(
+    tx: Session, org_id: int, profile: BillingProfile, today: date, now: datetime
+) -> int:
+    """Returns the new id; raises Conflict when the name is taken. `today`: a local day."""
     row = tables.BillingProfile(org_id=org_id, revision=1, created_at=now, **_columns(profile))
+    row.bills_from = today if profile.automatic_bill else None
     with unique(tx, f"a billing profile named {profile.name!r} exists", field="name"):
         tx.add(row)
     return row.profile_id
 
 
-def update_profile(tx: Session, profile_id: int, profile: BillingProfile) -> None:
-    """Write every switch and raise the revision; raises Conflict when the name is taken."""
+def update_profile(tx: Session, profile_id: int, profile: BillingProfile, today: date) -> None:
+    """Write every switch and raise the revision; raises Conflict when the name is taken. `today`: a
+    local day."""
     row = tx.get_one(tables.BillingProfile, profile_id, with_for_update={"key_share": True})
     with unique(tx, f"a billing profile named {profile.name!r} exists", field="name"):
+        if profile.automatic_bill and not row.automatic_bill:
+            row.bills_from = today
         for name, value in _columns(profile).items():
             setattr(row, name, value)
         row.revision += 1

@@ -152,11 +152,16 @@ def subscriptions_of(tx: Session, customer_id: int) -> list[tables.Subscription]
 
 def effective_profile(tx: Session, subscription: tables.Subscription) -> BillingProfile:
     """The subscription's own billing profile where it has one, else its customer's."""
+    return profile_of(effective_profile_row(tx, subscription))
+
+
+def effective_profile_row(tx: Session, subscription: tables.Subscription) -> tables.BillingProfile:
+    """The same with what is stored beside the switches."""
     profile_id = subscription.profile_id
     if profile_id is None:
         customer = tx.get_one(tables.Customer, subscription.customer_id)
         profile_id = customer.profile_id
-    return profile_of(tx.get_one(tables.BillingProfile, profile_id))
+    return tx.get_one(tables.BillingProfile, profile_id)
 
 
 def customer_view(tx: Session, customer_id: int) -> CustomerView | None:

@@ -11,7 +11,10 @@ from billing.store.tables.base import Base, Int, OrgId, SerialKey, Small
 
 
 class BillingProfile(Base):
-    """The switches of billing-rules.md B. `revision` rises with every edit: readers cache by it."""
+    """The switches of billing-rules.md B. `revision` rises with every edit: readers cache by it.
+
+    `bills_from`: the local day on which automatic bills were switched on (rule B7).
+    """
 
     __tablename__ = "billing_profile"
     __table_args__ = (
@@ -42,6 +45,7 @@ class BillingProfile(Base):
     credit_limit_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int]
     tax_inclusive: Mapped[bool]
+    bills_from: Mapped[date | None]
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 

@@ -140,6 +140,17 @@ class LedgerCheck(Base):
     findings: Mapped[str]
 
 
+class ParkedCustomer(Base):
+    """A customer that a job could not serve (`problem` in words); gone when it could."""
+
+    __tablename__ = "parked_customer"
+
+    customer_id: Mapped[CustomerKey]
+    job: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    problem: Mapped[str]
+
+
 class Payment(Base):
     """Money received for a customer, whatever it is used for afterwards (rule P1)."""
 

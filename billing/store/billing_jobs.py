@@ -1,0 +1,59 @@
+"""Whom the jobs of billing are for, and whom they could not serve."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from billing.model.bill_run import Parked
+from billing.store import tables
+from billing.store.pool import named_query
+
+
+def billed_automatically(tx: Session, after: int, most: int) -> list[int]:
+    """Ids above `after` of customers with a subscription whose profile bills by itself."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("billed_automatically"), {"after": after, "most": most}
+    )
+    return [row.customer_id for row in rows]
+
+
+def count_billed_automatically(tx: Session) -> int:
+    """How many there are."""
+    found = tx.connection().exec_driver_sql(
+        f"SELECT count(*) FROM ({named_query('billed_automatically')}) AS every",  # noqa: S608  # nosec B608 (our own text)
+        {"after": 0, "most": None},
+    )
+    return int(found.scalar_one())
+
+
+def park(tx: Session, job: str, customer_id: int, problem: str, now: datetime) -> None:
+    """Remember that a job failed for a customer; the newest problem stays."""
+    statement = insert(tables.ParkedCustomer).values(
+        customer_id=customer_id, job=job, at=now, problem=problem[:500]
+    )
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["customer_id", "job"],
+            set_={"at": now, "problem": statement.excluded.problem},
+        )
+    )
+
+
+def unpark(tx: Session, job: str, customer_id: int) -> None:
+    """It went well."""
+    table = tables.ParkedCustomer
+    tx.execute(delete(table).where(table.customer_id == customer_id, table.job == job))
+
+
+def parked(tx: Session, job: str) -> list[Parked]:
+    """Whom a job could not serve, oldest first."""
+    table = tables.ParkedCustomer
+    rows = tx.scalars(select(table).where(table.job == job).order_by(table.at, table.customer_id))
+    return [
+        Parked(job=row.job, customer_id=row.customer_id, at=row.at, problem=row.problem)
+        for row in rows
+    ]
