@@ -9,7 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import DAY, show_money
 from billing.model.views import CustomerView
-from billing.services import catalog
+from billing.services import agreements, catalog
 from billing.services import customers as services
 
 
@@ -60,9 +60,46 @@ def show(app: App, customer: str) -> None:
     app.show(view, *_lines(view))
 
 
+@customer.command("promise", cls=Command)
+@click.argument("customer")
+@click.option("--until", type=DAY, help="The last day; overdue bills do not suspend before.")
+@click.option("--withdraw", is_flag=True, help="End the promise at once.")
+@at_option
+@click.pass_obj
+def promise(app: App, customer: str, until: date | None, withdraw: bool, at: datetime) -> None:
+    """Take a promise to pay (rule B19)."""
+    if (until is None) is not withdraw:
+        raise click.UsageError("give either --until or --withdraw")
+    customer_id = services.find_customer(app.context, customer).customer_id
+    if until is None:
+        view = agreements.withdraw(app.context, customer_id, at)
+    else:
+        view = agreements.promise(app.context, customer_id, until, at)
+    app.show(view, *_lines(view))
+
+
+@customer.command("discontinue", cls=Command)
+@click.argument("customer")
+@click.option("--on", type=DAY, help="Unpaid at the end of that day: suspended.")
+@click.option("--never", is_flag=True, help="Not any more.")
+@at_option
+@click.pass_obj
+def discontinue(app: App, customer: str, on: date | None, never: bool, at: datetime) -> None:
+    """Set the day at which an unpaid bill ends service, profile or not (rule B15)."""
+    if (on is None) is not never:
+        raise click.UsageError("give either --on or --never")
+    customer_id = services.find_customer(app.context, customer).customer_id
+    view = agreements.discontinue(app.context, customer_id, on, at)
+    app.show(view, *_lines(view))
+
+
 def _lines(view: CustomerView) -> list[str]:
     lines = [f"customer {view.customer_id} {view.name} ({view.profile_name})"]
     for wallet in view.wallets:
         available = show_money(wallet.available_micros, wallet.currency)
         lines.append(f"wallet {wallet.wallet_id}: {available} available")
+    if view.promise_until is not None:
+        lines.append(f"promised to pay by {view.promise_until} (rule B19)")
+    if view.discontinue_on is not None:
+        lines.append(f"service ends unpaid on {view.discontinue_on} (rule B15)")
     return [*lines, f"subscriptions: {', '.join(map(str, view.subscription_ids)) or 'none'}"]

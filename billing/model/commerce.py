@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class SaleChannel(StrEnum):
@@ -31,3 +32,11 @@ class MoneyChannel(StrEnum):
     VOUCHER = "voucher"
     RESELLER = "reseller"
     ADJUSTMENT = "adjustment"
+
+
+class Owner(NamedTuple):
+    """Whose a bill or a package is."""
+
+    customer_id: int
+    org_id: int
+    subscription_id: int

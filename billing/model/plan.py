@@ -80,6 +80,11 @@ class PlanTerms:
     restricted_down_kbps: int | None = None
 
     @property
+    def is_limited(self) -> bool:
+        """Whether buying it gives a quantity of time or data."""
+        return self.seconds is not None or self.octets is not None
+
+    @property
     def pay_as_you_go(self) -> bool:
         return self.payg_octet_step is not None or self.payg_second_step is not None
 

@@ -1,20 +1,21 @@
 """The bill run: every bill that is due by now, each exactly once (rule B7).
 
-A customer is one transaction. One that fails is parked with its problem and tried again by the
-next run; the others go on. A run that was killed is taken up where it was, since what is billed is
-not due any more.
+Customers are billed by pages, a transaction each. Where one of a page fails, the page is done
+again customer by customer: that one is parked with its problem and tried again by the next run. A
+run that was killed is taken up where it was, since what is billed is not due any more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
 
 from billing.errors import Unavailable
-from billing.model.bill_run import BillPreview, BillRunReport, Parked
+from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
+from billing.rules.cycles import day_start, local_day, next_month
 from billing.services.context import Context
-from billing.services.cycle_bills import due_bills, issue_due
+from billing.services.cycle_bills import due_bills, issue_due, note_issued
 from billing.services.issuing import operator_of
 from billing.store import billing_jobs, customers
 
@@ -33,23 +34,17 @@ def _quiet(_done: int, _of: int) -> None:
 
 def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRunReport:
     """Issue what is due. Raises NotFound (no operator yet), Unavailable."""
-    currency = _currency(context)
-    issued = total_micros = 0
-    parked = []
-    for customer_id in _candidates(context, progress):
-        try:
-            amounts = _bill_customer(context, customer_id, now)
-        except Unavailable:
-            raise
-        except Exception as error:
-            log.exception("customer %d cannot be billed", customer_id)
-            problem = str(error) or type(error).__name__
-            with context.transaction() as tx:
-                billing_jobs.park(tx, JOB, customer_id, problem, now)
-            parked.append(Parked(job=JOB, customer_id=customer_id, at=now, problem=problem))
-            continue
-        issued += len(amounts)
-        total_micros += sum(amounts)
+    with context.transaction() as tx:
+        currency = operator_of(tx).currency
+        count = billing_jobs.count_billed_automatically(tx)
+    issued = total_micros = done = 0
+    parked: list[Parked] = []
+    for page in _pages(context):
+        bills = _bill_page(context, page, now, parked)
+        issued += len(bills)
+        total_micros += sum(bill.total_micros for bill in bills)
+        done += len(page)
+        progress(done, count)
     return BillRunReport(
         at=now, issued=issued, total_micros=total_micros, currency=currency, parked=tuple(parked)
     )
@@ -57,19 +52,33 @@ def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRun
 
 def preview(context: Context, now: datetime) -> Iterator[BillPreview]:
     """What a run at `now` would issue; nothing is written."""
-    for customer_id in _candidates(context, _quiet):
+    for page in _pages(context):
         with context.transaction() as tx:
-            for row in customers.subscriptions_of(tx, customer_id):
-                for due in due_bills(tx, row, now):
-                    yield BillPreview(
-                        customer_id=customer_id,
-                        username=row.username,
-                        first_day=due.first_day,
-                        next_first_day=due.next_first_day,
-                        plan_name=due.terms.plan_name,
-                        total_micros=due.amount.total.amount_micros,
-                        currency=due.amount.total.currency,
-                    )
+            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
+        for due in found:
+            yield BillPreview(
+                customer_id=due.billable.customer_id,
+                username=due.billable.username,
+                first_day=due.first_day,
+                next_first_day=due.next_first_day,
+                plan_name=due.terms.plan_name,
+                total_micros=due.amount.total.amount_micros,
+                currency=due.amount.total.currency,
+            )
+
+
+def preview_by(context: Context, day: date) -> Iterator[BillPreview]:
+    """What a run on a local day would issue."""
+    with context.transaction() as tx:
+        zone = operator_of(tx).time_zone
+    return preview(context, day_start(day, zone))
+
+
+def next_day_one(context: Context, now: datetime) -> date:
+    """The local day on which the next month's bills are issued (rule B7)."""
+    with context.transaction() as tx:
+        zone = operator_of(tx).time_zone
+    return next_month(local_day(now, zone))
 
 
 def parked(context: Context) -> list[Parked]:
@@ -78,38 +87,45 @@ def parked(context: Context) -> list[Parked]:
         return billing_jobs.parked(tx, JOB)
 
 
-def _currency(context: Context) -> str:
-    with context.transaction() as tx:
-        return operator_of(tx).currency
-
-
-def _candidates(context: Context, progress: Progress) -> Iterator[int]:
-    """Customers with a subscription that is billed automatically."""
-    last = done = 0
-    with context.transaction() as tx:
-        count = billing_jobs.count_billed_automatically(tx)
+def _pages(context: Context) -> Iterator[list[int]]:
+    """Ids of customers with a subscription that is billed automatically."""
+    last = 0
     while True:
         with context.transaction() as tx:
             page = billing_jobs.billed_automatically(tx, last, _PAGE)
-        for customer_id in page:
-            yield customer_id
-            done += 1
-            progress(done, count)
-        if len(page) < _PAGE:
+        if not page:
             return
+        yield page
         last = page[-1]
 
 
-def _bill_customer(context: Context, customer_id: int, now: datetime) -> list[int]:
-    """Totals of the bills issued to one customer, in micros."""
-    with context.transaction() as tx:
-        customer = customers.lock_customer(tx, customer_id)
-        if customer is None or customer.closed_at is not None:
+def _bill_page(
+    context: Context, page: Sequence[int], now: datetime, parked: list[Parked]
+) -> list[IssuedBill]:
+    """The bills issued to these customers; who fails is added to `parked`."""
+    try:
+        return _bill(context, page, now)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(page) == 1:
+            parked.append(_park(context, page[0], error, now))
             return []
-        issued = [
-            bill.total_micros
-            for row in customers.subscriptions_of(tx, customer_id)
-            for bill in issue_due(tx, context, customer, row, now)
-        ]
-        billing_jobs.unpark(tx, JOB, customer_id)
+    return [bill for one in page for bill in _bill_page(context, [one], now, parked)]
+
+
+def _bill(context: Context, customer_ids: Sequence[int], now: datetime) -> list[IssuedBill]:
+    with context.transaction() as tx:
+        customers.lock_customers(tx, customer_ids)
+        issued = issue_due(tx, context, customer_ids, now)
+        billing_jobs.unpark(tx, JOB, customer_ids)
+        note_issued(tx, context, issued, now)
         return issued
+
+
+def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> Parked:
+    log.error("customer %d cannot be billed", customer_id, exc_info=error)
+    problem = str(error) or type(error).__name__
+    with context.transaction() as tx:
+        billing_jobs.park(tx, JOB, customer_id, problem, now)
+    return Parked(job=JOB, customer_id=customer_id, at=now, problem=problem)

@@ -93,7 +93,7 @@ def add_customer(
     )
     with context.transaction() as tx:
         customer_id = _insert_customer(context, tx, wanted, now).customer_id
-        return _customer(tx, customer_id)
+        return read_customer(tx, customer_id)
 
 
 def add_subscriber(
@@ -111,14 +111,14 @@ def add_subscriber(
 def get_customer(context: Context, customer_id: int) -> CustomerView:
     """Raises NotFound."""
     with context.transaction() as tx:
-        return _customer(tx, customer_id)
+        return read_customer(tx, customer_id)
 
 
 def find_customer(context: Context, name: str) -> CustomerView:
     """By number, or by exact name where only one has it. Raises NotFound, Conflict."""
     with context.transaction() as tx:
         if name.isascii() and name.isdigit() and len(name) < 19:
-            return _customer(tx, int(name))
+            return read_customer(tx, int(name))
         found = store.find_customers(tx, name)
         if len(found) > 1:
             numbers = ", ".join(map(str, found))
@@ -128,7 +128,7 @@ def find_customer(context: Context, name: str) -> CustomerView:
             )
         if not found:
             raise NotFound(f"no customer is named {name!r}", field="customer")
-        return _customer(tx, found[0])
+        return read_customer(tx, found[0])
 
 
 def add_subscription(
@@ -298,9 +298,10 @@ def _insert_subscription(
         )
     enforcement.reconcile(tx, context, customer.customer_id, now)
     # What day 1 of the month would have issued, had it been known (rule B7).
-    cycle_bills.issue_due(tx, context, customer, row, now)
+    issued = cycle_bills.issue_due(tx, context, [customer.customer_id], now)
     detail: dict[str, object] = {"username": name, "plan": wanted.plan_id}
     _audit(context, tx, customer, "subscription.add", now, detail, subscription_id)
+    cycle_bills.note_issued(tx, context, issued, now)
     return subscription_id
 
 
@@ -336,7 +337,8 @@ def _plan_for(tx: Transaction, plan_id: int | None, kind: BillingKind, now: date
     return plan.terms.plan_version_id
 
 
-def _customer(tx: Transaction, customer_id: int) -> CustomerView:
+def read_customer(tx: Transaction, customer_id: int) -> CustomerView:
+    """As it is now in this transaction. Raises NotFound."""
     found = store.customer_view(tx, customer_id)
     if found is None:
         raise NotFound(f"no customer has the number {customer_id}", field="customer")

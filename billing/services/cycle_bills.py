@@ -1,125 +1,144 @@
-"""The bills that are due for one subscription by a day, and the packages that they bring (rules B6,
-B7, B11)."""
+"""The bills of cycles that are due, and the packages that they bring (rules B6, B7, B11)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.errors import NotFound, Refused
+from billing.model.bills import Billable, BillDraft, IssuedBill
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
-from billing.model.profile import BillIn, BillingKind, BillingProfile
+from billing.model.profile import BillIn, BillingProfile
 from billing.rules.bill_run import cycles_due, first_unbilled
-from billing.rules.cycles import day_start, local_day, partial_cycle
+from billing.rules.cycles import day_passed_at, day_start, local_day, partial_cycle
 from billing.rules.taxes import Charge, charge
 from billing.services import enforcement
 from billing.services.context import Context
-from billing.services.issuing import operator_of, write_bill
+from billing.services.issuing import draft, operator_of, owner_of
 from billing.services.packages import Window, entitle
 from billing.services.settling import settle
-from billing.store import audit, catalog, customers, invoices, tables
+from billing.store import audit, billing_jobs, catalog, customers, invoices
 from billing.store.guard import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class DueBill:
-    """A bill to be issued: local days from `first_day` to before `next_first_day`."""
+    """A bill to be issued for local days from `first_day` to before `next_first_day`."""
 
+    billable: Billable
+    profile: BillingProfile
+    terms: PlanTerms
     first_day: date
     next_first_day: date
     price: Money
     amount: Charge
-    terms: PlanTerms
 
 
-def due_bills(tx: Transaction, row: tables.Subscription, now: datetime) -> list[DueBill]:
-    """What is not billed yet of a subscription's cycles, oldest first (rule B7)."""
-    profile_row = customers.effective_profile_row(tx, row)
-    profile = catalog.profile_of(profile_row)
-    if not bills_automatically(profile) or row.plan_version_id is None:
-        return []
-    if row.closed_at is not None or profile_row.bills_from is None:
-        return []
-    terms = catalog.get_terms(tx, row.plan_version_id)
-    if terms is None or not terms.price_micros:
-        return []
-    zone = operator_of(tx).time_zone
-    first = first_unbilled(
-        profile,
-        local_day(row.created_at, zone),
-        invoices.cycle_end(tx, row.customer_id, row.subscription_id),
-        profile_row.bills_from,
-    )
-    price = Money(terms.price_micros, terms.currency)
-    found = []
-    for cycle in cycles_due(profile, first, local_day(now, zone)):
-        share = partial_cycle(price, cycle.first_day, profile).amount
-        amount = charge(share, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-        found.append(DueBill(cycle.first_day, cycle.next_first_day, share, amount, terms))
-    return found
+def due_bills(
+    tx: Transaction, customer_ids: Sequence[int], now: datetime, time_zone: str
+) -> Iterator[DueBill]:
+    """What is not billed yet of these customers' cycles, oldest first within a subscription (rule
+    B7). Raises Refused (a plan in another currency than the wallet), NotFound (no wallet)."""
+    found = billing_jobs.billable(tx, customer_ids)
+    profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
+    terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
+    for one in found:
+        yield from _due(one, profiles[one.profile_id], terms[one.plan_version_id], now, time_zone)
 
 
 def issue_due(
-    tx: Transaction,
-    context: Context,
-    customer: tables.Customer,
-    row: tables.Subscription,
-    now: datetime,
-) -> list[tables.Invoice]:
-    """Issue them, settle them from free credit; the customer is locked (rule B7)."""
-    profile = customers.effective_profile(tx, row)
-    bills = [_issue(tx, context, row, profile, due, now) for due in due_bills(tx, row, now)]
-    if bills:
-        settle(tx, customer, row.wallet_id, now)
-        enforcement.reconcile(tx, context, customer.customer_id, now)
-    return bills
+    tx: Transaction, context: Context, customer_ids: Sequence[int], now: datetime
+) -> list[IssuedBill]:
+    """Issue them and settle them from free credit; the customers are locked (rule B7)."""
+    zone = operator_of(tx).time_zone
+    due = list(due_bills(tx, customer_ids, now, zone))
+    issued = invoices.issue(tx, [_drafted(one, now, zone) for one in due], now)
+    for one in due:
+        _bring_package(tx, one, now, zone)
+    _settle(tx, context, due, now)
+    customers.look_again(tx, _moments(due, issued, now, zone))
+    return issued
 
 
-def bills_automatically(profile: BillingProfile) -> bool:
-    """Whether the bill run is for this profile."""
-    return profile.kind is BillingKind.MONTHLY and profile.automatic_bill
+def note_issued(
+    tx: Transaction, context: Context, issued: Sequence[IssuedBill], now: datetime
+) -> None:
+    """One line of the audit log for all of an organisation; last in a transaction."""
+    for org_id in sorted({bill.org_id for bill in issued}):
+        bills = [bill for bill in issued if bill.org_id == org_id]
+        audit.append(
+            tx,
+            at=now,
+            org_id=org_id,
+            actor=context.actor,
+            action="bill.issue",
+            subject=f"invoice:{bills[0].invoice_id}",
+            detail={bill.number: bill.total_micros for bill in bills},
+        )
 
 
-def _issue(
-    tx: Transaction,
-    context: Context,
-    row: tables.Subscription,
-    profile: BillingProfile,
-    due: DueBill,
-    now: datetime,
-) -> tables.Invoice:
+def _due(
+    one: Billable, profile: BillingProfile, terms: PlanTerms, now: datetime, time_zone: str
+) -> Iterator[DueBill]:
+    if not terms.price_micros:
+        return
+    if one.wallet_currency is None:
+        raise NotFound(f"subscription {one.subscription_id} has no wallet {one.wallet_id}")
+    if one.wallet_currency != terms.currency:
+        raise Refused(
+            f"{terms.plan_name} costs {terms.currency} and the wallet is in {one.wallet_currency}; "
+            "currencies do not mix (rule M1)"
+        )
+    created_on = local_day(one.created_at, time_zone)
+    first = first_unbilled(profile, created_on, one.billed_until, one.bills_from)
+    price = Money(terms.price_micros, terms.currency)
+    for cycle in cycles_due(profile, first, local_day(now, time_zone)):
+        share = partial_cycle(price, cycle.first_day, profile).amount
+        amount = charge(share, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        yield DueBill(one, profile, terms, cycle.first_day, cycle.next_first_day, share, amount)
+
+
+def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
     days = (due.first_day, due.next_first_day)
     text = f"{due.terms.plan_name}, {days[0]} to {days[1]}"
-    bill = write_bill(tx, row, profile, due.amount, days, text, now)
-    if not bill.total_micros:
-        bill.paid_at = now
-    if due.terms.seconds is not None or due.terms.octets is not None:
-        _entitle(tx, row, profile, due, now)
-    audit.append(
-        tx,
-        at=now,
-        org_id=row.org_id,
-        actor=context.actor,
-        action="bill.issue",
-        subject=f"invoice:{bill.invoice_id}",
-        detail={"number": bill.number, "total_micros": bill.total_micros, "due": bill.due_on},
-    )
-    return bill
+    today = local_day(now, time_zone)
+    return draft(owner_of(due.billable), due.profile, due.amount, days, text, today)
 
 
-def _entitle(
-    tx: Transaction,
-    row: tables.Subscription,
-    profile: BillingProfile,
-    due: DueBill,
-    now: datetime,
-) -> None:
+def _bring_package(tx: Transaction, due: DueBill, now: datetime, time_zone: str) -> None:
     """The cycle's time and data. In arrears the cycle is over when its bill is issued."""
-    if profile.bill_in is BillIn.ARREARS:
+    if due.profile.bill_in is BillIn.ARREARS or not due.terms.is_limited:
         return
-    zone = operator_of(tx).time_zone
-    begins = max(day_start(due.first_day, zone), row.created_at)
-    window = Window(
-        follows=False, valid_from=begins, valid_until=day_start(due.next_first_day, zone)
-    )
-    entitle(tx, row, due.terms, window, due.price.amount_micros, now)
+    begins = max(day_start(due.first_day, time_zone), due.billable.created_at)
+    ends = day_start(due.next_first_day, time_zone)
+    window = Window(follows=False, valid_from=begins, valid_until=ends)
+    entitle(tx, owner_of(due.billable), due.terms, window, due.price.amount_micros, now)
+
+
+def _settle(tx: Transaction, context: Context, due: Sequence[DueBill], now: datetime) -> None:
+    """Free credit pays first; who has none is not looked at."""
+    wallets = {
+        (one.billable.customer_id, one.billable.wallet_id)
+        for one in due
+        if one.billable.free_micros > 0
+    }
+    for customer_id, wallet_id in sorted(wallets):
+        customer = customers.lock_customer(tx, customer_id)
+        if customer is not None:
+            settle(tx, customer, wallet_id, now)
+            enforcement.reconcile(tx, context, customer_id, now)
+
+
+def _moments(
+    due: Sequence[DueBill], issued: Sequence[IssuedBill], now: datetime, time_zone: str
+) -> dict[tuple[int, int], datetime]:
+    """When each subscription's service may change by these bills: at once where a payment date has
+    passed already, else then, or when a package begins."""
+    found: dict[tuple[int, int], datetime] = {}
+    for one, bill in zip(due, issued, strict=True):
+        key = one.billable.customer_id, one.billable.subscription_id
+        moment = min(day_passed_at(bill.due_on, time_zone), day_start(one.first_day, time_zone))
+        found[key] = min(found.get(key, moment), max(moment, now))
+    return found

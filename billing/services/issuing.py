@@ -1,17 +1,18 @@
-"""A bill comes to be: its rows, its number, the entry that makes it owed (rules B7, I2, M4)."""
+"""Bills come to be: rows, numbers, the entries that make them owed (rules B7, I2, M4)."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
 from billing.errors import NotFound
+from billing.model.bills import Billable, BillDraft
+from billing.model.commerce import Owner
 from billing.model.profile import BillingProfile
 from billing.model.views import OperatorView
-from billing.rules.cycles import due_on, local_day
+from billing.rules.cycles import due_on
 from billing.rules.taxes import Charge
-from billing.store import catalog, invoices, ledger, tables
+from billing.store import catalog, invoices, tables
 from billing.store.guard import Transaction
-from billing.store.ledger import Line
 
 
 def operator_of(tx: Transaction) -> OperatorView:
@@ -22,58 +23,37 @@ def operator_of(tx: Transaction) -> OperatorView:
     return operator
 
 
-def write_bill(
-    tx: Transaction,
-    row: tables.Subscription,
+def draft(
+    owner: Owner,
     profile: BillingProfile,
     amount: Charge,
     cycle: tuple[date, date],
     text: str,
-    now: datetime,
-) -> tables.Invoice:
-    """The bill's rows, numbered, and the entry that makes it owed; nothing is settled yet."""
-    operator = operator_of(tx)
-    number = invoices.next_number(tx, row.org_id)
-    return invoices.insert_invoice(
-        tx,
-        tables.Invoice(
-            customer_id=row.customer_id,
-            org_id=row.org_id,
-            number=number,
-            subscription_id=row.subscription_id,
-            issued_at=now,
-            due_on=due_on(profile, local_day(now, operator.time_zone), cycle[0]),
-            cycle_from=cycle[0],
-            cycle_until=cycle[1],
-            total_micros=amount.total.amount_micros,
-            tax_micros=amount.tax.amount_micros,
-            rounding_micros=amount.rounding.amount_micros,
-            paid_micros=0,
-            currency=amount.total.currency,
-            entry_id=_post_issue(tx, row, amount, number, now),
-        ),
-        [(text, amount.net.amount_micros, profile.tax_rate_ppm)],
-    )
-
-
-def _post_issue(
-    tx: Transaction, row: tables.Subscription, amount: Charge, number: str, now: datetime
-) -> int | None:
-    """What is owed from the issue on (rule M4); None for a bill of nothing."""
-    if not amount.total.amount_micros:
-        return None
-    return ledger.post(
-        tx,
-        customer_id=row.customer_id,
-        org_id=row.org_id,
-        kind="issue",
-        memo=f"issued {number}",
-        lines=[
-            Line(ledger.RECEIVABLE, -amount.total.amount_micros),
-            Line(ledger.REVENUE_BILL, amount.net.amount_micros),
-            Line(ledger.TAX, amount.tax.amount_micros),
-            Line(ledger.ROUNDING, amount.rounding.amount_micros),
-        ],
+    today: date,
+) -> BillDraft:
+    """A bill issued on the local day `today`, with the profile's payment date."""
+    return BillDraft(
+        customer_id=owner.customer_id,
+        org_id=owner.org_id,
+        subscription_id=owner.subscription_id,
+        due_on=due_on(profile, today, cycle[0]),
+        cycle_from=cycle[0],
+        cycle_until=cycle[1],
+        text=text,
+        tax_rate_ppm=profile.tax_rate_ppm,
+        net_micros=amount.net.amount_micros,
+        tax_micros=amount.tax.amount_micros,
+        rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
-        now=now,
     )
+
+
+def write_bill(tx: Transaction, bill: BillDraft, now: datetime) -> tables.Invoice:
+    """Issue one; nothing is settled yet."""
+    (issued,) = invoices.issue(tx, [bill], now)
+    return invoices.get_invoice(tx, issued.customer_id, issued.invoice_id)
+
+
+def owner_of(row: tables.Subscription | Billable) -> Owner:
+    """Whose a bill or a package of the subscription is."""
+    return Owner(row.customer_id, row.org_id, row.subscription_id)

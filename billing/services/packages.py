@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from billing.model.commerce import Owner
 from billing.model.plan import PlanTerms, Starts
 from billing.store import entitlements, tables
 from billing.store.guard import Transaction
@@ -59,7 +60,7 @@ def _end(start: datetime, validity_minutes: int | None) -> datetime | None:
 
 def entitle(
     tx: Transaction,
-    row: tables.Subscription,
+    owner: Owner,
     terms: PlanTerms,
     window: Window,
     price_micros: int,
@@ -67,9 +68,9 @@ def entitle(
 ) -> tables.Entitlement:
     """The package that was bought or billed, with all that its plan gives."""
     package = tables.Entitlement(
-        customer_id=row.customer_id,
-        org_id=row.org_id,
-        subscription_id=row.subscription_id,
+        customer_id=owner.customer_id,
+        org_id=owner.org_id,
+        subscription_id=owner.subscription_id,
         plan_version_id=terms.plan_version_id,
         use_order=terms.use_order,
         follows=window.follows,

@@ -10,7 +10,7 @@ from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import PaymentReceipt, SaleReceipt
-from billing.rules.cycles import day_start
+from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
 from billing.services import enforcement
@@ -18,7 +18,7 @@ from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
-from billing.services.issuing import operator_of, write_bill
+from billing.services.issuing import draft, operator_of, owner_of, write_bill
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import (
     check_spendable,
@@ -216,7 +216,7 @@ class _Sale:
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         entry_id = self._pay(amount, terms.plan_name)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
-        row = entitle(self.tx, self.row, terms, window, price.amount_micros, self.now)
+        row = entitle(self.tx, owner_of(self.row), terms, window, price.amount_micros, self.now)
         plan_followers([*open_before, row], self.now)
         return self._receipt(terms, row, amount, entry_id, None)
 
@@ -230,14 +230,19 @@ class _Sale:
         cycle = next_cycle(self.tx, self.row, profile, price, self.now, operator.time_zone)
         amount = charge(cycle.amount, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         days = (cycle.first_day, cycle.next_first_day)
-        bill = write_bill(self.tx, self.row, profile, amount, days, terms.plan_name, self.now)
-        if amount.total.amount_micros == 0:
-            bill.paid_at = self.now
+        today = local_day(self.now, operator.time_zone)
+        bill = write_bill(
+            self.tx,
+            draft(owner_of(self.row), profile, amount, days, terms.plan_name, today),
+            self.now,
+        )
         entry_id = self._pay_bill(amount, bill)
         begins = max(self.now, day_start(cycle.first_day, operator.time_zone))
         ends = day_start(cycle.next_first_day, operator.time_zone)
         window = Window(follows=False, valid_from=begins, valid_until=ends)
-        row = entitle(self.tx, self.row, terms, window, cycle.amount.amount_micros, self.now)
+        row = entitle(
+            self.tx, owner_of(self.row), terms, window, cycle.amount.amount_micros, self.now
+        )
         return self._receipt(terms, row, amount, entry_id, bill.number)
 
     def _pay(self, amount: Charge, memo: str) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.model.bill_run import Parked
+from billing.model.bills import Billable, Parked
 from billing.store import tables
 from billing.store.pool import named_query
 
@@ -30,6 +31,14 @@ def count_billed_automatically(tx: Session) -> int:
     return int(found.scalar_one())
 
 
+def billable(tx: Session, customer_ids: Sequence[int]) -> list[Billable]:
+    """Subscriptions of these customers that are billed automatically."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("billable"), {"customer_ids": list(customer_ids)}
+    )
+    return [Billable(**row._mapping) for row in rows]
+
+
 def park(tx: Session, job: str, customer_id: int, problem: str, now: datetime) -> None:
     """Remember that a job failed for a customer; the newest problem stays."""
     statement = insert(tables.ParkedCustomer).values(
@@ -43,10 +52,10 @@ def park(tx: Session, job: str, customer_id: int, problem: str, now: datetime) -
     )
 
 
-def unpark(tx: Session, job: str, customer_id: int) -> None:
-    """It went well."""
+def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> None:
+    """It went well for these."""
     table = tables.ParkedCustomer
-    tx.execute(delete(table).where(table.customer_id == customer_id, table.job == job))
+    tx.execute(delete(table).where(table.customer_id.in_(customer_ids), table.job == job))
 
 
 def parked(tx: Session, job: str) -> list[Parked]:

@@ -127,6 +127,15 @@ def recheck_profile(tx: Session, profile_id: int, now: datetime) -> None:
     )
 
 
+def profiles_by_id(tx: Session, profile_ids: Iterable[int]) -> dict[int, BillingProfile]:
+    """The switches of several stored profiles, in one statement."""
+    row = tables.BillingProfile
+    return {
+        one.profile_id: profile_of(one)
+        for one in tx.scalars(select(row).where(row.profile_id.in_(profile_ids)))
+    }
+
+
 def list_plans(tx: Session, now: datetime, *, archived: bool = False) -> list[PlanView]:
     """Plans by name with the version in force at `now`, else their first one."""
     statement = select(tables.Plan).order_by(tables.Plan.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +46,31 @@ def lock_customer(tx: Session, customer_id: int) -> tables.Customer | None:
     return tx.get(
         tables.Customer, customer_id, with_for_update={"key_share": True}, populate_existing=True
     )
+
+
+def lock_customers(tx: Session, customer_ids: Sequence[int]) -> None:
+    """The same for several, in the order in which everybody takes them."""
+    customer = tables.Customer
+    tx.execute(
+        select(customer.customer_id)
+        .where(customer.customer_id.in_(customer_ids))
+        .order_by(customer.customer_id)
+        .with_for_update(key_share=True)
+    )
+
+
+def look_again(tx: Session, moments: Mapping[tuple[int, int], datetime]) -> None:
+    """Have the sweep look at subscriptions (customer and own number) at these moments, if not
+    before."""
+    if moments:
+        tx.connection().exec_driver_sql(
+            named_query("look_again"),
+            {
+                "customer_ids": [customer_id for customer_id, _ in moments],
+                "subscription_ids": [subscription_id for _, subscription_id in moments],
+                "moments": list(moments.values()),
+            },
+        )
 
 
 def customer_of(tx: Session, subscription_id: int) -> int | None:

@@ -1,13 +1,19 @@
-"""`./run bench [growth | soak | storm | cutoff] …`: each measurement has a module of its own."""
+"""`./run bench [growth | soak | storm | cutoff | bills] …`: each has a module of its own."""
 
 from __future__ import annotations
 
 import signal
 import sys
 
-from . import cutoff, growth, run, soak, storm
+from . import bills, cutoff, growth, run, soak, storm
 
-_VERBS = {"growth": growth.main, "soak": soak.main, "storm": storm.main, "cutoff": cutoff.main}
+_VERBS = {
+    "growth": growth.main,
+    "soak": soak.main,
+    "storm": storm.main,
+    "cutoff": cutoff.main,
+    "bills": bills.main,
+}
 
 
 def main() -> None:

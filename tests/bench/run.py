@@ -251,7 +251,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="bench",
         description=__doc__,
-        epilog="Other measurements: bench growth, soak, storm, cutoff (each with --help).",
+        epilog="Other measurements: bench growth, soak, storm, cutoff, bills (each with --help).",
     )
     parser.add_argument("--quick", action="store_true", help="2,000 users, one round")
     parser.add_argument("--floor", action="store_true", help="also hooks that do nothing")

@@ -1,4 +1,4 @@
-"""Growth, soak, storm and cutoff work from end to end, as small as can be; nothing is timed."""
+"""Each verb of the bench works from end to end, as small as can be; nothing is timed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from . import command, cutoff, growth, packets, past, population, soak, storm, workload
+from . import bills, command, cutoff, growth, packets, past, population, soak, storm, workload
 from .cell import Part
 from .exchange import Answer, Done, Exchange
 from .ground import Ground, ground
@@ -153,6 +153,11 @@ def test_cutoff_measures_every_package_and_nobody_else(place: Ground) -> None:
     assert "10 packages ran out" in said(place)
 
 
+def test_the_bill_run_is_measured(place: Ground) -> None:
+    assert bills.bench(place, 250)
+    assert "0 findings" in said(place)
+
+
 def test_cutoff_sees_who_was_not_cut() -> None:
     found = cutoff.Found([0.1], [0.1], 1, 0, 0, 0, 0, (1.0, 2.0))
     assert not found.fine()
@@ -214,7 +219,7 @@ def test_who_got_no_answer_is_not_judged() -> None:
 
 
 @pytest.mark.usefixtures("ended_as_before")
-@pytest.mark.parametrize("verb", ["growth", "soak", "storm", "cutoff"])
+@pytest.mark.parametrize("verb", ["growth", "soak", "storm", "cutoff", "bills"])
 def test_each_verb_has_help(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing.model.commerce import MoneyChannel
 from billing.model.profile import BillIn, Payment
@@ -175,20 +175,20 @@ def test_a_customer_that_fails_is_parked_and_the_others_are_billed(
     context: Context, make: Factory
 ) -> None:
     broken, sound = _customer(make), _customer(make)
-    with context.transaction() as tx:
-        row = tx.get_one(
-            tables.Subscription,
-            {"customer_id": broken.customer_id, "subscription_id": broken.subscription_id},
-        )
-        wallet_id, row.wallet_id = row.wallet_id, 10**9
+    _set_currency(context, broken, "EUR")
     report = bill_run.run(context, APRIL)
     assert [one.customer_id for one in report.parked] == [broken.customer_id]
     assert (len(_bills(context, broken)), len(_bills(context, sound))) == (1, 2)
     assert [one.customer_id for one in bill_run.parked(context)] == [broken.customer_id]
-    with context.transaction() as tx:
-        tx.get_one(
-            tables.Subscription,
-            {"customer_id": broken.customer_id, "subscription_id": broken.subscription_id},
-        ).wallet_id = wallet_id
+    assert "currencies do not mix" in report.parked[0].problem
+    _set_currency(context, broken, "USD")
     assert bill_run.run(context, APRIL).issued == 1
     assert bill_run.parked(context) == []
+
+
+def _set_currency(context: Context, owner: Subscriber, currency: str) -> None:
+    wallet = tables.Wallet
+    with context.transaction() as tx:
+        tx.execute(
+            update(wallet).where(wallet.customer_id == owner.customer_id).values(currency=currency)
+        )

@@ -7,6 +7,7 @@ blueprint = Blueprint("admin", __name__)
 
 from web.admin import (  # noqa: E402 (they add routes)
     anomalies,
+    billing,
     orders,
     plans,
     pools,
@@ -14,4 +15,13 @@ from web.admin import (  # noqa: E402 (they add routes)
     subscribers,
 )
 
-__all__ = ["anomalies", "blueprint", "orders", "plans", "pools", "profiles", "subscribers"]
+__all__ = [
+    "anomalies",
+    "billing",
+    "blueprint",
+    "orders",
+    "plans",
+    "pools",
+    "profiles",
+    "subscribers",
+]

@@ -9,7 +9,7 @@ from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, 
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from billing.errors import Conflict, InvalidInput, NotBuiltYet, Refused
+from billing.errors import Conflict, InvalidInput, Refused
 from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
 from billing.model.views import ProfileView
 from billing.services import catalog
@@ -158,7 +158,7 @@ def profile_new() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             view = catalog.add_profile(parts.context(), form.profile(), parts.now())
-        except (InvalidInput, Conflict, NotBuiltYet, Refused) as error:
+        except (InvalidInput, Conflict, Refused) as error:
             show_errors(form, error, {})
         else:
             flash(f"Profile {view.profile.name} was added.", "success")
@@ -175,7 +175,7 @@ def profile_edit(profile_id: int) -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             catalog.update_profile(context, profile_id, form.profile(), parts.now())
-        except (InvalidInput, Conflict, NotBuiltYet, Refused) as error:
+        except (InvalidInput, Conflict, Refused) as error:
             show_errors(form, error, {})
         else:
             flash(f"Profile {form.name.data} was saved.", "success")

@@ -1,0 +1,93 @@
+"""Bills before and after they get their number (rules B7, I1, I2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillDraft:
+    """One line for local days from `cycle_from` to before `cycle_until`. The total is net, tax and
+    rounding together, in micros (rule M2)."""
+
+    customer_id: int
+    org_id: int
+    subscription_id: int
+    due_on: date
+    cycle_from: date
+    cycle_until: date
+    text: str
+    tax_rate_ppm: int
+    net_micros: int
+    tax_micros: int
+    rounding_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedBill:
+    """What a draft has become."""
+
+    customer_id: int
+    org_id: int
+    invoice_id: int
+    number: str
+    total_micros: int
+    due_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billable:
+    """A subscription that is billed automatically, with what decides its next bill (rule B7).
+
+    `billed_until`: the day after the last billed cycle. `wallet_currency` is None where the wallet
+    is missing, which no service makes; `free_micros` is what the wallet has to pay with.
+    """
+
+    customer_id: int
+    org_id: int
+    subscription_id: int
+    wallet_id: int
+    username: str
+    created_at: datetime
+    plan_version_id: int
+    profile_id: int
+    bills_from: date
+    billed_until: date | None
+    wallet_currency: str | None
+    free_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A customer that a job could not serve, and why; it is tried again by the next run."""
+
+    job: str
+    customer_id: int
+    at: datetime
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillRunReport:
+    """`total_micros` is the sum of the bills issued."""
+
+    at: datetime
+    issued: int
+    total_micros: int
+    currency: str
+    parked: tuple[Parked, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillPreview:
+    """A bill that a run would issue."""
+
+    customer_id: int
+    username: str
+    first_day: date
+    next_first_day: date
+    plan_name: str
+    total_micros: int
+    currency: str

@@ -1,0 +1,92 @@
+"""A bill run that is killed again and again: no bill twice, no gap, no entry missing (rule B7)."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from billing.services import bill_run, books, catalog, imports
+from billing.services.context import Context
+from billing.settings import Settings
+from billing.store import tables
+from tests.factories import MONTH_PLAN, MONTHLY
+
+CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
+JUNE = datetime(2026, 6, 1, 1, tzinfo=UTC)
+CUSTOMERS = 2_000
+BILLS_EACH = 4  # of 18 March, 10 April, May and June
+KILLS = 6
+LONGEST_SECONDS = 120.0
+
+
+@pytest.mark.rule("B7")
+def test_a_run_that_is_killed_is_taken_up_where_it_was(
+    context: Context, settings: Settings, tmp_path: Path
+) -> None:
+    terms = replace(MONTH_PLAN, plan_name="Home", price_micros=30_000_000)
+    profile = replace(MONTHLY, name="Homes", cycle_day=10, automatic_bill=True)
+    catalog.add_profile(context, profile, CREATED)
+    catalog.add_plan(context, terms, CREATED)
+    rows = "".join(f"killed{number},long enough 7,Homes,Home\n" for number in range(CUSTOMERS))
+    source = tmp_path / "subscribers.csv"
+    source.write_text(f"username,password,profile,plan\n{rows}")
+    imports.import_subscribers(context, source, CREATED, lambda *_: None)
+    assert _issued(context) == 0
+    chance, kills = random.Random(7), 0
+    give_up = time.monotonic() + LONGEST_SECONDS
+    while kills < KILLS and _issued(context) < CUSTOMERS * BILLS_EACH:
+        kills += _killed_in_the_middle(context, settings, chance)
+        assert books.check_ledger(context, JUNE).findings == ()
+        assert time.monotonic() < give_up
+    assert kills >= KILLS // 2, "the run was hardly ever killed"
+    bill_run.run(context, JUNE)
+    assert _issued(context) == CUSTOMERS * BILLS_EACH
+    assert books.check_ledger(context, JUNE).findings == ()
+    bill = tables.Invoice
+    with context.transaction() as tx:
+        doubled = tx.execute(
+            select(bill.subscription_id, bill.cycle_from)
+            .group_by(bill.subscription_id, bill.cycle_from)
+            .having(func.count() > 1)
+        ).all()
+        numbers = sorted(int(number[4:]) for number in tx.scalars(select(bill.number)))
+    assert doubled == []
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _issued(context: Context) -> int:
+    with context.transaction() as tx:
+        return tx.scalar(select(func.count()).select_from(tables.Invoice)) or 0
+
+
+def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
+    """Start a run, and kill it a moment after its first bill; False when it was done before."""
+    known = _issued(context)
+    environment = os.environ | {
+        "TOLLWAY_STATE_DIR": str(settings.state_dir),
+        "TOLLWAY_DATABASE_URL": settings.database_url,
+        "TOLLWAY_DATABASE_NAME": settings.database_name,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "billing.cli", "bill", "run", "--at", JUNE.isoformat()],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while _issued(context) == known and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.4))
+        return process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
