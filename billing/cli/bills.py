@@ -13,6 +13,7 @@ from billing.cli.catalog import amount
 from billing.cli.progress import progress_bars
 from billing.cli.sales import CHANNELS, payment_lines
 from billing.cli.units import DAY, show_money
+from billing.model.bills import BillPreview, Parked
 from billing.model.commerce import MoneyChannel
 from billing.services import bill_run, customers
 from billing.services import bills as services
@@ -114,6 +115,7 @@ def parked(app: App) -> None:
 
 def _preview(app: App, at: datetime) -> None:
     found = list(bill_run.preview(app.context, at))
+    bills = [one for one in found if isinstance(one, BillPreview)]
     app.show_table(
         found,
         ("subscriber", "from", "until", "plan", "total"),
@@ -125,9 +127,14 @@ def _preview(app: App, at: datetime) -> None:
                 one.plan_name,
                 show_money(one.total_micros, one.currency),
             )
-            for one in found
+            for one in bills
         ],
     )
-    if found and not app.json:
-        total = show_money(sum(one.total_micros for one in found), found[0].currency)
-        click.echo(f"{len(found)} bills, {total} in all; nothing was written")
+    if app.json:
+        return
+    if bills:
+        total = show_money(sum(one.total_micros for one in bills), bills[0].currency)
+        click.echo(f"{len(bills)} bills, {total} in all; nothing was written")
+    for one in found:
+        if isinstance(one, Parked):
+            click.echo(f"would be PARKED: customer {one.customer_id}: {one.problem}")

@@ -9,9 +9,9 @@ from billing.model.views import CustomerView
 from billing.rules.cycles import local_day
 from billing.services import enforcement
 from billing.services.context import Context
-from billing.services.customers import changing_customer, read_customer
+from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
-from billing.store import audit, invoices, tables
+from billing.store import invoices, tables
 from billing.store.guard import Transaction
 
 
@@ -57,13 +57,5 @@ def _finish(
 ) -> CustomerView:
     tx.flush()
     enforcement.reconcile(tx, context, customer.customer_id, now)
-    audit.append(
-        tx,
-        at=now,
-        org_id=customer.org_id,
-        actor=context.actor,
-        action=action,
-        subject=f"customer:{customer.customer_id}",
-        detail=detail,
-    )
+    audit_customer(context, tx, customer, action, now, detail)
     return read_customer(tx, customer.customer_id)

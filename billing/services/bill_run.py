@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 
-from billing.errors import Unavailable
+from billing.errors import NotFound, Refused, Unavailable
 from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.services.context import Context
@@ -50,24 +50,13 @@ def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRun
     )
 
 
-def preview(context: Context, now: datetime) -> Iterator[BillPreview]:
-    """What a run at `now` would issue; nothing is written."""
+def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
+    """What a run at `now` would issue, and whom it would park; nothing is written."""
     for page in _pages(context):
-        with context.transaction() as tx:
-            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
-        for due in found:
-            yield BillPreview(
-                customer_id=due.billable.customer_id,
-                username=due.billable.username,
-                first_day=due.first_day,
-                next_first_day=due.next_first_day,
-                plan_name=due.terms.plan_name,
-                total_micros=due.amount.total.amount_micros,
-                currency=due.amount.total.currency,
-            )
+        yield from _preview_page(context, page, now)
 
 
-def preview_by(context: Context, day: date) -> Iterator[BillPreview]:
+def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
     """What a run on a local day would issue."""
     with context.transaction() as tx:
         zone = operator_of(tx).time_zone
@@ -97,6 +86,31 @@ def _pages(context: Context) -> Iterator[list[int]]:
             return
         yield page
         last = page[-1]
+
+
+def _preview_page(
+    context: Context, page: Sequence[int], now: datetime
+) -> Iterator[BillPreview | Parked]:
+    try:
+        with context.transaction() as tx:
+            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
+    except (NotFound, Refused) as error:
+        if len(page) == 1:
+            yield Parked(job=JOB, customer_id=page[0], at=now, problem=error.message)
+        else:
+            for one in page:
+                yield from _preview_page(context, [one], now)
+        return
+    for due in found:
+        yield BillPreview(
+            customer_id=due.billable.customer_id,
+            username=due.billable.username,
+            first_day=due.first_day,
+            next_first_day=due.next_first_day,
+            plan_name=due.terms.plan_name,
+            total_micros=due.amount.total.amount_micros,
+            currency=due.amount.total.currency,
+        )
 
 
 def _bill_page(

@@ -247,7 +247,7 @@ def _insert_customer(
     limit = credit_limit(profile.profile)
     store.insert_customer(tx, row, currency=operator.currency, credit_limit_micros=limit)
     detail: dict[str, object] = {"name": row.name, "profile": row.profile_id}
-    _audit(context, tx, row, "customer.add", now, detail)
+    audit_customer(context, tx, row, "customer.add", now, detail)
     return row
 
 
@@ -300,7 +300,7 @@ def _insert_subscription(
     # What day 1 of the month would have issued, had it been known (rule B7).
     issued = cycle_bills.issue_due(tx, context, [customer.customer_id], now)
     detail: dict[str, object] = {"username": name, "plan": wanted.plan_id}
-    _audit(context, tx, customer, "subscription.add", now, detail, subscription_id)
+    audit_customer(context, tx, customer, "subscription.add", now, detail, subscription_id)
     cycle_bills.note_issued(tx, context, issued, now)
     return subscription_id
 
@@ -367,7 +367,7 @@ def finish(
     )
 
 
-def _audit(
+def audit_customer(
     context: Context,
     tx: Transaction,
     customer: tables.Customer,
@@ -376,6 +376,7 @@ def _audit(
     detail: dict[str, object],
     subscription_id: int | None = None,
 ) -> None:
+    """One line about the customer, or one of its subscriptions; last in a transaction."""
     subject = f"customer:{customer.customer_id}"
     if subscription_id is not None:
         subject = f"subscription:{subscription_id}"

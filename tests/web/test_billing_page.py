@@ -21,9 +21,7 @@ def test_what_a_run_would_issue_is_listed_and_bad_days_are_told(
     profile = replace(MONTHLY, name="Homes billed", automatic_bill=True)
     profile_id = catalog.add_profile(context, profile, began).profile_id
     home = catalog.find_plan(context, "Home 50", began)
-    customer = customers.add_customer(
-        context, name="Gustav Holm", profile_id=profile_id, now=began
-    )
+    customer = customers.add_customer(context, name="Gustav Holm", profile_id=profile_id, now=began)
     customers.add_subscription(
         context,
         customer_id=customer.customer_id,

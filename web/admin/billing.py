@@ -8,6 +8,7 @@ from itertools import islice
 from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 
+from billing.model.bills import BillPreview, Parked
 from billing.services import bill_run, books
 from web import parts
 from web.admin import blueprint
@@ -26,7 +27,8 @@ def billing() -> ResponseReturnValue:
     return render_template(
         "admin/billing.html",
         day=day,
-        bills=found[:PREVIEW_BILLS],
+        bills=[one for one in found[:PREVIEW_BILLS] if isinstance(one, BillPreview)],
+        troubled=[one for one in found if isinstance(one, Parked)],
         more=len(found) > PREVIEW_BILLS,
         parked=bill_run.parked(context),
         report=books.last_report(context),
