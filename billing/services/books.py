@@ -48,7 +48,7 @@ def check_ledger(context: Context, now: datetime) -> LedgerReport:
     """Look for everything that contradicts something else, and keep the result."""
     with context.transaction() as tx:
         report = LedgerReport(at=now, findings=tuple(books.findings(tx)))
-        books.keep_report(tx, report)
+        books.keep_report(tx, context.home_org_id, report)
     return report
 
 

@@ -32,10 +32,10 @@ def findings(tx: Session) -> list[Finding]:
     ]
 
 
-def keep_report(tx: Session, report: LedgerReport) -> None:
+def keep_report(tx: Session, org_id: int, report: LedgerReport) -> None:
     """Remember a run of the check."""
     text = json.dumps([asdict(finding) for finding in report.findings])
-    tx.add(tables.LedgerCheck(at=report.at, findings=text))
+    tx.add(tables.LedgerCheck(org_id=org_id, at=report.at, findings=text))
 
 
 def last_report(tx: Session) -> LedgerReport | None:

@@ -29,8 +29,8 @@ GRANT SELECT (posted_micros) ON daily_usage TO tollway_readonly;
 ALTER TABLE ledger_check ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everything ON ledger_check TO tollway_worker, tollway_readonly
     USING (true) WITH CHECK (true);
--- How many findings there are is no secret of an organisation; what they are is for the operator.
-CREATE POLICY everybody ON ledger_check FOR SELECT TO tollway_panel USING (true);
+CREATE POLICY own_organisations ON ledger_check FOR SELECT TO tollway_panel
+    USING (org_id = ANY (visible_org_ids_v1()));
 GRANT SELECT, INSERT ON ledger_check TO tollway_worker;
 GRANT SELECT ON ledger_check TO tollway_readonly;
 GRANT SELECT ON ledger_check TO tollway_panel;

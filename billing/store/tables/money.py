@@ -136,6 +136,8 @@ class LedgerCheck(Base):
     __tablename__ = "ledger_check"
 
     check_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    """The operator's own: what it finds may be anybody's."""
     at: Mapped[datetime]
     findings: Mapped[str]
 

@@ -27,8 +27,13 @@ def upgrade() -> None:
     op.create_table(
         "ledger_check",
         sa.Column("check_id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("org_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("findings", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organisation.org_id"], name=op.f("ledger_check_org_id_fkey")
+        ),
         sa.PrimaryKeyConstraint("check_id", name=op.f("ledger_check_pkey")),
     )
+    op.create_index(op.f("ledger_check_org_id_idx"), "ledger_check", ["org_id"])
     run_sql_file("policies/0021_receivables.sql")
