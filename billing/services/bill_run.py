@@ -36,15 +36,15 @@ def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRun
     """Issue what is due. Raises NotFound (no operator yet), Unavailable."""
     with context.transaction() as tx:
         currency = operator_of(tx).currency
-        count = billing_jobs.count_billed_automatically(tx)
+        candidates = billing_jobs.billed_automatically(tx)
     issued = total_micros = done = 0
     parked: list[Parked] = []
-    for page in _pages(context):
+    for page in _pages(candidates):
         bills = _bill_page(context, page, now, parked)
         issued += len(bills)
         total_micros += sum(bill.total_micros for bill in bills)
         done += len(page)
-        progress(done, count)
+        progress(done, len(candidates))
     return BillRunReport(
         at=now, issued=issued, total_micros=total_micros, currency=currency, parked=tuple(parked)
     )
@@ -52,7 +52,9 @@ def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRun
 
 def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
     """What a run at `now` would issue, and whom it would park; nothing is written."""
-    for page in _pages(context):
+    with context.transaction() as tx:
+        candidates = billing_jobs.billed_automatically(tx)
+    for page in _pages(candidates):
         yield from _preview_page(context, page, now)
 
 
@@ -76,16 +78,9 @@ def parked(context: Context) -> list[Parked]:
         return billing_jobs.parked(tx, JOB)
 
 
-def _pages(context: Context) -> Iterator[list[int]]:
-    """Ids of customers with a subscription that is billed automatically."""
-    last = 0
-    while True:
-        with context.transaction() as tx:
-            page = billing_jobs.billed_automatically(tx, last, _PAGE)
-        if not page:
-            return
-        yield page
-        last = page[-1]
+def _pages(customer_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(customer_ids), _PAGE):
+        yield customer_ids[start : start + _PAGE]
 
 
 def _preview_page(

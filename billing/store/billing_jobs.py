@@ -14,21 +14,10 @@ from billing.store import tables
 from billing.store.pool import named_query
 
 
-def billed_automatically(tx: Session, after: int, most: int) -> list[int]:
-    """Ids above `after` of customers with a subscription whose profile bills by itself."""
-    rows = tx.connection().exec_driver_sql(
-        named_query("billed_automatically"), {"after": after, "most": most}
-    )
+def billed_automatically(tx: Session) -> list[int]:
+    """Ids of customers with a subscription whose profile bills by itself, ascending."""
+    rows = tx.connection().exec_driver_sql(named_query("billed_automatically"))
     return [row.customer_id for row in rows]
-
-
-def count_billed_automatically(tx: Session) -> int:
-    """How many there are."""
-    found = tx.connection().exec_driver_sql(
-        f"SELECT count(*) FROM ({named_query('billed_automatically')}) AS every",  # noqa: S608  # nosec B608 (our own text)
-        {"after": 0, "most": None},
-    )
-    return int(found.scalar_one())
 
 
 def billable(tx: Session, customer_ids: Sequence[int]) -> list[Billable]:
