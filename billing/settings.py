@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         le=16,
         description="processes beside radiusd that decide logins; -1: by the number of CPUs",
     )
-    acct_lanes: int = Field(default=2, ge=1, le=16)
+    acct_lanes: int = Field(default=3, ge=1, le=16)
     pin_cpus: bool = Field(
         default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
     )

@@ -1,8 +1,9 @@
 """Group commit: concurrent hook calls share one statement (radius.md F2).
 
 A hook's thread that finds nothing running leads: it takes what is queued, runs it as one batch,
-and hands the lane to the first one waiting. On another lane, a batch begins when as many wait as
-run: the database then has work when the first one ends, and batches stay large. Followers sleep
+and hands the lane to the first one waiting. On another lane, a batch begins when half as many again
+wait as are in a running one: the database then has work while one is answered or waits for its
+commit, and batches stay large. Followers sleep
 on a lock of their own; they are woken one by the other, so that one thread at a time waits for
 the interpreter. Nobody is answered before the statement has returned (rule U1).
 """
@@ -46,7 +47,8 @@ class _Ticket(Generic[Request, Answer, Lane]):
 
 class Batcher(Generic[Request, Answer, Lane]):
     """`run(lane, requests)` answers each request, in order, or raises. Of the lanes that are free
-    the first one is taken.
+    the first one is taken. The one for `solitary` requests is taken only by a request that finds
+    nothing running, and is never handed on: cheapest for one, not for many.
 
     `is_one_requests_fault` tells an exception that one request caused: the batch is then run again
     in halves, and that request alone goes to `isolate(lane, request, error)`, which answers it.
@@ -61,12 +63,15 @@ class Batcher(Generic[Request, Answer, Lane]):
         batch_max: int,
         queue_max: int,
         wait_seconds: float,
+        solitary: Lane | None = None,
         is_one_requests_fault: Callable[[Exception], bool] = lambda _error: False,
         isolate: Callable[[Lane, Request, Exception], Answer] | None = None,
     ) -> None:
         self._lanes = list(lanes)
         self._free = list(lanes)
-        self._running = 0  # requests that lanes are at work on
+        self._solitary = solitary
+        self._batches_running = 0
+        self._running = 0  # requests in them
         self._starting = 0  # leaders that have a lane and not yet their batch
         self._run = run
         self._batch_max = batch_max
@@ -91,9 +96,10 @@ class Batcher(Generic[Request, Answer, Lane]):
         """
         ticket: _Ticket[Request, Answer, Lane] = _Ticket(request)
         with self._mutex:
-            if self._may_start(len(self._queue) + 1) and self._free:
-                ticket.lane = self._free.pop(0)
-                self._starting += 1
+            if self._solitary is not None and not self._running and not self._starting:
+                self._hand(ticket, self._solitary)
+            elif self._may_start(len(self._queue) + 1):
+                self._hand(ticket, self._free.pop(0))
             elif len(self._queue) < self._queue_max:
                 self._queue.append(ticket)
             else:
@@ -109,8 +115,18 @@ class Batcher(Generic[Request, Answer, Lane]):
         return ticket.answer  # type: ignore[return-value]  # settled without an error
 
     def _may_start(self, waiting: int) -> bool:
-        """Whether so many are worth a batch of their own now; the mutex is held."""
-        return not self._starting and waiting >= self._running
+        """Whether so many get a lane now, being worth a batch of their own: a full one, or half as
+        many again as run in one on average, less one (beside a single request another one does not
+        wait). The mutex is held."""
+        if self._starting or not self._free:
+            return False
+        worth = 2 * (waiting + 1) * self._batches_running >= 3 * self._running
+        return worth or waiting >= self._batch_max
+
+    def _hand(self, ticket: _Ticket[Request, Answer, Lane], lane: Lane) -> None:
+        """It is to lead on this lane; the mutex is held."""
+        ticket.lane = lane
+        self._starting += 1
 
     def _give_up(self, ticket: _Ticket[Request, Answer, Lane]) -> None:
         """After too long a wait. An outcome or a lane that came meanwhile is taken after all, so
@@ -130,19 +146,20 @@ class Batcher(Generic[Request, Answer, Lane]):
             batch = [ticket]
             batch += [queue.popleft() for _ in range(min(len(queue), self._batch_max - 1))]
             self._starting -= 1
+            self._batches_running += 1
             self._running += len(batch)
         outcomes = self._execute(lane, batch)
         with self._mutex:
             self.batches += 1
             self.requests += len(batch)
+            self._batches_running -= 1
             self._running -= len(batch)
-            successor = queue.popleft() if queue and self._may_start(len(queue)) else None
-            if successor is None:
+            if lane is not self._solitary:
                 self._free.append(lane)
                 self._free.sort(key=self._lanes.index)
-            else:
-                successor.lane = lane
-                self._starting += 1
+            successor = queue.popleft() if queue and self._may_start(len(queue)) else None
+            if successor is not None:
+                self._hand(successor, self._free.pop(0))
             chain: _Ticket[Request, Answer, Lane] | None = None
             for follower, (answer, error) in zip(reversed(batch), reversed(outcomes), strict=True):
                 if follower.abandoned:

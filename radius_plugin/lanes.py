@@ -63,11 +63,13 @@ class Lanes:
     def batcher(
         self, run: Run, *, lanes: int, processes: Sequence[DecisionProcess] = (), **more: Any
     ) -> Any:
-        """Batches of `run`, watched, on these processes, or on so many lanes of their own."""
+        """Batches of `run`, watched, on so many lanes of their own; or on these processes, with a
+        lane of their own for the request that comes while nothing else runs."""
         settings = self._settings
         return Batcher(
             processes or [self.lane() for _ in range(lanes)],
             partial(self._watched, run),
+            solitary=self.lane() if processes else None,
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
             # Longer than a statement may take, shorter than radiusd's max_request_time.

@@ -143,8 +143,8 @@ def test_two_lanes_run_at_the_same_time() -> None:
         assert {answer(future) for future in futures} == {"one", "two"}
 
 
-def test_a_second_lane_begins_when_as_many_wait_as_run() -> None:
-    gates = {name: threading.Event() for name in "abch"}
+def test_a_second_lane_begins_when_half_as_many_again_wait_as_run() -> None:
+    gates = {name: threading.Event() for name in "abci"}
     began: list[list[str]] = []
 
     def run(_lane: str, requests: list[str]) -> list[str]:
@@ -159,25 +159,57 @@ def test_a_second_lane_begins_when_as_many_wait_as_run() -> None:
     def submit(names: str, *, then_began: int) -> list[Future[str]]:
         futures = []
         for name in names:
-            waiting = len(batcher._queue)
+            before = (batcher.waiting, len(began))
             futures.append(pool.submit(batcher.submit, name))
-            until(lambda count=waiting: len(batcher._queue) != count or len(began) == then_began)
-        until(lambda: len(began) == then_began)
+            until(lambda known=before: (batcher.waiting, len(began)) != known)
+        assert len(began) == then_began
         return futures
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(9) as pool:
         futures = submit("a", then_began=1) + submit("b", then_began=2)
         futures += submit("cde", then_began=2)
         gates["a"].set()
         until(lambda: len(began) == 3)
         gates["b"].set()
         assert [answer(future) for future in futures[:2]] == ["a", "b"]
-        futures += submit("fg", then_began=3)
-        futures += submit("h", then_began=4)
-        assert began == [["a"], ["b"], ["c", "d", "e"], ["h", "f", "g"]]
+        futures += submit("fgh", then_began=3)
+        futures += submit("i", then_began=4)
+        assert began == [["a"], ["b"], ["c", "d", "e"], ["i", "f", "g", "h"]]
         gates["c"].set()
-        gates["h"].set()
-        assert [answer(future) for future in futures] == list("abcdefgh")
+        gates["i"].set()
+        assert [answer(future) for future in futures] == list("abcdefghi")
+
+
+def test_the_solitary_lane_runs_what_comes_alone_and_is_not_handed_on() -> None:
+    gates = {name: threading.Event() for name in "abcde"}
+    began: list[tuple[str, list[str]]] = []
+
+    def run(lane: str, requests: list[str]) -> list[str]:
+        began.append((lane, requests))
+        assert gates[requests[0]].wait(BOUND_SECONDS)
+        return requests
+
+    batcher: Batcher[str, str, str] = Batcher(
+        ["shared"], run, batch_max=8, queue_max=8, wait_seconds=BOUND_SECONDS, solitary="own"
+    )
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(batcher.submit, "a")]
+        until(lambda: len(began) == 1)
+        futures.append(pool.submit(batcher.submit, "b"))
+        until(lambda: len(began) == 2)
+        for waiting, name in enumerate("cd", 1):
+            futures.append(pool.submit(batcher.submit, name))
+            until(lambda count=waiting: batcher.waiting == count)
+        gates["a"].set()
+        assert answer(futures[0]) == "a"
+        assert began == [("own", ["a"]), ("shared", ["b"])]
+        gates["b"].set()
+        until(lambda: len(began) == 3)
+        gates["c"].set()
+        assert [answer(future) for future in futures] == list("abcd")
+        gates["e"].set()
+        assert batcher.submit("e") == "e"
+    assert began[2:] == [("shared", ["c", "d"]), ("own", ["e"])]
 
 
 @pytest.mark.rule("U1")
@@ -262,7 +294,8 @@ def test_without_a_keeper_only_the_poison_fails() -> None:
     assert batcher.submit(5) == 2
 
 
-def test_under_load_with_time_outs_no_lane_and_no_answer_is_lost() -> None:
+@pytest.mark.parametrize("solitary", [None, "own"])
+def test_under_load_with_time_outs_no_lane_and_no_answer_is_lost(solitary: str | None) -> None:
     """Random patience around the time of a batch: every race of giving up, being answered and
     being handed a lane."""
     lanes = ["one", "two"]
@@ -283,7 +316,7 @@ def test_under_load_with_time_outs_no_lane_and_no_answer_is_lost() -> None:
         def _wait_seconds(self, value: float) -> None:
             pass
 
-    batcher = Impatient(lanes, run, batch_max=4, queue_max=8, wait_seconds=0.0)
+    batcher = Impatient(lanes, run, batch_max=4, queue_max=8, wait_seconds=0.0, solitary=solitary)
 
     def one(request: int) -> str:
         try:
