@@ -15,7 +15,7 @@ from billing.cli.sales import CHANNELS, payment_lines
 from billing.cli.units import DAY, show_money
 from billing.model.bills import BillPreview, Parked
 from billing.model.commerce import MoneyChannel
-from billing.services import bill_run, customers
+from billing.services import bill_run, credits, customers
 from billing.services import bills as services
 
 
@@ -79,6 +79,55 @@ def pay(
         channel=None if pay == "wallet" else MoneyChannel(pay),
     )
     app.show(receipt, *payment_lines(receipt))
+
+
+@bill.command("credit", cls=Command)
+@click.argument("number")
+@click.option("--amount", "amount_text", help="A part; all that is not credited yet unless given.")
+@click.option("--reason", required=True, help="Why; the customer reads it on the credit note.")
+@click.option("--key", help="Idempotency key: repeated with the same one, it is credited once.")
+@at_option
+@click.pass_obj
+def credit(
+    app: App, number: str, amount_text: str | None, reason: str, key: str | None, at: datetime
+) -> None:  # fmt: skip
+    """Take a bill back by a credit note; what had been paid goes to the wallet."""
+    note = credits.credit(
+        app.context,
+        number,
+        reason=reason,
+        idempotency_key=key or secrets.token_hex(16),
+        now=at,
+        amount_micros=None if amount_text is None else amount(app, amount_text, "amount"),
+    )
+    total = show_money(note.total_micros, note.currency)
+    to_wallet = show_money(note.to_wallet_micros, note.currency)
+    app.show(
+        note,
+        f"credit note {note.number}: {total} of {note.invoice_number}, {to_wallet} to the wallet",
+    )
+
+
+@bill.command("credits", cls=Command)
+@click.argument("number")
+@click.pass_obj
+def credits_(app: App, number: str) -> None:
+    """The credit notes of a bill."""
+    found = credits.credit_notes(app.context, number)
+    app.show_table(
+        found,
+        ("number", "issued", "total", "to the wallet", "reason"),
+        [
+            (
+                one.number,
+                f"{one.issued_at:%Y-%m-%d %H:%M}",
+                show_money(one.total_micros, one.currency),
+                show_money(one.to_wallet_micros, one.currency),
+                one.reason,
+            )
+            for one in found
+        ],
+    )
 
 
 @bill.command("run", cls=Command)

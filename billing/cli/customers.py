@@ -9,7 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import DAY, show_money
 from billing.model.views import CustomerView
-from billing.services import agreements, catalog
+from billing.services import agreements, catalog, moves
 from billing.services import customers as services
 
 
@@ -58,6 +58,34 @@ def show(app: App, customer: str) -> None:
     """One customer, by number or exact name."""
     view = services.find_customer(app.context, customer)
     app.show(view, *_lines(view))
+
+
+@customer.command("profile", cls=Command)
+@click.argument("customer")
+@click.argument("profile")
+@click.option("--plan", help="The plan that its subscribers are on from now on.")
+@at_option
+@click.pass_obj
+def profile_(app: App, customer: str, profile: str, plan: str | None, at: datetime) -> None:
+    """Move a customer to another billing profile (rules B6, B14)."""
+    move = moves.change_profile(
+        app.context,
+        services.find_customer(app.context, customer).customer_id,
+        catalog.find_profile(app.context, profile).profile_id,
+        at,
+        plan_id=None if plan is None else catalog.find_plan(app.context, plan, at).plan_id,
+    )
+    lines = [
+        f"credited {show_money(note.total_micros, note.currency)} of {note.invoice_number} "
+        f"({note.number})"
+        for note in move.credited
+    ]
+    currency = move.customer.wallets[0].currency
+    lines += [
+        f"issued {bill.number}: {show_money(bill.total_micros, currency)}, due {bill.due_on}"
+        for bill in move.issued
+    ]
+    app.show(move, *_lines(move.customer), *lines)
 
 
 @customer.command("promise", cls=Command)

@@ -41,7 +41,8 @@ class IssuedBill:
 class Billable:
     """A subscription that is billed automatically, with what decides its next bill (rule B7).
 
-    `billed_until`: the day after the last billed cycle. `wallet_currency` is None where the wallet
+    `billed_from`: no local day before is billed, as another profile held then. `billed_until`: the
+    day after the last billed cycle. `wallet_currency` is None where the wallet
     is missing, which no service makes; `free_micros` is what the wallet has to pay with.
     """
 
@@ -51,6 +52,7 @@ class Billable:
     wallet_id: int
     username: str
     created_at: datetime
+    billed_from: date | None
     plan_version_id: int
     profile_id: int
     bills_from: date

@@ -221,12 +221,13 @@ class InvoiceView:
     cycle_until: date | None
     total_micros: int
     paid_micros: int
+    credited_micros: int
     currency: str
     paid_at: datetime | None
 
     @property
     def open_micros(self) -> int:
-        return self.total_micros - self.paid_micros
+        return self.total_micros - self.paid_micros - self.credited_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,16 @@ from billing.rules.cycles import Cycle, cycle_of, next_month
 
 
 def first_unbilled(
-    profile: BillingProfile, created_on: date, billed_until: date | None, bills_from: date
+    profile: BillingProfile, joined_on: date, billed_until: date | None, bills_from: date
 ) -> date:
     """The first local day that automatic bills cover.
 
     `bills_from` is the day on which they were switched on: who was there before is billed from the
-    next cycle's start, who came later from the day of creation. `billed_until` is the day after
-    what was billed already, by whatever way.
+    next cycle's start, who came later from the day of joining the profile. `billed_until` is the
+    day after what was billed already, by whatever way.
     """
-    first = created_on
-    if created_on < bills_from:
+    first = joined_on
+    if joined_on < bills_from:
         running = cycle_of(bills_from, profile)
         first = bills_from if running.first_day == bills_from else running.next_first_day
     return max(first, billed_until or first)
@@ -41,5 +41,14 @@ def cycles_due(profile: BillingProfile, first: date, today: date) -> Iterator[Cy
             due = cycle.next_first_day <= month
         if not due:
             return
+        yield cycle
+        first = cycle.next_first_day
+
+
+def cycles_until(profile: BillingProfile, first: date, until: date) -> Iterator[Cycle]:
+    """The cycles from the local day `first` to before `until`, oldest first; the first and the last
+    one may be parts: what is billed in arrears when the profile is left (rule B6)."""
+    while first < until:
+        cycle = Cycle(first, min(cycle_of(first, profile).next_first_day, until))
         yield cycle
         first = cycle.next_first_day

@@ -94,16 +94,20 @@ def cycle_at(instant: datetime, profile: BillingProfile, time_zone: str) -> Cycl
     return cycle_of(local_day(instant, time_zone), profile)
 
 
-def partial_cycle(price: Money, first_day: date, profile: BillingProfile) -> PartialCycle:
-    """The share of `price` from a local day to the next cycle's start, pro rata by days.
+def partial_cycle(
+    price: Money, first_day: date, profile: BillingProfile, until: date | None = None
+) -> PartialCycle:
+    """The share of `price` from a local day to the next cycle's start, or to before the day `until`
+    of the same cycle, pro rata by days.
 
-    The first bill of a new customer (rules B11, B12, `first_day` = creation day) and the bridge
-    after a change of cycle day (rule B6, `first_day` = end of the old cycle).
+    The first bill of a new customer (rules B11, B12, `first_day` = creation day), the bridge
+    after a change of cycle day (rule B6, `first_day` = end of the old cycle), and the last bill in
+    arrears.
     """
     cycle = cycle_of(first_day, profile)
-    part = (cycle.next_first_day - first_day).days
-    amount = price.prorated(part, cycle.days)
-    return PartialCycle(first_day, cycle.next_first_day, cycle.days, amount)
+    end = until or cycle.next_first_day
+    amount = price.prorated((end - first_day).days, cycle.days)
+    return PartialCycle(first_day, end, cycle.days, amount)
 
 
 def due_on(profile: BillingProfile, issued_on: date, cycle_start: date) -> date:

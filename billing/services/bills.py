@@ -106,9 +106,9 @@ def pay(
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
 
         def act() -> PaymentReceipt:
-            open_micros = bill.total_micros - bill.paid_micros
+            open_micros = invoices.open_micros(bill)
             if not open_micros:
-                raise Refused(f"{bill.number} is paid", field="invoice")
+                raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
             return _pay(context, tx, customer, bill, amount_micros or open_micros, channel, now)
 
         return run_once(
@@ -142,7 +142,8 @@ def next_cycle(
     today = local_day(now, time_zone)
     billed = invoices.cycle_end(tx, row.customer_id, row.subscription_id)
     first_day = cycle_of(today, profile).first_day
-    first_day = max(first_day, local_day(row.created_at, time_zone), billed or first_day)
+    joined_on = max(local_day(row.created_at, time_zone), row.billed_from or first_day)
+    first_day = max(first_day, joined_on, billed or first_day)
     part = partial_cycle(price, first_day, profile)
     return NextCycle(part.first_day, part.next_first_day, part.amount)
 
@@ -165,7 +166,7 @@ def _pay(
     now: datetime,
 ) -> PaymentReceipt:
     amount = checked_amount(amount_micros, bill.currency)
-    wallet_id = _wallet_of(tx, bill)
+    wallet_id = wallet_of(tx, bill)
     payment_id = None
     if channel is not None:
         checked_channel(channel)
@@ -196,7 +197,8 @@ def _pay(
     )
 
 
-def _wallet_of(tx: Transaction, bill: tables.Invoice) -> int:
+def wallet_of(tx: Transaction, bill: tables.Invoice) -> int:
+    """The wallet that pays a bill: its subscription's, else the customer's first."""
     if bill.subscription_id is not None:
         row = store.get_subscription(tx, bill.subscription_id)
         if row is not None:

@@ -10,11 +10,12 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from billing.errors import Conflict, InvalidInput
+from billing.model.credits import CreditNoteView
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.store import ledger
 from billing.store.guard import Transaction
 
-Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt)
+Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView)
 
 
 def run_once(

@@ -11,8 +11,8 @@ from billing.model.bills import Billable, BillDraft, IssuedBill
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillIn, BillingProfile
-from billing.rules.bill_run import cycles_due, first_unbilled
-from billing.rules.cycles import day_passed_at, day_start, local_day, partial_cycle
+from billing.rules.bill_run import cycles_due, cycles_until, first_unbilled
+from billing.rules.cycles import Cycle, day_passed_at, day_start, local_day, partial_cycle
 from billing.rules.taxes import Charge, charge
 from billing.services import enforcement
 from billing.services.context import Context
@@ -37,23 +37,40 @@ class DueBill:
 
 
 def due_bills(
-    tx: Transaction, customer_ids: Sequence[int], now: datetime, time_zone: str
+    tx: Transaction,
+    customer_ids: Sequence[int],
+    now: datetime,
+    time_zone: str,
+    until: date | None = None,
 ) -> Iterator[DueBill]:
     """What is not billed yet of these customers' cycles, oldest first within a subscription (rule
-    B7). Raises Refused (a plan in another currency than the wallet), NotFound (no wallet)."""
+    B7); up to before the local day `until` where it is given. Raises Refused (a plan in another
+    currency than the wallet), NotFound (no wallet)."""
     found = billing_jobs.billable(tx, customer_ids)
     profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
     terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
     for one in found:
-        yield from _due(one, profiles[one.profile_id], terms[one.plan_version_id], now, time_zone)
+        profile = profiles[one.profile_id]
+        joined_on = max(local_day(one.created_at, time_zone), one.billed_from or date.min)
+        first = first_unbilled(profile, joined_on, one.billed_until, one.bills_from)
+        cycles = (
+            cycles_due(profile, first, local_day(now, time_zone))
+            if until is None
+            else cycles_until(profile, first, until)
+        )
+        yield from _due(one, profile, terms[one.plan_version_id], cycles)
 
 
 def issue_due(
-    tx: Transaction, context: Context, customer_ids: Sequence[int], now: datetime
+    tx: Transaction,
+    context: Context,
+    customer_ids: Sequence[int],
+    now: datetime,
+    until: date | None = None,
 ) -> list[IssuedBill]:
     """Issue them and settle them from free credit; the customers are locked (rule B7)."""
     zone = operator_of(tx).time_zone
-    due = list(due_bills(tx, customer_ids, now, zone))
+    due = list(due_bills(tx, customer_ids, now, zone, until))
     issued = invoices.issue(tx, [_drafted(one, now, zone) for one in due], now)
     for one in due:
         _bring_package(tx, one, now, zone)
@@ -80,7 +97,7 @@ def note_issued(
 
 
 def _due(
-    one: Billable, profile: BillingProfile, terms: PlanTerms, now: datetime, time_zone: str
+    one: Billable, profile: BillingProfile, terms: PlanTerms, cycles: Iterator[Cycle]
 ) -> Iterator[DueBill]:
     if not terms.price_micros:
         return
@@ -91,11 +108,9 @@ def _due(
             f"{terms.plan_name} costs {terms.currency} and the wallet is in {one.wallet_currency}; "
             "currencies do not mix (rule M1)"
         )
-    created_on = local_day(one.created_at, time_zone)
-    first = first_unbilled(profile, created_on, one.billed_until, one.bills_from)
     price = Money(terms.price_micros, terms.currency)
-    for cycle in cycles_due(profile, first, local_day(now, time_zone)):
-        share = partial_cycle(price, cycle.first_day, profile).amount
+    for cycle in cycles:
+        share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         amount = charge(share, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         yield DueBill(one, profile, terms, cycle.first_day, cycle.next_first_day, share, amount)
 

@@ -144,7 +144,7 @@ def settle(
         bills = [first, *(bill for bill in bills if bill.invoice_id != first.invoice_id)]
     paid: list[str] = []
     for bill in bills:
-        amount_micros = min(free_micros, bill.total_micros - bill.paid_micros)
+        amount_micros = min(free_micros, invoices.open_micros(bill))
         if amount_micros <= 0:
             continue
         pay_bill(tx, customer, wallet_id, bill, amount_micros, now)

@@ -227,12 +227,12 @@ def _bills(
     found: dict[tuple[int, int | None], _Bills] = defaultdict(_Bills)
     for row in tx.scalars(statement):
         bills = found[row.customer_id, row.subscription_id]
-        open_micros = row.total_micros - row.paid_micros
+        open_micros = row.total_micros - row.paid_micros - row.credited_micros
         if open_micros > 0:
             bills.unpaid.append(
                 UnpaidBill(number=row.number, due_on=row.due_on, open_micros=open_micros)
             )
-        elif row.cycle_until is not None:
+        elif row.cycle_until is not None and (row.paid_micros or not row.total_micros):
             bills.paid_until = max(bills.paid_until or row.cycle_until, row.cycle_until)
     return found
 

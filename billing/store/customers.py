@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import cast, func, select
+from sqlalchemy import cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, INET
 from sqlalchemy.orm import Session
 
@@ -118,6 +118,16 @@ def insert_wallet(
     tx.add(wallet)
     tx.flush()
     return wallet.wallet_id
+
+
+def set_credit_limit(tx: Session, customer_id: int, wallet_id: int, limit_micros: int) -> None:
+    """How far below zero a wallet may go (rule P12); the customer is locked already."""
+    row = tables.Wallet
+    tx.execute(
+        update(row)
+        .where(row.customer_id == customer_id, row.wallet_id == wallet_id)
+        .values(credit_limit_micros=limit_micros)
+    )
 
 
 def insert_subscription(tx: Session, row: tables.Subscription) -> int:

@@ -37,6 +37,22 @@ def open_rows(
     )
 
 
+def ending_at(
+    tx: Session, customer_id: int, subscription_id: int, ends: datetime
+) -> tables.Entitlement | None:
+    """The open package that expires at an instant, as a bill's does at its cycle's end; the
+    customer is locked already."""
+    package = tables.Entitlement
+    return tx.scalar(
+        select(package).where(
+            package.customer_id == customer_id,
+            package.subscription_id == subscription_id,
+            package.ended_at.is_(None),
+            package.valid_until == ends,
+        )
+    )
+
+
 def entitlements_of(
     tx: Session, customer_id: int, subscription_id: int, now: datetime, *, limit: int = 50
 ) -> list[EntitlementView]:

@@ -17,20 +17,20 @@ from billing.store import tables
 from billing.store.pool import named_query
 
 SERIES = "INV"
+CREDIT_SERIES = "CN"
 
 
 def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[IssuedBill]:
     """Number and write bills with their journal entries, in this order (rules I2, M4); the
-    customers are locked. The series stays locked until the transaction ends, so numbers that are
-    rolled back are used again: no gaps."""
+    customers are locked."""
     if not drafts:
         return []
-    numbers = {
-        org_id: _numbers(tx, org_id, sum(one.org_id == org_id for one in drafts))
+    series = {
+        org_id: numbers(tx, org_id, sum(one.org_id == org_id for one in drafts), SERIES)
         for org_id in sorted({one.org_id for one in drafts})
     }
     rows = [
-        asdict(one) | {"ord": place, "number": next(numbers[one.org_id])}
+        asdict(one) | {"ord": place, "number": next(series[one.org_id])}
         for place, one in enumerate(drafts)
     ]
     found = tx.connection().exec_driver_sql(
@@ -39,8 +39,9 @@ def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[Issue
     return [IssuedBill(**row._mapping) for row in found]
 
 
-def _numbers(tx: Session, org_id: int, count: int, series: str = SERIES) -> Iterator[str]:
-    """The series' next numbers, `INV-7`, …"""
+def numbers(tx: Session, org_id: int, count: int, series: str) -> Iterator[str]:
+    """The series' next numbers, `INV-7`, …; it stays locked until the transaction ends, so numbers
+    that are rolled back are used again: no gaps (rule I2)."""
     statement = insert(tables.InvoiceSeries).values(
         org_id=org_id, series=series, next_number=1 + count
     )
@@ -96,10 +97,36 @@ def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | Non
             tables.Invoice.customer_id == customer_id,
             tables.Invoice.subscription_id == subscription_id,
             tables.Invoice.cycle_until.is_not(None),
+            # What was credited in full is not billed.
+            (tables.Invoice.credited_micros < tables.Invoice.total_micros)
+            | (tables.Invoice.total_micros == 0),
         )
         .order_by(tables.Invoice.cycle_until.desc())
         .limit(1)
     )
+
+
+def billed_past(
+    tx: Session, customer_id: int, subscription_id: int, day: date
+) -> list[tuple[tables.Invoice, date, date]]:
+    """Bills of cycles that end after the local day `day`, with the cycle's first day and the day
+    after its last, latest first; those credited in full are left out. The customer is locked."""
+    bill = tables.Invoice
+    found = tx.scalars(
+        select(bill)
+        .where(
+            bill.customer_id == customer_id,
+            bill.subscription_id == subscription_id,
+            bill.cycle_until > day,
+            bill.credited_micros < bill.total_micros,
+        )
+        .order_by(bill.cycle_until.desc())
+    )
+    return [
+        (row, row.cycle_from, row.cycle_until)
+        for row in found
+        if row.cycle_from and row.cycle_until
+    ]
 
 
 def record_paid(
@@ -107,8 +134,20 @@ def record_paid(
 ) -> None:
     """Allocate wallet money that the journal entry moved to a bill (rule I4)."""
     row.paid_micros += amount_micros
-    if row.paid_micros == row.total_micros:
+    if not open_micros(row):
         row.paid_at = now
+    allocate(tx, row, amount_micros, entry_id, now)
+
+
+def open_micros(row: tables.Invoice) -> int:
+    """What is left to pay."""
+    return row.total_micros - row.paid_micros - row.credited_micros
+
+
+def allocate(
+    tx: Session, row: tables.Invoice, amount_micros: int, entry_id: int, now: datetime
+) -> None:
+    """Write down which entry moved how much of wallet money to a bill, or back (negative)."""
     tx.add(
         tables.PaymentAllocation(
             customer_id=row.customer_id,
@@ -135,6 +174,7 @@ def view(row: tables.Invoice) -> InvoiceView:
         cycle_until=row.cycle_until,
         total_micros=row.total_micros,
         paid_micros=row.paid_micros,
+        credited_micros=row.credited_micros,
         currency=row.currency,
         paid_at=row.paid_at,
     )

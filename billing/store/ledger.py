@@ -8,7 +8,7 @@ operator owes to its customer, rises by a credit:
                          voucher, reseller, adjustment
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     revenue:package      packages sold
-    revenue:bill         bills issued
+    revenue:bill         bills issued, less what credit notes took back
     revenue:usage        pay-as-you-go
     tax                  taxes owed
     rounding             what rounding to the minor unit added or took (rule M2)

@@ -78,9 +78,11 @@ BEGIN
         ORDER BY LEAST(e.ended_at, e.valid_until) DESC LIMIT 1
     ) ended(list) ON true
     LEFT JOIN LATERAL (
-        SELECT max(i.cycle_until) FILTER (WHERE i.paid_micros = i.total_micros) AS paid_until,
-            string_agg(concat(i.number, '|', i.due_on, '|', i.total_micros - i.paid_micros), ';'
-                ORDER BY i.due_on, i.invoice_id) FILTER (WHERE i.paid_micros < i.total_micros) AS list
+        SELECT max(i.cycle_until) FILTER (WHERE i.paid_at IS NOT NULL
+                AND (i.paid_micros > 0 OR i.total_micros = 0)) AS paid_until,
+            string_agg(concat(i.number, '|', i.due_on, '|',
+                    i.total_micros - i.paid_micros - i.credited_micros), ';'
+                ORDER BY i.due_on, i.invoice_id) FILTER (WHERE i.paid_at IS NULL) AS list
         FROM invoice i
         WHERE i.customer_id = s.customer_id
           AND (i.subscription_id = s.subscription_id OR i.subscription_id IS NULL)

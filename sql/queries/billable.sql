@@ -1,5 +1,5 @@
 -- Subscriptions of these customers that the bill run is for, with what decides their next bill (B7).
-SELECT s.customer_id, s.org_id, s.subscription_id, s.wallet_id, s.username, s.created_at,
+SELECT s.customer_id, s.org_id, s.subscription_id, s.wallet_id, s.username, s.created_at, s.billed_from,
     s.plan_version_id, p.profile_id, p.bills_from, b.billed_until, w.currency AS wallet_currency,
     COALESCE(w.posted_micros - w.unposted_micros - w.reserved_micros, 0) AS free_micros
 FROM subscription s
@@ -9,6 +9,7 @@ LEFT JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_i
 LEFT JOIN LATERAL (
     SELECT max(i.cycle_until) AS billed_until FROM invoice i
     WHERE i.customer_id = s.customer_id AND i.subscription_id = s.subscription_id
+      AND (i.credited_micros < i.total_micros OR i.total_micros = 0)
 ) b ON true
 WHERE s.customer_id = ANY (%(customer_ids)s) AND s.closed_at IS NULL AND c.closed_at IS NULL
   AND p.kind = 'monthly' AND p.automatic_bill AND p.bills_from IS NOT NULL

@@ -68,17 +68,34 @@ UNION ALL
 SELECT 'what is owed differs from the open bills', COALESCE(i.customer_id, r.customer_id),
     concat('customer ', COALESCE(i.customer_id, r.customer_id)), COALESCE(i.owed, 0),
     COALESCE(r.owed, 0)
-FROM (SELECT customer_id, sum(total_micros - paid_micros) AS owed FROM invoice
+FROM (SELECT customer_id, sum(total_micros - paid_micros - credited_micros) AS owed FROM invoice
       GROUP BY customer_id) i
 FULL JOIN (SELECT customer_id, -sum(amount_micros) AS owed FROM posting
            WHERE account = 'receivable' GROUP BY customer_id) r ON r.customer_id = i.customer_id
 WHERE COALESCE(i.owed, 0) <> COALESCE(r.owed, 0)
 UNION ALL
+SELECT 'bill differs from its credit notes', i.customer_id, i.number,
+    COALESCE(n.credited, 0), i.credited_micros
+FROM invoice i
+LEFT JOIN (SELECT customer_id, invoice_id, sum(total_micros) AS credited FROM credit_note
+           GROUP BY customer_id, invoice_id) n
+    ON n.customer_id = i.customer_id AND n.invoice_id = i.invoice_id
+WHERE i.credited_micros <> COALESCE(n.credited, 0)
+UNION ALL
+SELECT 'credit note differs from its entry', n.customer_id, n.number, n.total_micros,
+    COALESCE(p.credited, 0)
+FROM credit_note n
+LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS credited FROM posting
+           WHERE account IN ('wallet', 'receivable') GROUP BY customer_id, entry_id) p
+    ON p.customer_id = n.customer_id AND p.entry_id = n.entry_id
+WHERE n.total_micros <> COALESCE(p.credited, 0)
+UNION ALL
 SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
-    s.next_number - 1, count(i.invoice_id)
+    s.next_number - 1, count(n.number)
 FROM invoice_series s
-LEFT JOIN invoice i ON i.org_id = s.org_id AND i.number LIKE s.series || '-%%'
-GROUP BY s.org_id, s.series, s.next_number HAVING count(i.invoice_id) <> s.next_number - 1
+LEFT JOIN (SELECT org_id, number FROM invoice UNION ALL SELECT org_id, number FROM credit_note) n
+    ON n.org_id = s.org_id AND n.number LIKE s.series || '-%%'
+GROUP BY s.org_id, s.series, s.next_number HAVING count(n.number) <> s.next_number - 1
 UNION ALL
 SELECT 'payment without its entry', p.customer_id, concat('payment ', p.payment_id),
     p.amount_micros, COALESCE(o.credited, 0)

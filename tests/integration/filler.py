@@ -20,6 +20,8 @@ _WORDS = {
     ("billing_profile", "suspend_at_hour"): "0",
     ("coa_intent", "goal"): "disconnect",
     ("coa_intent", "state"): "pending",
+    ("credit_note", "rounding_micros"): "0",
+    ("credit_note", "tax_micros"): "0",
     ("daily_usage", "kind"): "flat",
     ("reservation", "state"): "held",
 }

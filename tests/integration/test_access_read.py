@@ -57,6 +57,8 @@ def _bill(world: MeterWorld, who: Metered, number: str, **columns: Any) -> None:
         "paid_micros": 0,
         "currency": "USD",
     } | columns
+    if values["paid_micros"] == values["total_micros"]:
+        values["paid_at"] = at(0)
     names = ", ".join(values)
     marks = ", ".join(["%s"] * len(values))
     world.db.execute(f"INSERT INTO invoice ({names}) VALUES ({marks})", list(values.values()))  # noqa: S608

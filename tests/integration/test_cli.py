@@ -179,7 +179,25 @@ def test_monthly_bill_is_issued_and_paid(run: Run) -> None:
     paid = run("topup", "mia", "30.00", "--at", "2026-03-22T09:00:00Z", "--json").value
     assert paid["settled"] == [bill["number"]]
     again = run("bill", "pay", bill["number"], "--pay", "cash")
-    assert (again.code, again.err) == (4, f"error: invoice: {bill['number']} is paid\n")
+    nothing = f"error: invoice: nothing of {bill['number']} is left to pay\n"
+    assert (again.code, again.err) == (4, nothing)
+    note = run("bill", "credit", bill["number"], "--amount", "5.00", "--reason", "two days out",
+               "--at", "2026-03-23", "--json").value  # fmt: skip
+    assert (note["invoice_number"], note["to_wallet_micros"]) == (bill["number"], 5_000_000)
+    assert "two days out" in run("bill", "credits", bill["number"]).out
+    beyond = run("bill", "credit", bill["number"], "--amount", "25.01", "--reason", "more")
+    assert beyond.err == f"error: amount: only 25.00 USD of {bill['number']} can be credited\n"
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_customer_is_moved_to_another_profile(run: Run) -> None:
+    run("subscriber", "add", "moe", "--name", "Moe", "--profile", "Monthly", "--plan", "Home",
+        "--at", "2026-03-10")  # fmt: skip
+    refused = run("customer", "profile", "Moe", "Daily", "--at", "2026-03-12")
+    assert refused.code == 4 and "moe is on Home: daily customers buy" in refused.err
+    moved = run("customer", "profile", "Moe", "Daily", "--plan", "Day", "--at", "2026-03-12")
+    assert "Moe (Daily)" in moved.out
+    assert "no customer is named" in run("customer", "profile", "Nobody", "Daily").err
 
 
 @pytest.mark.usefixtures("catalogue")

@@ -7,6 +7,7 @@ from billing.store.tables.customers import Customer, Entitlement, Login, Subscri
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.money import (
     Command,
+    CreditNote,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
@@ -43,6 +44,7 @@ __all__ = [
     "CoaAttempt",
     "CoaIntent",
     "Command",
+    "CreditNote",
     "Customer",
     "DailyUsage",
     "Enrolment",

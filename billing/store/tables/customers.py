@@ -99,6 +99,8 @@ class Subscription(Base):
     allowed_macs: Mapped[list[str] | None]
     login_hours: Mapped[str | None]
     session_limit: Mapped[int | None]
+    billed_from: Mapped[date | None]
+    """Automatic bills cover no local day before, as another profile held then (rule B14)."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     hold_note: Mapped[str | None]

@@ -86,15 +86,20 @@ class InvoiceSeries(Base):
 
 
 class Invoice(Base):
-    """Issued bills; only `paid_micros` and `paid_at` ever change. Days are local (rule M3).
+    """Issued bills; only what was paid and credited ever changes. Days are local (rule M3).
 
     The total is the sum of the lines (net), `tax_micros` and `rounding_micros`; `entry_id` is the
-    journal entry of the issue, None for a bill of nothing.
+    journal entry of the issue, None for a bill of nothing. `credited_micros` is the sum of its
+    credit notes; one that is credited in full counts as never issued for its cycle.
     """
 
     __tablename__ = "invoice"
     __table_args__ = (
-        CheckConstraint("paid_micros BETWEEN 0 AND total_micros", name="paid"),
+        CheckConstraint(
+            "paid_micros >= 0 AND credited_micros >= 0"
+            " AND paid_micros + credited_micros <= total_micros",
+            name="paid",
+        ),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
     )
@@ -113,8 +118,10 @@ class Invoice(Base):
     tax_micros: Mapped[int] = mapped_column(server_default="0")
     rounding_micros: Mapped[int] = mapped_column(server_default="0")
     paid_micros: Mapped[int] = mapped_column(server_default="0")
+    credited_micros: Mapped[int] = mapped_column(server_default="0")
     currency: Mapped[str]
     paid_at: Mapped[datetime | None]
+    """When nothing was left to pay."""
     entry_id: Mapped[int | None]
 
 
@@ -128,6 +135,36 @@ class InvoiceLine(Base):
     text: Mapped[str]
     amount_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+
+
+class CreditNote(Base):
+    """Takes back a bill, or a part of it; never changes (rule I2). The total is net, tax and
+    rounding together; `to_wallet_micros` of it had been paid already and went to the wallet."""
+
+    __tablename__ = "credit_note"
+    __table_args__ = (
+        CheckConstraint(
+            "total_micros > 0 AND total_micros = net_micros + tax_micros + rounding_micros",
+            name="total",
+        ),
+        CheckConstraint("to_wallet_micros BETWEEN 0 AND total_micros", name="to_wallet"),
+        Index("credit_note_invoice_idx", "customer_id", "invoice_id"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    credit_note_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    invoice_id: Mapped[int]
+    number: Mapped[str]
+    issued_at: Mapped[datetime]
+    reason: Mapped[str]
+    net_micros: Mapped[int]
+    tax_micros: Mapped[int]
+    rounding_micros: Mapped[int]
+    total_micros: Mapped[int]
+    to_wallet_micros: Mapped[int]
+    currency: Mapped[str]
+    entry_id: Mapped[int]
 
 
 class LedgerCheck(Base):
@@ -172,10 +209,11 @@ class Payment(Base):
 
 
 class PaymentAllocation(Base):
-    """What wallet money an invoice was settled with (rule I4)."""
+    """What wallet money an invoice was settled with (rule I4); negative: what a credit note gave
+    back of it."""
 
     __tablename__ = "payment_allocation"
-    __table_args__ = (CheckConstraint("amount_micros > 0", name="amount"),)
+    __table_args__ = (CheckConstraint("amount_micros <> 0", name="amount"),)
 
     customer_id: Mapped[CustomerKey]
     invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

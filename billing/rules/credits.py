@@ -1,0 +1,34 @@
+"""What a credit note takes back of a bill's net, tax and rounding (rules I2, M2)."""
+
+from __future__ import annotations
+
+from billing.model.money import Money
+from billing.rules.taxes import Charge
+
+
+def credited(bill: Charge, before: Money, amount: Money) -> Charge:
+    """The parts of a credit of `amount`, when credit notes have taken `before` back already.
+
+    Parts are differences of what is credited in all: notes that add up to the bill take back
+    exactly what it charged. A bill is never credited twice: ValueError beyond its total.
+    """
+    after = before + amount
+    if not 0 <= before.amount_micros < after.amount_micros <= bill.total.amount_micros:
+        raise ValueError(f"{amount} after {before} of a bill of {bill.total}")
+    upto, since = _share(bill, after), _share(bill, before)
+    return Charge(
+        amount, upto.net - since.net, upto.tax - since.tax, upto.rounding - since.rounding
+    )
+
+
+def unused_days(amount: Money, days: int, of_days: int) -> Money:
+    """The share of a bill for `of_days` days that is given back for `days` of them (rule B6)."""
+    return amount.prorated(days, of_days)
+
+
+def _share(bill: Charge, total: Money) -> Charge:
+    """The bill's parts for so much of its total; the rounding comes with the last of it."""
+    if total == bill.total:
+        return bill
+    tax = bill.tax.prorated(total.amount_micros, bill.total.amount_micros)
+    return Charge(total, total - tax, tax, Money(0, total.currency))

@@ -1,0 +1,44 @@
+"""What a change of billing profile does to bills that are issued already (rules B6, B14)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from billing.model.profile import BillIn, BillingKind, BillingProfile
+from billing.rules.cycles import Cycle, cycle_of
+
+
+def days_given_back(
+    billed: Cycle, today: date, old: BillingProfile, new: BillingProfile, *, packaged: bool
+) -> int:
+    """How many days of a bill of `old` are credited when `new` takes over on the local day `today`.
+
+    All of a cycle that has not begun, unless the new profile bills the same. Of the running one
+    none, as it is served to its end and bridged (B6); but under a daily profile it is served no
+    longer, so the days after today, unless it came with a package (`packaged`), which stays.
+    """
+    if billed.first_day > today:
+        return 0 if _bills_the_same(billed, old, new) else billed.days
+    if new.kind is BillingKind.DAILY and not packaged:
+        return max(0, (billed.next_first_day - today).days - 1)
+    return 0
+
+
+def bills_by_itself(profile: BillingProfile) -> bool:
+    """Whether its cycles are billed without anybody asking (rule B7)."""
+    return profile.kind is BillingKind.MONTHLY and profile.automatic_bill
+
+
+def billed_from(old: BillingProfile, today: date, before: date | None) -> date | None:
+    """The first local day that the new profile may bill: its own first one, but what an automatic
+    profile has left unbilled is billed as well (B6)."""
+    return before if bills_by_itself(old) else today
+
+
+def _bills_the_same(billed: Cycle, old: BillingProfile, new: BillingProfile) -> bool:
+    return (
+        new.kind is BillingKind.MONTHLY
+        and new.bill_in is BillIn.ADVANCE
+        and cycle_of(billed.first_day, new) == billed
+        and (new.tax_rate_ppm, new.tax_inclusive) == (old.tax_rate_ppm, old.tax_inclusive)
+    )

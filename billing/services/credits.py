@@ -1,0 +1,173 @@
+"""Bills are corrected by credit notes (rule I2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from billing.errors import InvalidInput, NotFound, Refused
+from billing.model.credits import CreditNoteView
+from billing.model.money import Money
+from billing.rules.credits import credited
+from billing.rules.taxes import Charge
+from billing.services import enforcement
+from billing.services.bills import wallet_of
+from billing.services.commands import run_once
+from billing.services.context import Context
+from billing.services.customers import changing_customer
+from billing.services.settling import checked_amount, settle
+from billing.store import audit, invoices, ledger, tables
+from billing.store import credits as store
+from billing.store.guard import Transaction
+from billing.store.ledger import Line
+
+REASON_MOST = 500
+
+
+def credit(
+    context: Context,
+    number: str,
+    *,
+    reason: str,
+    idempotency_key: str,
+    now: datetime,
+    amount_micros: int | None = None,
+) -> CreditNoteView:
+    """Take a bill back, by default all that is not credited yet. What is still open of it is owed
+    no more; what had been paid goes to the wallet as free credit, which settles other open bills
+    (rule I4).
+
+    Raises InvalidInput (no reason, more than is left of the bill), NotFound, Refused (nothing is
+    left), Conflict (the key was used for something else).
+    """
+    reason = _checked_reason(reason)
+    with context.transaction() as tx:
+        found = _find(tx, number)
+        customer_id, invoice_id = found.customer_id, found.invoice_id
+    with changing_customer(context, customer_id) as (tx, customer):
+        bill = invoices.get_invoice(tx, customer_id, invoice_id)
+
+        def act() -> CreditNoteView:
+            amount = _checked_credit(bill, amount_micros)
+            note = take_back(tx, bill, amount, reason, now)
+            settle(tx, customer, wallet_of(tx, bill), now)
+            enforcement.reconcile(tx, context, customer_id, now)
+            note_credit(tx, context, bill, note, now)
+            return note
+
+        return run_once(
+            tx,
+            CreditNoteView,
+            customer_id=customer_id,
+            key=idempotency_key,
+            content={
+                "command": "credit",
+                "invoice": bill.number,
+                "amount": amount_micros,
+                "reason": reason,
+            },
+            now=now,
+            act=act,
+        )
+
+
+def credit_notes(context: Context, number: str) -> Sequence[CreditNoteView]:
+    """A bill's credit notes, oldest first. Raises NotFound."""
+    with context.transaction() as tx:
+        return store.of_invoice(tx, _find(tx, number))
+
+
+def take_back(
+    tx: Transaction, bill: tables.Invoice, amount: Money, reason: str, now: datetime
+) -> CreditNoteView:
+    """Credit a part of a bill that is not credited yet; the customer is locked (rules I2, M4)."""
+    parts = credited(_charged(bill), Money(bill.credited_micros, bill.currency), amount)
+    owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
+    to_wallet_micros = amount.amount_micros - owed_micros
+    entry_id = ledger.post(
+        tx,
+        customer_id=bill.customer_id,
+        org_id=bill.org_id,
+        kind="credit",
+        memo=f"credited {bill.number}",
+        lines=[
+            Line(ledger.REVENUE_BILL, -parts.net.amount_micros),
+            Line(ledger.TAX, -parts.tax.amount_micros),
+            Line(ledger.ROUNDING, -parts.rounding.amount_micros),
+            Line(ledger.RECEIVABLE, owed_micros),
+            Line(ledger.WALLET, to_wallet_micros, wallet_of(tx, bill)),
+        ],
+        currency=bill.currency,
+        now=now,
+        corrects_entry_id=bill.entry_id,
+    )
+    note = tables.CreditNote(
+        customer_id=bill.customer_id,
+        org_id=bill.org_id,
+        invoice_id=bill.invoice_id,
+        issued_at=now,
+        reason=reason,
+        net_micros=parts.net.amount_micros,
+        tax_micros=parts.tax.amount_micros,
+        rounding_micros=parts.rounding.amount_micros,
+        total_micros=amount.amount_micros,
+        to_wallet_micros=to_wallet_micros,
+        currency=bill.currency,
+        entry_id=entry_id,
+    )
+    store.insert(tx, note, bill, now)
+    return store.view(note, bill)
+
+
+def note_credit(
+    tx: Transaction, context: Context, bill: tables.Invoice, note: CreditNoteView, now: datetime
+) -> None:
+    """The audit log's line; last in a transaction."""
+    audit.append(
+        tx,
+        at=now,
+        org_id=bill.org_id,
+        actor=context.actor,
+        action="bill.credit",
+        subject=f"invoice:{bill.invoice_id}",
+        detail={
+            "number": note.number,
+            "total_micros": note.total_micros,
+            "to_wallet_micros": note.to_wallet_micros,
+            "reason": note.reason,
+        },
+    )
+
+
+def _charged(bill: tables.Invoice) -> Charge:
+    total, tax, rounding = (
+        Money(micros, bill.currency)
+        for micros in (bill.total_micros, bill.tax_micros, bill.rounding_micros)
+    )
+    return Charge(total, total - tax - rounding, tax, rounding)
+
+
+def _find(tx: Transaction, number: str) -> tables.Invoice:
+    found = invoices.find_invoice(tx, number.strip())
+    if found is None:
+        raise NotFound(f"no bill has the number {number!r}", field="invoice")
+    return found
+
+
+def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
+    left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+    if not left.amount_micros:
+        raise Refused(f"all of {bill.number} has been credited", field="invoice")
+    if amount_micros is None:
+        return left
+    amount = checked_amount(amount_micros, bill.currency)
+    if amount.amount_micros > left.amount_micros:
+        raise InvalidInput(f"only {left} of {bill.number} can be credited", field="amount")
+    return amount
+
+
+def _checked_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_MOST:
+        raise InvalidInput(f"must say why, in 1 to {REASON_MOST} characters", field="reason")
+    return reason

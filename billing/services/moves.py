@@ -1,0 +1,160 @@
+"""A customer is moved to another billing profile (rules B6, B14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from billing.errors import NotFound, Refused
+from billing.model.bills import IssuedBill
+from billing.model.credits import CreditNoteView
+from billing.model.money import Money
+from billing.model.moves import ProfileMove
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingKind, BillingProfile
+from billing.rules import moves as rules
+from billing.rules.credits import unused_days
+from billing.rules.cycles import Cycle, day_start, local_day
+from billing.rules.plans import sale_problem
+from billing.services import cycle_bills, enforcement
+from billing.services.catalog import credit_limit
+from billing.services.context import Context
+from billing.services.credits import note_credit, take_back
+from billing.services.customers import audit_customer, changing_customer, read_customer
+from billing.services.issuing import operator_of
+from billing.services.settling import settle
+from billing.store import catalog, entitlements, invoices, tables
+from billing.store import customers as store
+from billing.store.guard import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """`today` is the operator's local day."""
+
+    old: BillingProfile
+    new: BillingProfile
+    plan: PlanTerms | None
+    today: date
+    time_zone: str
+    now: datetime
+
+
+def change_profile(
+    context: Context,
+    customer_id: int,
+    profile_id: int,
+    now: datetime,
+    *,
+    plan_id: int | None = None,
+) -> ProfileMove:
+    """Put a customer under another profile, and its subscriptions that have none of their own, on
+    `plan_id` where it is given (rules B6, B14).
+
+    Bills past the change are credited; what the old profile has left unbilled is billed, up to
+    today where the new one is daily; the new one bills from where the old one's bills end. Raises
+    NotFound, Refused (the profile is the customer's already, or a plan does not fit it).
+    """
+    with changing_customer(context, customer_id) as (tx, customer):
+        move = _checked(tx, customer, profile_id, plan_id, now)
+        rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
+        _check_plans(tx, move, rows)
+        issued = _bill_what_is_left(tx, context, move, customer)
+        taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]
+        customer.profile_id = profile_id
+        for row in rows:
+            _put_under(tx, move, row)
+        tx.flush()
+        for wallet_id in sorted({row.wallet_id for row in rows}):
+            settle(tx, customer, wallet_id, now)
+        enforcement.reconcile(tx, context, customer_id, now)
+        issued += cycle_bills.issue_due(tx, context, [customer_id], now)
+        detail: dict[str, object] = {"from": move.old.name, "to": move.new.name, "plan": plan_id}
+        audit_customer(context, tx, customer, "customer.profile", now, detail)
+        for bill, note in taken_back:
+            note_credit(tx, context, bill, note, now)
+        cycle_bills.note_issued(tx, context, issued, now)
+        return ProfileMove(
+            customer=read_customer(tx, customer_id),
+            credited=tuple(note for _, note in taken_back),
+            issued=tuple(issued),
+        )
+
+
+def _checked(
+    tx: Transaction,
+    customer: tables.Customer,
+    profile_id: int,
+    plan_id: int | None,
+    now: datetime,
+) -> _Move:
+    old, new = (catalog.get_profile(tx, one) for one in (customer.profile_id, profile_id))
+    if new is None or old is None or new.archived_at is not None:
+        raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
+    if profile_id == customer.profile_id:
+        raise Refused(f"the customer's profile is {new.profile.name} already", field="profile")
+    plan = None if plan_id is None else catalog.get_plan(tx, plan_id, now)
+    if plan is None and plan_id is not None:
+        raise NotFound(f"no plan has the number {plan_id}", field="plan")
+    zone = operator_of(tx).time_zone
+    return _Move(
+        old.profile, new.profile, plan.terms if plan else None, local_day(now, zone), zone, now
+    )
+
+
+def _check_plans(tx: Transaction, move: _Move, rows: list[tables.Subscription]) -> None:
+    versions = {row.plan_version_id for row in rows if row.plan_version_id is not None}
+    terms = catalog.terms_by_version(tx, versions)
+    for row in rows:
+        plan = move.plan
+        if plan is None and row.plan_version_id is not None:
+            plan = terms[row.plan_version_id]
+        if plan is not None and (problem := sale_problem(plan, move.new.kind)):
+            raise Refused(f"{row.username} is on {plan.plan_name}: {problem}", field="plan")
+
+
+def _bill_what_is_left(
+    tx: Transaction, context: Context, move: _Move, customer: tables.Customer
+) -> list[IssuedBill]:
+    """What the old profile would have billed by now, whether its run has come to it or not; and the
+    days served in arrears when no other profile will bill them."""
+    if not rules.bills_by_itself(move.old):
+        return []
+    ids = [customer.customer_id]
+    issued = cycle_bills.issue_due(tx, context, ids, move.now)
+    if move.new.kind is BillingKind.DAILY:
+        tomorrow = move.today + timedelta(days=1)
+        issued += cycle_bills.issue_due(tx, context, ids, move.now, until=tomorrow)
+    return issued
+
+
+def _take_bills_back(
+    tx: Transaction, move: _Move, row: tables.Subscription
+) -> Iterator[tuple[tables.Invoice, CreditNoteView]]:
+    if move.old.kind is not BillingKind.MONTHLY:
+        return
+    past = invoices.billed_past(tx, row.customer_id, row.subscription_id, move.today)
+    for bill, first_day, next_first_day in past:
+        cycle = Cycle(first_day, next_first_day)
+        ends = day_start(cycle.next_first_day, move.time_zone)
+        package = entitlements.ending_at(tx, row.customer_id, row.subscription_id, ends)
+        days = rules.days_given_back(
+            cycle, move.today, move.old, move.new, packaged=package is not None
+        )
+        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        share = unused_days(Money(bill.total_micros, bill.currency), days, cycle.days)
+        amount = min(left, share, key=lambda one: one.amount_micros)
+        if days and package is not None:
+            package.ended_at = move.now
+        if amount.amount_micros > 0:
+            reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
+            yield bill, take_back(tx, bill, amount, reason, move.now)
+
+
+def _put_under(tx: Transaction, move: _Move, row: tables.Subscription) -> None:
+    row.requires_entitlement = move.new.kind is BillingKind.DAILY
+    row.billed_from = rules.billed_from(move.old, move.today, row.billed_from)
+    if move.plan is not None:
+        row.plan_version_id = move.plan.plan_version_id
+    store.set_credit_limit(tx, row.customer_id, row.wallet_id, credit_limit(move.new))

@@ -1,0 +1,49 @@
+"""Credit notes: numbered without gaps, never changed (rule I2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.model.credits import CreditNoteView
+from billing.store import invoices, tables
+
+
+def insert(tx: Session, note: tables.CreditNote, bill: tables.Invoice, now: datetime) -> None:
+    """Number and write the note; the bill's figures follow. The customer is locked."""
+    (note.number,) = invoices.numbers(tx, bill.org_id, 1, invoices.CREDIT_SERIES)
+    tx.add(note)
+    bill.credited_micros += note.total_micros
+    bill.paid_micros -= note.to_wallet_micros
+    if bill.paid_at is None and not invoices.open_micros(bill):
+        bill.paid_at = now
+    if note.to_wallet_micros:
+        invoices.allocate(tx, bill, -note.to_wallet_micros, note.entry_id, now)
+    tx.flush()
+
+
+def of_invoice(tx: Session, bill: tables.Invoice) -> Sequence[CreditNoteView]:
+    """A bill's credit notes, oldest first."""
+    note = tables.CreditNote
+    found = select(note).where(
+        note.customer_id == bill.customer_id, note.invoice_id == bill.invoice_id
+    )
+    return [view(row, bill) for row in tx.scalars(found.order_by(note.credit_note_id))]
+
+
+def view(row: tables.CreditNote, bill: tables.Invoice) -> CreditNoteView:
+    """The note as services hand it out."""
+    return CreditNoteView(
+        customer_id=row.customer_id,
+        number=row.number,
+        invoice_number=bill.number,
+        issued_at=row.issued_at,
+        reason=row.reason,
+        total_micros=row.total_micros,
+        tax_micros=row.tax_micros,
+        to_wallet_micros=row.to_wallet_micros,
+        currency=row.currency,
+    )

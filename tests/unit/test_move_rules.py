@@ -1,0 +1,80 @@
+"""What a change of billing profile gives back and bills (rules B6, B14)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+
+from billing.model.profile import BillIn, BillingKind, BillingProfile, Payment
+from billing.rules.bill_run import cycles_until
+from billing.rules.cycles import Cycle
+from billing.rules.moves import billed_from, bills_by_itself, days_given_back
+
+DAILY = BillingProfile(name="daily", kind=BillingKind.DAILY, payment=Payment.PREPAID)
+ON_10TH = BillingProfile(
+    name="monthly",
+    kind=BillingKind.MONTHLY,
+    payment=Payment.PREPAID,
+    cycle_day=10,
+    automatic_bill=True,
+)
+MARCH = Cycle(date(2026, 3, 10), date(2026, 4, 10))
+BEFORE, FIRST, LAST = date(2026, 3, 9), date(2026, 3, 10), date(2026, 4, 9)
+
+
+@pytest.mark.rule("B6")
+@pytest.mark.parametrize(
+    ("new", "given_back"),
+    [
+        (replace(ON_10TH, due_days=30), 0),
+        (replace(ON_10TH, cycle_day=11), 31),
+        (replace(ON_10TH, bill_in=BillIn.ARREARS), 31),
+        (replace(ON_10TH, tax_rate_ppm=1), 31),
+        (replace(ON_10TH, tax_inclusive=not ON_10TH.tax_inclusive), 31),
+        (DAILY, 31),
+    ],
+)
+@pytest.mark.parametrize("packaged", [False, True])
+def test_a_cycle_that_has_not_begun_is_given_back_unless_it_is_billed_the_same(
+    new: BillingProfile, given_back: int, packaged: bool
+) -> None:
+    assert days_given_back(MARCH, BEFORE, ON_10TH, new, packaged=packaged) == given_back
+
+
+@pytest.mark.rule("B6")
+@pytest.mark.parametrize("today", [FIRST, LAST])
+def test_a_running_cycle_is_served_to_its_end_by_another_monthly_profile(today: date) -> None:
+    new = replace(ON_10TH, cycle_day=15)
+    assert days_given_back(MARCH, today, ON_10TH, new, packaged=False) == 0
+
+
+@pytest.mark.rule("B14")
+@pytest.mark.parametrize(("today", "days"), [(FIRST, 30), (date(2026, 4, 8), 1), (LAST, 0)])
+def test_under_a_daily_profile_the_days_after_today_are_given_back(today: date, days: int) -> None:
+    assert days_given_back(MARCH, today, ON_10TH, DAILY, packaged=False) == days
+    assert days_given_back(MARCH, today, ON_10TH, DAILY, packaged=True) == 0
+
+
+@pytest.mark.rule("B14")
+def test_a_profile_bills_from_its_own_first_day_unless_the_old_one_owes_bills() -> None:
+    today, earlier = date(2026, 3, 20), date(2026, 2, 1)
+    by_hand = replace(ON_10TH, automatic_bill=False)
+    assert billed_from(DAILY, today, earlier) == today
+    assert billed_from(by_hand, today, None) == today
+    assert billed_from(ON_10TH, today, earlier) == earlier
+    assert billed_from(ON_10TH, today, None) is None
+    assert [bills_by_itself(one) for one in (DAILY, by_hand, ON_10TH)] == [False, False, True]
+
+
+@pytest.mark.rule("B6")
+def test_the_last_bills_end_with_the_day_of_the_change() -> None:
+    first, until = date(2026, 2, 20), date(2026, 4, 12)
+    cycles = list(cycles_until(ON_10TH, first, until))
+    assert [cycle.first_day for cycle in cycles] == [first, date(2026, 3, 10), date(2026, 4, 10)]
+    assert cycles[-1] == Cycle(date(2026, 4, 10), until)
+    assert all(one.next_first_day == other.first_day for one, other in pairwise(cycles))
+    assert list(cycles_until(ON_10TH, until, until)) == []
+    assert list(cycles_until(ON_10TH, until + timedelta(days=1), until)) == []
