@@ -12,6 +12,7 @@ import click
 from billing.cli import (
     bills,
     catalog,
+    charges,
     checks,
     coa,
     customers,
@@ -53,6 +54,7 @@ for _command in (
     sales.sell,
     sales.topup,
     bills.bill,
+    charges.charge,
     usage.usage,
     usage.sessions,
     usage.why,

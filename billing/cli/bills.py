@@ -85,12 +85,19 @@ def pay(
 @click.argument("number")
 @click.option("--amount", "amount_text", help="A part; all that is not credited yet unless given.")
 @click.option("--reason", required=True, help="Why; the customer reads it on the credit note.")
+@click.option("--void", is_flag=True, help="As if never issued: the next run bills its days again.")
 @click.option("--key", help="Idempotency key: repeated with the same one, it is credited once.")
 @at_option
 @click.pass_obj
 def credit(
-    app: App, number: str, amount_text: str | None, reason: str, key: str | None, at: datetime
-) -> None:  # fmt: skip
+    app: App,
+    number: str,
+    amount_text: str | None,
+    reason: str,
+    void: bool,
+    key: str | None,
+    at: datetime,
+) -> None:
     """Take a bill back by a credit note; what had been paid goes to the wallet."""
     note = credits.credit(
         app.context,
@@ -99,6 +106,7 @@ def credit(
         idempotency_key=key or secrets.token_hex(16),
         now=at,
         amount_micros=None if amount_text is None else amount(app, amount_text, "amount"),
+        void=void,
     )
     total = show_money(note.total_micros, note.currency)
     to_wallet = show_money(note.to_wallet_micros, note.currency)

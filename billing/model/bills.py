@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.model.charges import BillLine
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDraft:
-    """One line for local days from `cycle_from` to before `cycle_until`. The total is net, tax and
-    rounding together, in micros (rule M2)."""
+    """For local days from `cycle_from` to before `cycle_until`. The total is net (the sum of the
+    lines), tax and rounding together, in micros (rule M2)."""
 
     customer_id: int
     org_id: int
@@ -17,8 +19,7 @@ class BillDraft:
     due_on: date
     cycle_from: date
     cycle_until: date
-    text: str
-    tax_rate_ppm: int
+    lines: tuple[BillLine, ...]
     net_micros: int
     tax_micros: int
     rounding_micros: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.model.money import Money
@@ -26,6 +27,20 @@ def contained_tax(amount: Money, tax_rate_ppm: int) -> Money:
     sign = -1 if amount.amount_micros < 0 else 1
     numerator = 2 * abs(amount.amount_micros) * tax_rate_ppm + whole
     return Money(sign * (numerator // (2 * whole)), amount.currency)
+
+
+def charge_all(
+    prices: Sequence[Money], tax_rate_ppm: int, *, inclusive: bool
+) -> tuple[Charge, tuple[Money, ...]]:
+    """The charge for several prices of one tax rate, taxed as their sum, and the net of each
+    (rule I1); at least one price."""
+    whole = charge(sum(prices[1:], prices[0]), tax_rate_ppm, inclusive=inclusive)
+    if not inclusive:
+        return whole, tuple(prices)
+    nets = [price - price.prorated(tax_rate_ppm, _PPM + tax_rate_ppm) for price in prices]
+    # The tax of the sum, rounded once, decides; the first and largest line takes the difference.
+    nets[0] += whole.net - sum(nets[1:], nets[0])
+    return whole, tuple(nets)
 
 
 def charge(price: Money, tax_rate_ppm: int, *, inclusive: bool) -> Charge:

@@ -16,7 +16,7 @@ from billing.services import enforcement
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
-from billing.services.issuing import draft, operator_of, owner_of, write_bill
+from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.settling import (
     checked_amount,
     checked_channel,
@@ -68,7 +68,8 @@ def issue_bill(
         words = text or f"service {cycle_from} to {cycle_until}"
         today = local_day(now, operator_of(tx).time_zone)
         cycle = (cycle_from, cycle_until)
-        bill = write_bill(tx, draft(owner_of(row), profile, amount, cycle, words, today), now)
+        lines = one_line(words, profile, amount)
+        bill = write_bill(tx, draft(owner_of(row), profile, amount, cycle, lines, today), now)
         customer = tx_customer(tx, row.customer_id)
         settle(tx, customer, row.wallet_id, now)
         enforcement.reconcile(tx, context, row.customer_id, now)

@@ -32,13 +32,15 @@ def credit(
     idempotency_key: str,
     now: datetime,
     amount_micros: int | None = None,
+    void: bool = False,
 ) -> CreditNoteView:
     """Take a bill back, by default all that is not credited yet. What is still open of it is owed
     no more; what had been paid goes to the wallet as free credit, which settles other open bills
-    (rule I4).
+    (rule I4). With `void` it is taken back as if never issued: the next run bills its days and its
+    charges again.
 
-    Raises InvalidInput (no reason, more than is left of the bill), NotFound, Refused (nothing is
-    left), Conflict (the key was used for something else).
+    Raises InvalidInput (no reason, more than is left of the bill, a part to void), NotFound,
+    Refused (nothing is left), Conflict (the key was used for something else).
     """
     reason = _checked_reason(reason)
     with context.transaction() as tx:
@@ -49,7 +51,9 @@ def credit(
 
         def act() -> CreditNoteView:
             amount = _checked_credit(bill, amount_micros)
-            note = take_back(tx, bill, amount, reason, now)
+            if void and bill.credited_micros + amount.amount_micros < bill.total_micros:
+                raise InvalidInput("only a whole bill can be void", field="void")
+            note = take_back(tx, bill, amount, reason, now, void=void)
             settle(tx, customer, wallet_of(tx, bill), now)
             enforcement.reconcile(tx, context, customer_id, now)
             note_credit(tx, context, bill, note, now)
@@ -65,6 +69,7 @@ def credit(
                 "invoice": bill.number,
                 "amount": amount_micros,
                 "reason": reason,
+                "void": void,
             },
             now=now,
             act=act,
@@ -78,9 +83,16 @@ def credit_notes(context: Context, number: str) -> Sequence[CreditNoteView]:
 
 
 def take_back(
-    tx: Transaction, bill: tables.Invoice, amount: Money, reason: str, now: datetime
+    tx: Transaction,
+    bill: tables.Invoice,
+    amount: Money,
+    reason: str,
+    now: datetime,
+    *,
+    void: bool,
 ) -> CreditNoteView:
-    """Credit a part of a bill that is not credited yet; the customer is locked (rules I2, M4)."""
+    """Credit a part of a bill that is not credited yet, the last one if it is to be `void`; the
+    customer is locked (rules I2, M4)."""
     parts = credited(_charged(bill), Money(bill.credited_micros, bill.currency), amount)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
@@ -115,7 +127,7 @@ def take_back(
         currency=bill.currency,
         entry_id=entry_id,
     )
-    store.insert(tx, note, bill, now)
+    store.insert(tx, note, bill, now, void=void)
     return store.view(note, bill)
 
 
@@ -135,6 +147,7 @@ def note_credit(
             "total_micros": note.total_micros,
             "to_wallet_micros": note.to_wallet_micros,
             "reason": note.reason,
+            "void": bill.voided_at is not None,
         },
     )
 

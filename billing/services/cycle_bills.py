@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from billing.errors import NotFound, Refused
 from billing.model.bills import Billable, BillDraft, IssuedBill
+from billing.model.charges import BillLine, Extra
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillIn, BillingProfile
 from billing.rules.bill_run import cycles_due, cycles_until, first_unbilled
 from billing.rules.cycles import Cycle, day_passed_at, day_start, local_day, partial_cycle
-from billing.rules.taxes import Charge, charge
+from billing.rules.extras import PricedLine, billed
+from billing.rules.extras import lines as priced_lines
+from billing.rules.taxes import Charge, charge_all
 from billing.services import enforcement
 from billing.services.context import Context
 from billing.services.issuing import draft, operator_of, owner_of
 from billing.services.packages import Window, entitle
 from billing.services.settling import settle
-from billing.store import audit, billing_jobs, catalog, customers, invoices
+from billing.store import audit, billing_jobs, catalog, charges, customers, invoices
 from billing.store.guard import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class DueBill:
-    """A bill to be issued for local days from `first_day` to before `next_first_day`."""
+    """A bill to be issued for local days from `first_day` to before `next_first_day`; `price` is
+    the plan's part of it."""
 
     billable: Billable
     profile: BillingProfile
@@ -34,6 +39,7 @@ class DueBill:
     next_first_day: date
     price: Money
     amount: Charge
+    lines: tuple[BillLine, ...]
 
 
 def due_bills(
@@ -47,6 +53,7 @@ def due_bills(
     B7); up to before the local day `until` where it is given. Raises Refused (a plan in another
     currency than the wallet), NotFound (no wallet)."""
     found = billing_jobs.billable(tx, customer_ids)
+    extras = charges.extras_of(tx, customer_ids)
     profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
     terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
     for one in found:
@@ -58,7 +65,8 @@ def due_bills(
             if until is None
             else cycles_until(profile, first, until)
         )
-        yield from _due(one, profile, terms[one.plan_version_id], cycles)
+        own = [extra for extra in extras if extra.subscription_id == one.subscription_id]
+        yield from _due(one, profile, terms[one.plan_version_id], cycles, own)
 
 
 def issue_due(
@@ -97,10 +105,12 @@ def note_issued(
 
 
 def _due(
-    one: Billable, profile: BillingProfile, terms: PlanTerms, cycles: Iterator[Cycle]
+    one: Billable,
+    profile: BillingProfile,
+    terms: PlanTerms,
+    cycles: Iterator[Cycle],
+    extras: list[Extra],
 ) -> Iterator[DueBill]:
-    if not terms.price_micros:
-        return
     if one.wallet_currency is None:
         raise NotFound(f"subscription {one.subscription_id} has no wallet {one.wallet_id}")
     if one.wallet_currency != terms.currency:
@@ -111,15 +121,36 @@ def _due(
     price = Money(terms.price_micros, terms.currency)
     for cycle in cycles:
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
-        amount = charge(share, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-        yield DueBill(one, profile, terms, cycle.first_day, cycle.next_first_day, share, amount)
+        text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
+        priced = priced_lines(text, share, extras, profile, cycle)
+        if len(priced) == 1 and not share.amount_micros:
+            continue  # nothing to bill, nor to number
+        prices = [line.price for line in priced]
+        amount, nets = charge_all(prices, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        lines = tuple(map(partial(_line, profile), priced, nets))
+        days = cycle.first_day, cycle.next_first_day
+        yield DueBill(one, profile, terms, *days, share, amount, lines)
+        extras = billed(extras, priced)
+
+
+def _line(profile: BillingProfile, line: PricedLine, net: Money) -> BillLine:
+    plain = BillLine(
+        text=line.text, net_micros=net.amount_micros, tax_rate_ppm=profile.tax_rate_ppm
+    )
+    if line.extra is None or line.cycle is None:
+        return plain
+    return replace(
+        plain,
+        charge_id=line.extra.charge_id,
+        first_day=line.cycle.first_day,
+        next_first_day=line.cycle.next_first_day,
+    )
 
 
 def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
     days = (due.first_day, due.next_first_day)
-    text = f"{due.terms.plan_name}, {days[0]} to {days[1]}"
     today = local_day(now, time_zone)
-    return draft(owner_of(due.billable), due.profile, due.amount, days, text, today)
+    return draft(owner_of(due.billable), due.profile, due.amount, days, due.lines, today)
 
 
 def _bring_package(tx: Transaction, due: DueBill, now: datetime, time_zone: str) -> None:

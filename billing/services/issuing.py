@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from billing.errors import NotFound
 from billing.model.bills import Billable, BillDraft
+from billing.model.charges import BillLine
 from billing.model.commerce import Owner
 from billing.model.profile import BillingProfile
 from billing.model.views import OperatorView
@@ -28,10 +30,11 @@ def draft(
     profile: BillingProfile,
     amount: Charge,
     cycle: tuple[date, date],
-    text: str,
+    lines: Sequence[BillLine],
     today: date,
 ) -> BillDraft:
-    """A bill issued on the local day `today`, with the profile's payment date."""
+    """A bill issued on the local day `today`, with the profile's payment date; `lines` sum to the
+    amount's net."""
     return BillDraft(
         customer_id=owner.customer_id,
         org_id=owner.org_id,
@@ -39,13 +42,18 @@ def draft(
         due_on=due_on(profile, today, cycle[0]),
         cycle_from=cycle[0],
         cycle_until=cycle[1],
-        text=text,
-        tax_rate_ppm=profile.tax_rate_ppm,
+        lines=tuple(lines),
         net_micros=amount.net.amount_micros,
         tax_micros=amount.tax.amount_micros,
         rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
     )
+
+
+def one_line(text: str, profile: BillingProfile, amount: Charge) -> list[BillLine]:
+    """The whole amount as a single line."""
+    net_micros = amount.net.amount_micros
+    return [BillLine(text=text, net_micros=net_micros, tax_rate_ppm=profile.tax_rate_ppm)]
 
 
 def write_bill(tx: Transaction, bill: BillDraft, now: datetime) -> tables.Invoice:

@@ -149,7 +149,7 @@ def _take_bills_back(
             package.ended_at = move.now
         if amount.amount_micros > 0:
             reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
-            yield bill, take_back(tx, bill, amount, reason, move.now)
+            yield bill, take_back(tx, bill, amount, reason, move.now, void=days == cycle.days)
 
 
 def _put_under(tx: Transaction, move: _Move, row: tables.Subscription) -> None:

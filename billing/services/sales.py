@@ -18,7 +18,7 @@ from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
-from billing.services.issuing import draft, operator_of, owner_of, write_bill
+from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import (
     check_spendable,
@@ -231,9 +231,10 @@ class _Sale:
         amount = charge(cycle.amount, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         days = (cycle.first_day, cycle.next_first_day)
         today = local_day(self.now, operator.time_zone)
+        lines = one_line(terms.plan_name, profile, amount)
         bill = write_bill(
             self.tx,
-            draft(owner_of(self.row), profile, amount, days, terms.plan_name, today),
+            draft(owner_of(self.row), profile, amount, days, lines, today),
             self.now,
         )
         entry_id = self._pay_bill(amount, bill)

@@ -12,7 +12,9 @@ from billing.model.credits import CreditNoteView
 from billing.store import invoices, tables
 
 
-def insert(tx: Session, note: tables.CreditNote, bill: tables.Invoice, now: datetime) -> None:
+def insert(
+    tx: Session, note: tables.CreditNote, bill: tables.Invoice, now: datetime, *, void: bool
+) -> None:
     """Number and write the note; the bill's figures follow. The customer is locked."""
     (note.number,) = invoices.numbers(tx, bill.org_id, 1, invoices.CREDIT_SERIES)
     tx.add(note)
@@ -20,6 +22,8 @@ def insert(tx: Session, note: tables.CreditNote, bill: tables.Invoice, now: date
     bill.paid_micros -= note.to_wallet_micros
     if bill.paid_at is None and not invoices.open_micros(bill):
         bill.paid_at = now
+    if void:
+        bill.voided_at = now
     if note.to_wallet_micros:
         invoices.allocate(tx, bill, -note.to_wallet_micros, note.entry_id, now)
     tx.flush()

@@ -97,9 +97,7 @@ def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | Non
             tables.Invoice.customer_id == customer_id,
             tables.Invoice.subscription_id == subscription_id,
             tables.Invoice.cycle_until.is_not(None),
-            # What was credited in full is not billed.
-            (tables.Invoice.credited_micros < tables.Invoice.total_micros)
-            | (tables.Invoice.total_micros == 0),
+            tables.Invoice.voided_at.is_(None),
         )
         .order_by(tables.Invoice.cycle_until.desc())
         .limit(1)

@@ -6,7 +6,7 @@ CREATE POLICY own_organisations ON credit_note TO tollway_panel
     USING (org_id = ANY (visible_org_ids_v1())) WITH CHECK (org_id = ANY (visible_org_ids_v1()));
 GRANT SELECT, INSERT ON credit_note TO tollway_panel, tollway_worker;
 GRANT SELECT ON credit_note TO tollway_readonly;
-GRANT UPDATE (credited_micros) ON invoice TO tollway_panel, tollway_worker;
-GRANT SELECT (credited_micros) ON invoice TO tollway_readonly;
+GRANT UPDATE (credited_micros, voided_at) ON invoice TO tollway_panel, tollway_worker;
+GRANT SELECT (credited_micros, voided_at) ON invoice TO tollway_readonly;
 GRANT SELECT (billed_from) ON subscription TO tollway_readonly;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_worker;

@@ -9,7 +9,7 @@ LEFT JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_i
 LEFT JOIN LATERAL (
     SELECT max(i.cycle_until) AS billed_until FROM invoice i
     WHERE i.customer_id = s.customer_id AND i.subscription_id = s.subscription_id
-      AND (i.credited_micros < i.total_micros OR i.total_micros = 0)
+      AND i.voided_at IS NULL
 ) b ON true
 WHERE s.customer_id = ANY (%(customer_ids)s) AND s.closed_at IS NULL AND c.closed_at IS NULL
   AND p.kind = 'monthly' AND p.automatic_bill AND p.bills_from IS NOT NULL

@@ -1,5 +1,5 @@
--- Bills that have their numbers already: the entry that makes each owed (rule M4), the bill and its one
--- line. A bill of nothing has no entry and is paid. Gives the bills in the order of `bills`, a JSON
+-- Bills that have their numbers already: the entry that makes each owed (rule M4), the bill and its
+-- lines. A bill of nothing has no entry and is paid. Gives the bills in the order of `bills`, a JSON
 -- array. The customers are locked. Amounts in micros.
 WITH bill AS MATERIALIZED (
     SELECT b.*, b.net_micros + b.tax_micros + b.rounding_micros AS total_micros,
@@ -8,8 +8,8 @@ WITH bill AS MATERIALIZED (
             THEN nextval(pg_get_serial_sequence('journal_entry', 'entry_id')) END AS entry_id
     FROM jsonb_to_recordset(%(bills)s::jsonb) AS b(
         ord int, customer_id bigint, org_id bigint, subscription_id bigint, number text,
-        due_on date, cycle_from date, cycle_until date, text text, tax_rate_ppm int,
-        net_micros bigint, tax_micros bigint, rounding_micros bigint, currency text)
+        due_on date, cycle_from date, cycle_until date, lines jsonb, net_micros bigint,
+        tax_micros bigint, rounding_micros bigint, currency text)
     ORDER BY b.ord
 ),
 entries AS (
@@ -38,7 +38,13 @@ issued AS (
 ),
 lines AS (
     INSERT INTO invoice_line (customer_id, invoice_id, line, org_id, text, amount_micros,
-        tax_rate_ppm)
-    SELECT customer_id, invoice_id, 1, org_id, text, net_micros, tax_rate_ppm FROM bill
+        tax_rate_ppm, charge_id, first_day, next_first_day)
+    SELECT b.customer_id, b.invoice_id, l.place, b.org_id, l.text, l.net_micros, l.tax_rate_ppm,
+        l.charge_id, l.first_day, l.next_first_day
+    FROM bill b
+    CROSS JOIN LATERAL ROWS FROM (jsonb_to_recordset(b.lines) AS (
+        text text, net_micros bigint, tax_rate_ppm int, charge_id bigint, first_day date,
+        next_first_day date)) WITH ORDINALITY
+        AS l(text, net_micros, tax_rate_ppm, charge_id, first_day, next_first_day, place)
 )
 SELECT customer_id, org_id, invoice_id, number, total_micros, due_on FROM bill ORDER BY ord

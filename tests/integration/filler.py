@@ -18,6 +18,7 @@ _WORDS = {
     ("billing_profile", "payment"): "prepaid",
     ("billing_profile", "cycle_day"): "1",
     ("billing_profile", "suspend_at_hour"): "0",
+    ("charge", "kind"): "recurring",
     ("coa_intent", "goal"): "disconnect",
     ("coa_intent", "state"): "pending",
     ("credit_note", "rounding_micros"): "0",

@@ -190,6 +190,25 @@ def test_monthly_bill_is_issued_and_paid(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
+def test_charges_are_agreed_listed_and_ended(run: Run) -> None:
+    run("profile", "add", "Billed", "--kind", "monthly", "--payment", "prepaid",
+        "--automatic-bill", "--at", "2026-01-01")  # fmt: skip
+    run("subscriber", "add", "cho", "--name", "Cho", "--profile", "Billed", "--plan", "Home",
+        "--at", "2026-03-01")  # fmt: skip
+    added = run("charge", "add", "cho", "Static IP", "--monthly", "5.00", "--at", "2026-03-05")
+    assert "Static IP" not in added.err and "5.00 USD a month, from 2026-03-05" in added.out
+    run("charge", "add", "cho", "Installation", "--once", "40", "--at", "2026-03-05")
+    off = run("charge", "add", "cho", "Loyalty", "--discount", "12.5%", "--until", "2026-06-01",
+              "--at", "2026-03-05", "--json").value  # fmt: skip
+    assert off["discount_ppm"] == 125_000
+    assert "12.5% off" in run("charge", "list", "cho").out
+    ended = run("charge", "end", "cho", str(off["charge_id"]), "--on", "2026-05-01")
+    assert "until 2026-05-01" in ended.out
+    assert run("charge", "add", "cho", "Nothing").code == 2
+    assert run("charge", "add", "cho", "X", "--discount", "much").err.startswith("error: discount:")
+
+
+@pytest.mark.usefixtures("catalogue")
 def test_a_customer_is_moved_to_another_profile(run: Run) -> None:
     run("subscriber", "add", "moe", "--name", "Moe", "--profile", "Monthly", "--plan", "Home",
         "--at", "2026-03-10")  # fmt: skip

@@ -52,7 +52,12 @@ def issue(
 
 
 def take_back(
-    context: Context, bill: InvoiceView, amount_micros: int | None = None, key: str = "credit"
+    context: Context,
+    bill: InvoiceView,
+    amount_micros: int | None = None,
+    key: str = "credit",
+    *,
+    void: bool = False,
 ) -> CreditNoteView:
     return credits.credit(
         context,
@@ -61,6 +66,7 @@ def take_back(
         idempotency_key=key,
         now=OVERDUE,
         amount_micros=amount_micros,
+        void=void,
     )
 
 
@@ -110,7 +116,15 @@ def test_an_open_bill_is_owed_no_more(context: Context, owner: Subscriber) -> No
 def test_what_was_credited_unpaid_is_no_paid_cycle(context: Context, owner: Subscriber) -> None:
     first = issue(context, owner)
     take_back(context, first)
-    issue(context, owner)  # its days may be billed again
+    with pytest.raises(Refused, match="billed already"):
+        issue(context, owner)
+    second = issue(context, owner, APRIL, MAY)
+    assert rule(context, owner) == "S5"
+    with pytest.raises(InvalidInput, match="whole bill") as refused:
+        take_back(context, second, 1_000_000, "part", void=True)
+    assert refused.value.field == "void"
+    take_back(context, second, None, "void", void=True)
+    issue(context, owner, APRIL, MAY)  # its days may be billed again
     assert rule(context, owner) == "S5"
 
 

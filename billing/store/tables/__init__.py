@@ -3,6 +3,7 @@
 from billing.store.tables.audit import AuditLog, Enrolment, Staff, StaffSession, StaffThrottle
 from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
+from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.money import (
@@ -41,6 +42,7 @@ __all__ = [
     "AuditLog",
     "Base",
     "BillingProfile",
+    "Charge",
     "CoaAttempt",
     "CoaIntent",
     "Command",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
@@ -90,7 +90,7 @@ class Invoice(Base):
 
     The total is the sum of the lines (net), `tax_micros` and `rounding_micros`; `entry_id` is the
     journal entry of the issue, None for a bill of nothing. `credited_micros` is the sum of its
-    credit notes; one that is credited in full counts as never issued for its cycle.
+    credit notes.
     """
 
     __tablename__ = "invoice"
@@ -122,11 +122,21 @@ class Invoice(Base):
     currency: Mapped[str]
     paid_at: Mapped[datetime | None]
     """When nothing was left to pay."""
+    voided_at: Mapped[datetime | None]
+    """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]
 
 
 class InvoiceLine(Base):
     __tablename__ = "invoice_line"
+    __table_args__ = (
+        Index(
+            "invoice_line_charge_idx",
+            "customer_id",
+            "charge_id",
+            postgresql_where=text("charge_id IS NOT NULL"),
+        ),
+    )
 
     customer_id: Mapped[CustomerKey]
     invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -135,6 +145,11 @@ class InvoiceLine(Base):
     text: Mapped[str]
     amount_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+    charge_id: Mapped[int | None]
+    """Of a charge or a discount; the line bills its days from `first_day` to before
+    `next_first_day`."""
+    first_day: Mapped[date | None]
+    next_first_day: Mapped[date | None]
 
 
 class CreditNote(Base):

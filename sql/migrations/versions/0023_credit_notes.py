@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column(
         "invoice", sa.Column("credited_micros", sa.BigInteger(), server_default="0", nullable=False)
     )
+    op.add_column("invoice", sa.Column("voided_at", sa.DateTime(timezone=True)))
     op.drop_constraint(op.f("invoice_paid_check"), "invoice")
     op.create_check_constraint(
         op.f("invoice_paid_check"),

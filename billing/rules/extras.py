@@ -1,0 +1,97 @@
+"""What a bill takes of charges and discounts beside the plan (rules I1, B11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from billing.model.charges import ChargeKind, Extra
+from billing.model.money import Money
+from billing.model.profile import BillingProfile
+from billing.rules.bill_run import cycles_until
+from billing.rules.cycles import Cycle, partial_cycle
+
+PPM = 1_000_000
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """A price on a bill, negative for a discount, for the local days of `cycle`."""
+
+    text: str
+    price: Money
+    extra: Extra | None = None
+    cycle: Cycle | None = None
+
+
+def lines(
+    plan_text: str,
+    plan_price: Money,
+    extras: Sequence[Extra],
+    profile: BillingProfile,
+    billed: Cycle,
+) -> list[PricedLine]:
+    """The plan's share of the cycle, then what falls on this bill of each extra, in their order.
+
+    A recurring charge is billed by the day up to the cycle's end, also for days before it that no
+    bill holds yet. Discounts follow one another: each takes its share of what is left.
+    """
+    found = [PricedLine(plan_text, plan_price)]
+    left = plan_price
+    for extra in extras:
+        if extra.kind is ChargeKind.DISCOUNT:
+            line = _discount(extra, left, billed)
+            left = left + line.price if line else left
+        elif extra.kind is ChargeKind.RECURRING:
+            line = _recurring(extra, profile, billed, plan_price.currency)
+        else:
+            line = _one_off(extra, billed, plan_price.currency)
+        if line is not None:
+            found.append(line)
+    return found
+
+
+def billed(extras: Sequence[Extra], on_bill: Sequence[PricedLine]) -> list[Extra]:
+    """The extras as they are once a bill holds these lines."""
+    until = {
+        line.extra.charge_id: line.cycle.next_first_day
+        for line in on_bill
+        if line.extra is not None and line.cycle is not None
+    }
+    return [
+        replace(one, billed_until=until[one.charge_id]) if one.charge_id in until else one
+        for one in extras
+    ]
+
+
+def _recurring(
+    extra: Extra, profile: BillingProfile, billed: Cycle, currency: str
+) -> PricedLine | None:
+    first = max(extra.starts_on, extra.billed_until or extra.starts_on)
+    until = min(billed.next_first_day, extra.ends_on or billed.next_first_day)
+    if first >= until:
+        return None
+    price = Money(0, currency)
+    for cycle in cycles_until(profile, first, until):
+        whole = Money(extra.price_micros, currency)
+        price += partial_cycle(whole, cycle.first_day, profile, cycle.next_first_day).amount
+    return PricedLine(f"{extra.text}, {first} to {until}", price, extra, Cycle(first, until))
+
+
+def _one_off(extra: Extra, billed: Cycle, currency: str) -> PricedLine | None:
+    if extra.billed_until is not None or extra.starts_on >= billed.next_first_day:
+        return None
+    day = Cycle(extra.starts_on, extra.starts_on + _ONE_DAY)
+    return PricedLine(extra.text, Money(extra.price_micros, currency), extra, day)
+
+
+def _discount(extra: Extra, left: Money, billed: Cycle) -> PricedLine | None:
+    first = max(extra.starts_on, billed.first_day)
+    until = min(billed.next_first_day, extra.ends_on or billed.next_first_day)
+    days = (until - first).days
+    taken = left.prorated(extra.discount_ppm * max(days, 0), PPM * billed.days)
+    if not taken.amount_micros:
+        return None
+    return PricedLine(extra.text, -taken, extra, Cycle(first, until))
