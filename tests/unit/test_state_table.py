@@ -76,6 +76,7 @@ def test_paused() -> None:
     assert deciding(served(paused_at=NOW), NOW) == State("S3", Reason.PAUSED, Effect.REJECT)
 
 
+@pytest.mark.rule("S4")
 @pytest.mark.rule("B15")
 def test_a_discontinue_date_counts_when_it_has_passed_with_an_unpaid_bill() -> None:
     day = date(2026, 3, 10)
@@ -90,6 +91,7 @@ def test_a_discontinue_date_counts_when_it_has_passed_with_an_unpaid_bill() -> N
     assert deciding(served(discontinue_on=day), passed) == NORMAL
 
 
+@pytest.mark.rule("S5")
 @pytest.mark.rule("B9")
 def test_overdue_begins_when_the_payment_date_has_passed() -> None:
     assert deciding(in_debt(), CUT - timedelta(seconds=1)) == NORMAL
