@@ -9,16 +9,23 @@ from billing.rules.cycles import Cycle, cycle_of
 
 
 def days_given_back(
-    billed: Cycle, today: date, old: BillingProfile, new: BillingProfile, *, packaged: bool
+    billed: Cycle,
+    today: date,
+    old: BillingProfile,
+    new: BillingProfile,
+    *,
+    packaged: bool,
+    plan_stays: bool = True,
 ) -> int:
     """How many days of a bill of `old` are credited when `new` takes over on the local day `today`.
 
-    All of a cycle that has not begun, unless the new profile bills the same. Of the running one
-    none, as it is served to its end and bridged (B6); but under a daily profile it is served no
-    longer, so the days after today, unless it came with a package (`packaged`), which stays.
+    All of a cycle that has not begun, unless the new profile bills the same for the same plan. Of
+    the running one none, as it is served to its end and bridged (B6); but under a daily profile it
+    is served no longer, so the days after today, unless it came with a package (`packaged`), which
+    stays.
     """
     if billed.first_day > today:
-        return 0 if _bills_the_same(billed, old, new) else billed.days
+        return 0 if plan_stays and _bills_the_same(billed, old, new) else billed.days
     if new.kind is BillingKind.DAILY and not packaged:
         return max(0, (billed.next_first_day - today).days - 1)
     return 0
@@ -39,6 +46,6 @@ def _bills_the_same(billed: Cycle, old: BillingProfile, new: BillingProfile) -> 
     return (
         new.kind is BillingKind.MONTHLY
         and new.bill_in is BillIn.ADVANCE
-        and cycle_of(billed.first_day, new) == billed
+        and cycle_of(billed.first_day, new) == cycle_of(billed.first_day, old)
         and (new.tax_rate_ppm, new.tax_inclusive) == (old.tax_rate_ppm, old.tax_inclusive)
     )

@@ -40,7 +40,8 @@ def credit(
     charges again.
 
     Raises InvalidInput (no reason, more than is left of the bill, a part to void), NotFound,
-    Refused (nothing is left), Conflict (the key was used for something else).
+    Refused (nothing is left, a bill to void is not its subscription's last), Conflict (the key was
+    used for something else).
     """
     reason = _checked_reason(reason)
     with context.transaction() as tx:
@@ -51,8 +52,8 @@ def credit(
 
         def act() -> CreditNoteView:
             amount = _checked_credit(bill, amount_micros)
-            if void and bill.credited_micros + amount.amount_micros < bill.total_micros:
-                raise InvalidInput("only a whole bill can be void", field="void")
+            if void:
+                _check_void(tx, bill, amount)
             note = take_back(tx, bill, amount, reason, now, void=void)
             settle(tx, customer, wallet_of(tx, bill), now)
             enforcement.reconcile(tx, context, customer_id, now)
@@ -177,6 +178,15 @@ def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
     if amount.amount_micros > left.amount_micros:
         raise InvalidInput(f"only {left} of {bill.number} can be credited", field="amount")
     return amount
+
+
+def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
+    if bill.credited_micros + amount.amount_micros < bill.total_micros:
+        raise InvalidInput("only a whole bill can be void", field="void")
+    # Bills go on where the last one ends: the days of another one would stay unbilled.
+    last = invoices.last_of_cycles(tx, bill.customer_id, bill.subscription_id)
+    if bill.subscription_id is not None and last is not None and last != bill.number:
+        raise Refused(f"only the last bill can be void; void {last} first", field="void")
 
 
 def _checked_reason(reason: str) -> str:

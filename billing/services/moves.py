@@ -140,7 +140,12 @@ def _take_bills_back(
         ends = day_start(cycle.next_first_day, move.time_zone)
         package = entitlements.ending_at(tx, row.customer_id, row.subscription_id, ends)
         days = rules.days_given_back(
-            cycle, move.today, move.old, move.new, packaged=package is not None
+            cycle,
+            move.today,
+            move.old,
+            move.new,
+            packaged=package is not None,
+            plan_stays=move.plan is None,
         )
         left = Money(bill.total_micros - bill.credited_micros, bill.currency)
         share = unused_days(Money(bill.total_micros, bill.currency), days, cycle.days)

@@ -104,6 +104,22 @@ def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | Non
     )
 
 
+def last_of_cycles(tx: Session, customer_id: int, subscription_id: int | None) -> str | None:
+    """The number of the bill of a subscription's last billed cycle."""
+    bill = tables.Invoice
+    return tx.scalar(
+        select(bill.number)
+        .where(
+            bill.customer_id == customer_id,
+            bill.subscription_id == subscription_id,
+            bill.cycle_until.is_not(None),
+            bill.voided_at.is_(None),
+        )
+        .order_by(bill.cycle_until.desc())
+        .limit(1)
+    )
+
+
 def billed_past(
     tx: Session, customer_id: int, subscription_id: int, day: date
 ) -> list[tuple[tables.Invoice, date, date]]:

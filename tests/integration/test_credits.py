@@ -123,6 +123,10 @@ def test_what_was_credited_unpaid_is_no_paid_cycle(context: Context, owner: Subs
     with pytest.raises(InvalidInput, match="whole bill") as refused:
         take_back(context, second, 1_000_000, "part", void=True)
     assert refused.value.field == "void"
+    third = issue(context, owner, MAY, date(2026, 6, 10))
+    with pytest.raises(Refused, match=f"void {third.number} first"):
+        take_back(context, second, None, "void", void=True)
+    take_back(context, third, None, "third", void=True)
     take_back(context, second, None, "void", void=True)
     issue(context, owner, APRIL, MAY)  # its days may be billed again
     assert rule(context, owner) == "S5"

@@ -42,6 +42,18 @@ def test_a_cycle_that_has_not_begun_is_given_back_unless_it_is_billed_the_same(
     new: BillingProfile, given_back: int, packaged: bool
 ) -> None:
     assert days_given_back(MARCH, BEFORE, ON_10TH, new, packaged=packaged) == given_back
+    for stays, days in ((True, given_back), (False, 31)):
+        found = days_given_back(MARCH, BEFORE, ON_10TH, new, packaged=packaged, plan_stays=stays)
+        assert found == days
+
+
+@pytest.mark.rule("B6")
+def test_a_bridge_that_is_billed_the_same_stays() -> None:
+    bridge = Cycle(date(2026, 4, 10), date(2026, 4, 15))
+    on_15th = replace(ON_10TH, cycle_day=15)
+    again = replace(on_15th, due_days=30)
+    assert days_given_back(bridge, BEFORE, on_15th, again, packaged=False) == 0
+    assert days_given_back(bridge, BEFORE, on_15th, ON_10TH, packaged=False) == 5
 
 
 @pytest.mark.rule("B6")
