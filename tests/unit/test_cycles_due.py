@@ -40,6 +40,23 @@ def test_in_arrears_day_one_bills_what_has_ended() -> None:
 
 
 @pytest.mark.rule("B7")
+@pytest.mark.parametrize(("cycle_day", "billed"), [(1, True), (2, False)])
+def test_in_arrears_a_cycle_that_ends_with_day_one_is_billed_on_it(
+    cycle_day: int, billed: bool
+) -> None:
+    profile = replace(ARREARS, cycle_day=cycle_day)
+    cycle = (date(2026, 3, cycle_day), date(2026, 4, cycle_day))
+    assert due(profile, cycle[0], date(2026, 4, 1)) == ([cycle] if billed else [])
+
+
+@pytest.mark.rule("B7")
+def test_who_joins_on_the_day_of_the_switch_is_billed_from_that_day() -> None:
+    switched = date(2026, 3, 18)
+    assert first_unbilled(TENTH, switched, None, switched) == switched
+    assert first_unbilled(TENTH, switched - timedelta(days=1), None, switched) == date(2026, 4, 10)
+
+
+@pytest.mark.rule("B7")
 def test_after_months_of_downtime_each_cycle_is_billed_in_its_order() -> None:
     assert due(LAST, date(2026, 1, 31), date(2026, 4, 2)) == [
         (date(2026, 1, 31), date(2026, 2, 28)),

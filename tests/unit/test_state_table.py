@@ -46,6 +46,16 @@ def poor(**changes: Any) -> Account:
     return account(**{"plan": payg, **changes})
 
 
+@pytest.mark.rule("B4")
+@pytest.mark.rule("S7")
+def test_a_package_that_follows_one_that_is_over_serves_from_its_end_on() -> None:
+    over = package(1, NOW - timedelta(hours=25))
+    following = package(2, None, follows=True)
+    waiting = account(entitlements=(following,), last_ended=over)
+    assert deciding(waiting, NOW) == NORMAL
+    assert next_change(waiting, NOW - timedelta(hours=2)) is not None
+
+
 @pytest.mark.rule("S8")
 def test_without_a_cause_service_is_normal() -> None:
     assert deciding(served(), NOW) == NORMAL
@@ -86,6 +96,9 @@ def test_a_discontinue_date_counts_when_it_has_passed_with_an_unpaid_bill() -> N
     assert deciding(unpaid, passed - timedelta(seconds=1)) == NORMAL
     assert deciding(unpaid, passed) == State("S4", Reason.DISCONTINUED, Effect.REJECT)
     assert next_change(unpaid, NOW) == passed
+    # A daily customer is rejected even where the profile names a pool (rule B3).
+    with_pool = replace(unpaid, profile=replace(daily_profile(), suspended_pool="walled"))
+    assert deciding(with_pool, passed) == State("S4", Reason.DISCONTINUED, Effect.REJECT)
     pooled = deciding(monthly(discontinue_on=day, unpaid_bills=(late,)), passed)
     assert pooled == State("S4", Reason.DISCONTINUED, Effect.SUSPENDED_POOL, "walled")
     assert deciding(served(discontinue_on=day), passed) == NORMAL
