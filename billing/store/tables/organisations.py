@@ -33,3 +33,6 @@ class Organisation(Base):
     name: Mapped[str]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    postal_address: Mapped[str | None]
+    """Lines, as on a letter; with `tax_id` it stands on bills."""
+    tax_id: Mapped[str | None]
