@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from billing.cli import (
+    bill_pdf,
     bills,
     catalog,
     checks,
@@ -22,6 +23,7 @@ from billing.cli import (
     jobs,
     ledger,
     nas,
+    organisations,
     pools,
     sales,
     staff,
@@ -44,6 +46,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    organisations.organisation,
     coa.coa,
     pools.pool,
     catalog.profile,
@@ -69,6 +72,7 @@ for _command in (
     worker.worker,
 ):
     cli.add_command(_command)
+bills.bill.add_command(bill_pdf.pdf)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
