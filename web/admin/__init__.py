@@ -8,6 +8,7 @@ blueprint = Blueprint("admin", __name__)
 from web.admin import (  # noqa: E402 (they add routes)
     anomalies,
     billing,
+    bills,
     orders,
     plans,
     pools,
@@ -18,6 +19,7 @@ from web.admin import (  # noqa: E402 (they add routes)
 __all__ = [
     "anomalies",
     "billing",
+    "bills",
     "blueprint",
     "orders",
     "plans",
