@@ -11,7 +11,7 @@ from billing.documents.html import to_html
 from billing.documents.pdf import to_pdf
 from billing.errors import InvalidInput
 from billing.model.documents import Paper
-from billing.services import documents
+from billing.services import designs, documents
 
 
 @click.command("pdf", cls=Command)
@@ -32,7 +32,8 @@ def pdf(app: App, number: str, out: Path, size: str, org: int | None) -> None:
     """Write a bill as PDF, as it stands now."""
     paper = Paper(size)
     bill = documents.by_number(app.context, number, org_id=org)
-    octets = to_pdf(to_html(bill, paper), paper)
+    design = designs.design_of(app.context, bill.org_id)
+    octets = to_pdf(to_html(bill, paper, design), paper)
     try:
         out.write_bytes(octets)
     except OSError as error:

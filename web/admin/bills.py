@@ -9,7 +9,7 @@ from billing.documents.html import to_html
 from billing.documents.pdf import to_pdf
 from billing.errors import InvalidInput
 from billing.model.documents import Paper
-from billing.services import customers, documents
+from billing.services import customers, designs, documents
 from web import parts
 from web.admin import blueprint
 from web.guards import EVERYONE, staff_only
@@ -35,8 +35,10 @@ def bills(customer_id: int) -> ResponseReturnValue:
 def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
     """As it stands now; `size`: a4 or receipt."""
     paper = _asked_paper()
-    bill = documents.by_id(parts.context(), customer_id, invoice_id)
-    return pdf_response(to_pdf(to_html(bill, paper), paper), f"{bill.number}.pdf")
+    context = parts.context()
+    bill = documents.by_id(context, customer_id, invoice_id)
+    design = designs.design_of(context, bill.org_id)
+    return pdf_response(to_pdf(to_html(bill, paper, design), paper), f"{bill.number}.pdf")
 
 
 def pdf_response(octets: bytes, name: str) -> Response:
