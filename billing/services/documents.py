@@ -43,6 +43,13 @@ def by_id(context: Context, customer_id: int, invoice_id: int) -> BillDocument:
         return _document(tx, row)
 
 
+def newest(context: Context, org_id: int) -> BillDocument | None:
+    """The bill that an organisation issued last; None when it has issued none."""
+    with context.transaction() as tx:
+        row = store.newest_bill(tx, org_id)
+        return None if row is None else _document(tx, row)
+
+
 def bills_of(context: Context, customer_id: int, *, limit: int = 24) -> list[InvoiceView]:
     """A customer's bills, paid or not, newest first. Raises InvalidInput."""
     if not 1 <= limit <= _BILLS_LIMIT:

@@ -64,3 +64,10 @@ def organisation(tx: Session, org_id: int) -> tables.Organisation | None:
 def lock_organisation(tx: Session, org_id: int) -> tables.Organisation | None:
     """The row, locked until the transaction ends."""
     return tx.get(tables.Organisation, org_id, with_for_update=True, populate_existing=True)
+
+
+def newest_bill(tx: Session, org_id: int) -> tables.Invoice | None:
+    """The bill that an organisation issued last."""
+    table = tables.Invoice
+    statement = select(table).where(table.org_id == org_id)
+    return tx.scalar(statement.order_by(table.issued_at.desc(), table.invoice_id.desc()).limit(1))

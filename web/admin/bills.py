@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -34,7 +36,7 @@ def bills(customer_id: int) -> ResponseReturnValue:
 @staff_only(EVERYONE)
 def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
     """As it stands now; `size`: a4 or receipt."""
-    paper = _asked_paper()
+    paper = asked_paper(request.args)
     context = parts.context()
     bill = documents.by_id(context, customer_id, invoice_id)
     design = designs.design_of(context, bill.org_id)
@@ -48,8 +50,9 @@ def pdf_response(octets: bytes, name: str) -> Response:
     return response
 
 
-def _asked_paper() -> Paper:
+def asked_paper(arguments: Mapping[str, str]) -> Paper:
+    """`size` of a request, A4 unless given. Raises InvalidInput."""
     try:
-        return Paper(request.args.get("size", Paper.A4.value))
+        return Paper(arguments.get("size", Paper.A4.value))
     except ValueError:
         raise InvalidInput("the size is a4 or receipt", field="size") from None
