@@ -10,6 +10,7 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.documents.checks import logo_address
+from billing.documents.pdf import try_design
 from billing.errors import InvalidInput
 from billing.model.designs import Block, InvoiceDesign
 from billing.services import designs
@@ -69,6 +70,7 @@ def set_(
         css=kept.css if css is None else _text(css, "css"),
         template=kept.template if template is None else _text(template, "template"),
     )
+    try_design(designs.checked(changed))
     designs.save(app.context, org, changed, at)
     _say(app, changed)
 

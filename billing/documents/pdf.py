@@ -9,9 +9,13 @@ from math import ceil
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from billing.errors import Refused, Unavailable
+from billing.documents.html import to_html
+from billing.documents.sample import FULL
+from billing.errors import InvalidInput, Refused, Unavailable
+from billing.model.designs import InvoiceDesign
 from billing.model.documents import Paper
 
+PAGES_LIMIT = 500
 IMAGE_OCTETS = 400_000
 IMAGE_PIXELS = 16_000_000
 _SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
@@ -27,7 +31,7 @@ def to_pdf(html: str, paper: Paper = Paper.A4) -> bytes:
     """The same page gives the same octets. A receipt is one strip as long as its text.
 
     WeasyPrint takes a second or two to import: whoever renders pays, nobody else. Raises
-    Unavailable when a library of the system is missing.
+    Unavailable when a library of the system is missing, Refused when it cannot be set.
     """
     try:
         from weasyprint import CSS, HTML
@@ -41,14 +45,33 @@ def to_pdf(html: str, paper: Paper = Paper.A4) -> bytes:
         def fetch(self, url: str, headers: object = None) -> Any:
             return _picture(url)
 
-    page = HTML(string=html, url_fetcher=Nothing(), base_url=_BASE)
-    document = page.render()
-    if paper is Paper.RECEIPT and len(document.pages) == 1:
-        size = f"{_RECEIPT_WIDTH_MM}mm {_length_mm(document)}mm"
-        document = page.render(stylesheets=[CSS(string=f"@page {{ size: {size} !important }}")])
-    identifier = sha256(html.encode()).digest()[:16]
-    written: bytes = document.write_pdf(pdf_identifier=identifier)
-    return written
+    def laid_out() -> bytes:
+        page = HTML(string=html, url_fetcher=Nothing(), base_url=_BASE)
+        document = page.render()
+        if len(document.pages) > PAGES_LIMIT:
+            raise Refused(f"more than {PAGES_LIMIT} pages")
+        if paper is Paper.RECEIPT and len(document.pages) == 1:
+            size = f"{_RECEIPT_WIDTH_MM}mm {_length_mm(document)}mm"
+            document = page.render(stylesheets=[CSS(string=f"@page {{ size: {size} !important }}")])
+        identifier = sha256(html.encode()).digest()[:16]
+        written: bytes = document.write_pdf(pdf_identifier=identifier)
+        return written
+
+    try:
+        return laid_out()
+    except Refused:
+        raise
+    except Exception as error:  # whatever a style sheet of an operator's own makes it stumble over
+        raise Refused(f"the document cannot be set: {error}") from error
+
+
+def try_design(design: InvoiceDesign) -> None:
+    """Set a bill of nobody by it. Raises InvalidInput when it cannot be set."""
+    try:
+        for paper in Paper:
+            to_pdf(to_html(FULL, paper, design), paper)
+    except Refused as error:
+        raise InvalidInput(error.message, field="template" if design.template else "css") from None
 
 
 def _picture(url: str) -> Any:

@@ -17,7 +17,9 @@ import pytest
 from PIL import Image
 
 from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf
+from billing.documents.pdf import to_pdf, try_design
+from billing.errors import InvalidInput
+from billing.model.designs import InvoiceDesign
 from tests.documents.paper import text_of, with_lines
 
 _SECRET = "octets of another file"
@@ -184,3 +186,13 @@ def test_what_people_write_is_text() -> None:
     assert "<script" not in html and "<img" not in html
     text = text_of(to_pdf(html))
     assert [words for words in wicked if words not in text] == []
+
+
+@pytest.mark.rule("I3")
+def test_a_design_that_cannot_be_set_is_refused() -> None:
+    try_design(InvoiceDesign())
+    endless = "@page { size: 90mm 10mm; margin: 0 } .due { break-inside: auto; white-space: pre }"
+    endless += f".due::before {{ content: '{chr(92)}a {(chr(92) + 'a ') * 1500}' }}"
+    with pytest.raises(InvalidInput, match="more than 500 pages") as caught:
+        try_design(InvoiceDesign(css=endless))
+    assert caught.value.field == "css"

@@ -18,6 +18,7 @@ from billing.services import bills, designs
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
+from billing.store.pool import Database
 from tests.documents.paper import text_of
 from tests.factories import MONTH_PLAN, MONTHLY, Factory
 
@@ -65,6 +66,29 @@ def test_who_has_no_design_has_the_operators(context: Context, reseller: int) ->
     assert designs.design_of(context, reseller) == theirs
     assert designs.design_of(context, 1) == OWN
     assert designs.reset(context, reseller, NOW) == OWN
+
+
+@pytest.mark.rule("I3", "R2", "F16")
+def test_a_resellers_staff_reads_the_operators_design_and_changes_its_own_only(
+    context: Context, settings: Settings, reseller: int
+) -> None:
+    designs.save(context, 1, OWN, NOW)
+    database = Database(settings.dsn("panel"))
+    own = replace(context, db=database, home_org_id=reseller, org_ids=(reseller,))
+    try:
+        assert designs.design_of(own, reseller) == OWN
+        mine = replace(OWN, accent="#00aa00")
+        designs.save(own, reseller, mine, NOW)
+        assert designs.design_of(own, reseller) == mine
+        with pytest.raises(NotFound):
+            designs.save(own, 1, mine, NOW)
+        with pytest.raises(NotFound):
+            designs.reset(own, 1, NOW)
+        nobody = replace(own, org_ids=())
+        assert designs.design_of(nobody, 1) == InvoiceDesign()
+    finally:
+        database.close()
+    assert designs.design_of(context, 1) == OWN
 
 
 @pytest.mark.rule("I3")

@@ -12,7 +12,7 @@ from wtforms import BooleanField, Field, FileField, IntegerField, StringField, T
 
 from billing.documents.checks import logo_address
 from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf
+from billing.documents.pdf import to_pdf, try_design
 from billing.documents.sample import FULL
 from billing.errors import InvalidInput
 from billing.model.designs import Block, InvoiceDesign
@@ -60,7 +60,9 @@ def design() -> ResponseReturnValue:
     form = _form(kept)
     if form.validate_on_submit():
         try:
-            designs.save(context, context.home_org_id, _wanted(form, kept), parts.now())
+            wanted = designs.checked(_wanted(form, kept))
+            try_design(wanted)
+            designs.save(context, context.home_org_id, wanted, parts.now())
         except InvalidInput as error:
             show_errors(form, error, {"blocks": "on_heading"})
         else:
