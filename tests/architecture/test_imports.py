@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
         "billing.errors",
         "billing.clock",
     },
-    "billing.documents": {"billing.model", "billing.errors", "jinja2", "markupsafe"},
+    "billing.documents": {"billing.model", "billing.errors", "jinja2"},
     "billing.jobs": {"billing.services", "billing.model", "billing.errors", "billing.clock"},
     "billing.cli": {
         "billing.services",
