@@ -6,11 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.store import tables
+from billing.store.invoices import SERIES
 
 
-def bills_numbered(
-    tx: Session, number: str, org_id: int | None = None
-) -> list[tables.Invoice]:  # fmt: skip
+def bills_numbered(tx: Session, number: str, org_id: int | None = None) -> list[tables.Invoice]:
     """Bills of this number, of one organisation or of all: each has series of its own."""
     statement = select(tables.Invoice).where(tables.Invoice.number == number)
     if org_id is not None:
@@ -67,7 +66,9 @@ def lock_organisation(tx: Session, org_id: int) -> tables.Organisation | None:
 
 
 def newest_bill(tx: Session, org_id: int) -> tables.Invoice | None:
-    """The bill that an organisation issued last."""
-    table = tables.Invoice
-    statement = select(table).where(table.org_id == org_id)
-    return tx.scalar(statement.order_by(table.issued_at.desc(), table.invoice_id.desc()).limit(1))
+    """The bill that an organisation issued last, found by its number: it may have millions."""
+    series = tx.get(tables.InvoiceSeries, {"org_id": org_id, "series": SERIES})
+    if series is None:
+        return None
+    found = bills_numbered(tx, f"{SERIES}-{series.next_number - 1}", org_id)
+    return found[0] if found else None

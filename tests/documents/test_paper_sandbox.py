@@ -11,6 +11,7 @@ import threading
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,30 +50,34 @@ def callers() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
+class Watch:
+    """What this process opens and connects to while it is on; a hook cannot be taken back."""
+
+    def __init__(self) -> None:
+        self.on, self.seen = False, list[str]()
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple[object, ...]) -> None:
+        if not self.on:
+            return
+        if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+            self.seen.append(os.fsdecode(arguments[0]))
+        elif event == "socket.connect":
+            self.seen.append(f"connect {arguments[1]}")
+
+
+@cache
+def watch() -> Watch:
+    return Watch()
+
+
 @pytest.fixture
-def opened() -> list[str]:
-    """Files under the test's folder that this process opens while the test runs."""
-    return _watch()
-
-
-_opened: list[str] = []
-_watching = False
-
-
-def _watch() -> list[str]:
-    global _watching
-    if not _watching:
-        sys.addaudithook(_note)
-        _watching = True
-    _opened.clear()
-    return _opened
-
-
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
-        _opened.append(os.fsdecode(arguments[0]))
-    elif event == "socket.connect":
-        _opened.append(f"connect {arguments[1]}")
+def opened() -> Iterator[list[str]]:
+    """Files and connections of this process during the test."""
+    watch().seen.clear()
+    watch().on = True
+    yield watch().seen
+    watch().on = False
 
 
 def page(body: str = "", css: str = "", head: str = "") -> str:

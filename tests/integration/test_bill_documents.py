@@ -77,6 +77,8 @@ def test_a_bill_says_who_what_and_what_is_open(context: Context, owner: Subscrib
     assert (found.issued_on, found.due_on) == (date(2026, 3, 10), bill.due_on)
     assert documents.by_id(context, owner.customer_id, bill.invoice_id) == found
     assert documents.bills_of(context, owner.customer_id)[0].number == bill.number
+    assert documents.newest(context, 1) == found
+    assert documents.newest(context, 10**9) is None
 
 
 def test_what_is_not_there_is_told(context: Context, owner: Subscriber) -> None:
