@@ -68,6 +68,11 @@ def to_pdf(html: str, paper: Paper = Paper.A4) -> bytes:
 def try_design(design: InvoiceDesign) -> None:
     """Set a bill of nobody by it. Raises InvalidInput when it cannot be set."""
     try:
+        if design.logo is not None:
+            _picture(design.logo)
+    except Refused as error:
+        raise InvalidInput(error.message, field="logo") from None
+    try:
         for paper in Paper:
             to_pdf(to_html(FULL, paper, design), paper)
     except Refused as error:
@@ -95,9 +100,13 @@ def _picture(url: str) -> Any:
 def _check_pixels(octets: bytes) -> None:
     from PIL import Image
 
-    with Image.open(BytesIO(octets), formats=("PNG", "JPEG")) as picture:
-        if picture.width * picture.height > IMAGE_PIXELS:
-            raise Refused(f"a picture of more than {IMAGE_PIXELS} pixels")
+    try:
+        with Image.open(BytesIO(octets), formats=("PNG", "JPEG")) as picture:
+            pixels = picture.width * picture.height
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Refused("not a picture that can be read") from error
+    if pixels > IMAGE_PIXELS:
+        raise Refused(f"a picture of more than {IMAGE_PIXELS} pixels")
 
 
 def _length_mm(document: Any) -> int:

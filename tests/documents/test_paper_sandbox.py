@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from billing.documents.checks import logo_address
 from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf, try_design
-from billing.errors import InvalidInput
+from billing.documents.pdf import _picture, to_pdf, try_design
+from billing.errors import InvalidInput, Refused
 from billing.model.designs import InvoiceDesign
 from tests.documents.paper import text_of, with_lines
 
@@ -171,12 +172,17 @@ def test_pictures_that_stand_in_the_page_are_shown() -> None:
         ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"),
         ("image/png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
         ("image/png", _png(20_000, 20_000)),
+        ("image/png", _png(6_000, 6_000)),
+        ("image/jpeg", b"\xff\xd8\xff and so on"),
         ("application/postscript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
         ("text/css", b"body { color: red }"),
     ],
 )
 def test_other_kinds_of_data_and_bombs_are_not(kind: str, octets: bytes) -> None:
-    octets = to_pdf(page(f"<img src='{_data(kind, octets)}'>"))
+    address = _data(kind, octets)
+    with pytest.raises(Refused):
+        _picture(address)
+    octets = to_pdf(page(f"<img src='{address}'>"))
     assert b"/Image" not in octets and "plain" in text_of(octets)
 
 
@@ -201,3 +207,7 @@ def test_a_design_that_cannot_be_set_is_refused() -> None:
     with pytest.raises(InvalidInput, match="more than 500 pages") as caught:
         try_design(InvoiceDesign(css=endless))
     assert caught.value.field == "css"
+    for octets in (b"\xff\xd8\xff and so on", _png(6_000, 6_000)):
+        with pytest.raises(InvalidInput, match="picture") as caught:
+            try_design(InvoiceDesign(logo=logo_address(octets)))
+        assert caught.value.field == "logo"
