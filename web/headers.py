@@ -21,6 +21,7 @@ _POLICY = {
     "connect-src": "'self'",
     "font-src": "'self'",
     "form-action": "'self'",
+    "frame-src": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }

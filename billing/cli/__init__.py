@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import click
 
 from billing.cli import (
+    bill_pdf,
     bills,
     catalog,
     charges,
     checks,
     coa,
     customers,
+    design,
     evidence,
     grants,
     imports,
@@ -23,6 +25,7 @@ from billing.cli import (
     jobs,
     ledger,
     nas,
+    organisations,
     pools,
     sales,
     staff,
@@ -45,6 +48,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    organisations.organisation,
     coa.coa,
     pools.pool,
     catalog.profile,
@@ -55,6 +59,7 @@ for _command in (
     sales.topup,
     bills.bill,
     charges.charge,
+    design.design,
     usage.usage,
     usage.sessions,
     usage.why,
@@ -71,6 +76,7 @@ for _command in (
     worker.worker,
 ):
     cli.add_command(_command)
+bills.bill.add_command(bill_pdf.pdf)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

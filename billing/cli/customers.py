@@ -9,7 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import DAY, show_money
 from billing.model.views import CustomerView
-from billing.services import agreements, catalog, moves
+from billing.services import agreements, catalog, letterhead, moves
 from billing.services import customers as services
 
 
@@ -119,6 +119,33 @@ def discontinue(app: App, customer: str, on: date | None, never: bool, at: datet
     customer_id = services.find_customer(app.context, customer).customer_id
     view = agreements.discontinue(app.context, customer_id, on, at)
     app.show(view, *_lines(view))
+
+
+@customer.command("address", cls=Command)
+@click.argument("customer")
+@click.option("--address-line", multiple=True, help="A line of the postal address; repeatable.")
+@click.option("--no-address", is_flag=True, help="Take the address away.")
+@click.option("--tax-id", help="The customer's own; '' takes it away.")
+@at_option
+@click.pass_obj
+def address(
+    app: App,
+    customer: str,
+    address_line: tuple[str, ...],
+    no_address: bool,
+    tax_id: str | None,
+    at: datetime,
+) -> None:
+    """Set what stands on the customer's bills; what is not named stays."""
+    found = letterhead.set_of_customer(
+        app.context,
+        services.find_customer(app.context, customer).customer_id,
+        address_lines=address_line if address_line or no_address else None,
+        tax_id=tax_id,
+        now=at,
+    )
+    tax = [f"tax number {found.tax_id}"] if found.tax_id else []
+    app.show(found, found.name, *found.address_lines, *tax)
 
 
 def _lines(view: CustomerView) -> list[str]:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from billing.errors import InvalidInput
 from billing.model.staff import StaffRole
-from billing.services import catalog, customers, staff
+from billing.services import catalog, customers, staff, subscribers
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
@@ -78,6 +78,16 @@ def test_a_foreign_number_does_not_exist(client: FlaskClient, isp: Isp) -> None:
     for number in (isp.running_id, isp.expired_id, isp.overdue_id):
         assert client.get(f"/subscribers/{number}").status_code == 404
     assert client.get(f"/pools/{isp.pool_id}").status_code == 404
+
+
+def test_bills_of_others_do_not_exist(
+    client: FlaskClient, context: Context, isp: Isp, began: datetime
+) -> None:
+    (bill,) = subscribers.show(context, isp.overdue_id, began).unpaid_bills
+    assert client.get(f"/customers/{bill.customer_id}/bills").status_code == 404
+    for size in ("", "?size=receipt"):
+        address = f"/customers/{bill.customer_id}/bills/{bill.invoice_id}.pdf{size}"
+        assert client.get(address).status_code == 404
 
 
 def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:

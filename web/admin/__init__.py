@@ -8,6 +8,8 @@ blueprint = Blueprint("admin", __name__)
 from web.admin import (  # noqa: E402 (they add routes)
     anomalies,
     billing,
+    bills,
+    design,
     orders,
     plans,
     pools,
@@ -18,7 +20,9 @@ from web.admin import (  # noqa: E402 (they add routes)
 __all__ = [
     "anomalies",
     "billing",
+    "bills",
     "blueprint",
+    "design",
     "orders",
     "plans",
     "pools",

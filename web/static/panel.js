@@ -39,6 +39,18 @@ for (const form of document.querySelectorAll("form[data-profile]")) {
   showKind(form);
 }
 
+// A form with a preview shows it again a moment after each change.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  const button = form.querySelector("[data-preview-button]");
+  let waiting = 0;
+  const show = () => form.requestSubmit(button);
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 500);
+  });
+  window.addEventListener("load", show);
+}
+
 // Usage by day, drawn from the numbers that the page carries.
 function octetsText(count) {
   for (const [size, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {

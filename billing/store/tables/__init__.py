@@ -30,7 +30,7 @@ from billing.store.tables.network import (
     Nas,
     SessionHistory,
 )
-from billing.store.tables.organisations import Operator, Organisation
+from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
 from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
 
@@ -53,6 +53,7 @@ __all__ = [
     "Entitlement",
     "Hearing",
     "Invoice",
+    "InvoiceDesign",
     "InvoiceLine",
     "InvoiceSeries",
     "JournalEntry",

@@ -28,6 +28,9 @@ class Customer(Base):
     closed_at: Mapped[datetime | None]
     discontinue_on: Mapped[date | None]
     promise_until: Mapped[date | None]
+    postal_address: Mapped[str | None]
+    """Lines, as on a letter; with `tax_id` it stands on bills."""
+    tax_id: Mapped[str | None]
 
 
 class Login(Base):

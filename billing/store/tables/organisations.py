@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Base, SerialKey, Small
+from billing.store.tables.base import Base, OrgId, SerialKey, Small
 
 
 class Operator(Base):
@@ -33,3 +33,22 @@ class Organisation(Base):
     name: Mapped[str]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    postal_address: Mapped[str | None]
+    """Lines, as on a letter; with `tax_id` it stands on bills."""
+    tax_id: Mapped[str | None]
+
+
+class InvoiceDesign(Base):
+    """How an organisation's bills look (rule I3); without a row, as the operator's do."""
+
+    __tablename__ = "invoice_design"
+
+    org_id: Mapped[OrgId] = mapped_column(primary_key=True, autoincrement=False)
+    accent: Mapped[str]
+    blocks: Mapped[list[str]]
+    logo: Mapped[str | None]
+    """A `data:` address."""
+    footer: Mapped[str | None]
+    css: Mapped[str | None]
+    template: Mapped[str | None]
+    changed_at: Mapped[datetime]

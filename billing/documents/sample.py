@@ -1,0 +1,50 @@
+"""Bills of nobody, on which a design is tried before it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from billing.model.documents import (
+    BillDocument,
+    DocumentLine,
+    DocumentPayment,
+    Party,
+    TaxTotal,
+)
+
+FULL = BillDocument(
+    org_id=1,
+    number="INV-1",
+    issued_on=date(2026, 3, 10),
+    due_on=date(2026, 4, 1),
+    first_day=date(2026, 3, 10),
+    last_day=date(2026, 4, 9),
+    seller=Party(name="Your company", address_lines=("1 Your Street",), tax_id="X1"),
+    buyer=Party(
+        name="A customer",
+        address_lines=("2 Their Street",),
+        tax_id="X2",
+        email="customer@mail.example",
+        phone="+15550100",
+    ),
+    customer_id=1,
+    currency="EUR",
+    lines=(DocumentLine(text="Home 50", net_micros=30_000_000, tax_rate_ppm=210_000),),
+    tax_totals=(
+        TaxTotal(tax_rate_ppm=210_000, net_micros=30_000_000, tax_micros=6_300_000),
+    ),
+    rounding_micros=0,
+    total_micros=36_300_000,
+    paid_micros=6_300_000,
+    payments=(DocumentPayment(on=date(2026, 3, 20), amount_micros=6_300_000),),
+)  # fmt: skip
+BARE = replace(
+    FULL,
+    first_day=None,
+    last_day=None,
+    seller=Party(name="Your company"),
+    buyer=Party(name="A customer"),
+    paid_micros=0,
+    payments=(),
+)

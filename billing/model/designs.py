@@ -1,0 +1,35 @@
+"""How an organisation's bills look (rule I3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Block(StrEnum):
+    """Parts of an A4 bill, in the order of the built-in layout."""
+
+    LETTERHEAD = "letterhead"
+    HEADING = "heading"
+    LINES = "lines"
+    TOTALS = "totals"
+    DUE = "due"
+    FOOTER = "footer"
+
+
+NEEDED_BLOCKS = (Block.HEADING, Block.LINES, Block.TOTALS)
+"""Without these it would be no bill (rule I1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDesign:
+    """`logo`: a picture as a `data:` address. `footer` and `template` may hold expressions like
+    `{{ bill.number }}`; a template takes the place of the blocks. Blocks, CSS and template are for
+    A4; the logo and the footer are on receipts, too."""
+
+    accent: str = "#206bc4"
+    blocks: tuple[Block, ...] = tuple(Block)
+    logo: str | None = None
+    footer: str | None = None
+    css: str | None = None
+    template: str | None = None

@@ -1,0 +1,93 @@
+"""What an invoice or its receipt says, ready to be set (rules I1-I4, I6). Amounts in micros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Paper(StrEnum):
+    """A4 pages, or one strip of 80 mm for a receipt printer."""
+
+    A4 = "a4"
+    RECEIPT = "receipt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Who bills, or who is billed."""
+
+    name: str
+    address_lines: tuple[str, ...] = ()
+    tax_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLine:
+    """One thing that is billed, without its tax."""
+
+    text: str
+    net_micros: int
+    tax_rate_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxTotal:
+    """All lines of one rate together (rule I1)."""
+
+    tax_rate_ppm: int
+    net_micros: int
+    tax_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPayment:
+    """What was paid of it on a local day; negative: what a credit note gave back (rules I2, I4)."""
+
+    on: date
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentCredit:
+    """A credit note on it (rule I2)."""
+
+    number: str
+    on: date
+    total_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillDocument:
+    """`first_day` to `last_day` (both included) is what it covers. Days are local (rule M3).
+    The total is the nets and taxes of all rates and the rounding."""
+
+    org_id: int
+    number: str
+    issued_on: date
+    due_on: date
+    first_day: date | None
+    last_day: date | None
+    seller: Party
+    buyer: Party
+    customer_id: int
+    currency: str
+    lines: tuple[DocumentLine, ...]
+    tax_totals: tuple[TaxTotal, ...]
+    rounding_micros: int
+    total_micros: int
+    paid_micros: int
+    payments: tuple[DocumentPayment, ...]
+    credits: tuple[DocumentCredit, ...] = ()
+
+    @property
+    def open_micros(self) -> int:
+        credited_micros = sum(one.total_micros for one in self.credits)
+        return self.total_micros - self.paid_micros - credited_micros
+
+    @property
+    def net_micros(self) -> int:
+        return sum(one.net_micros for one in self.tax_totals)

@@ -1,0 +1,58 @@
+"""A customer's bills, to look at and to download (rules I3, I6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from billing.documents.html import to_html
+from billing.documents.pdf import to_pdf
+from billing.errors import InvalidInput
+from billing.model.documents import Paper
+from billing.services import customers, designs, documents
+from web import parts
+from web.admin import blueprint
+from web.guards import EVERYONE, staff_only
+
+PAGE_BILLS = 60
+
+
+@blueprint.get("/customers/<int:customer_id>/bills")
+@staff_only(EVERYONE)
+def bills(customer_id: int) -> ResponseReturnValue:
+    """Newest first, paid or not."""
+    context = parts.context()
+    return render_template(
+        "admin/bills.html",
+        customer=customers.get_customer(context, customer_id),
+        bills=documents.bills_of(context, customer_id, limit=PAGE_BILLS),
+        limit=PAGE_BILLS,
+    )
+
+
+@blueprint.get("/customers/<int:customer_id>/bills/<int:invoice_id>.pdf")
+@staff_only(EVERYONE)
+def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
+    """As it stands now; `size`: a4 or receipt."""
+    paper = asked_paper(request.args)
+    context = parts.context()
+    bill = documents.by_id(context, customer_id, invoice_id)
+    design = designs.design_of(context, bill.org_id)
+    return pdf_response(to_pdf(to_html(bill, paper, design), paper), f"{bill.number}.pdf")
+
+
+def pdf_response(octets: bytes, name: str) -> Response:
+    """Shown by the browser, or saved under a name."""
+    response = Response(octets, mimetype="application/pdf")
+    response.headers.set("Content-Disposition", "inline", filename=name)
+    return response
+
+
+def asked_paper(arguments: Mapping[str, str]) -> Paper:
+    """`size` of a request, A4 unless given. Raises InvalidInput."""
+    try:
+        return Paper(arguments.get("size", Paper.A4.value))
+    except ValueError:
+        raise InvalidInput("the size is a4 or receipt", field="size") from None
