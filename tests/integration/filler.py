@@ -21,6 +21,8 @@ _WORDS = {
     ("coa_intent", "goal"): "disconnect",
     ("coa_intent", "state"): "pending",
     ("daily_usage", "kind"): "flat",
+    ("message", "kind"): "invoice_issued",
+    ("message", "channel"): "email",
     ("reservation", "state"): "held",
 }
 _BY_TYPE = {

@@ -5,6 +5,7 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.messages import Message
 from billing.store.tables.money import (
     Command,
     Invoice,
@@ -57,6 +58,7 @@ __all__ = [
     "Login",
     "LoginAttempt",
     "LoginThrottle",
+    "Message",
     "Nas",
     "Operator",
     "Organisation",
