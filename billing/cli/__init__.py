@@ -21,6 +21,7 @@ from billing.cli import (
     installation,
     jobs,
     ledger,
+    messages,
     nas,
     pools,
     sales,
@@ -65,6 +66,7 @@ for _command in (
     staff.staff,
     checks.doctor,
     ledger.ledger,
+    messages.message,
     jobs.jobs,
     worker.worker,
 ):
