@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ class MailServer:
     answers: dict[str, str] = field(default_factory=dict)
     on_mail: Callable[[EmailMessage], None] = lambda _mail: None
     _controller: Controller | None = None
-    _arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def start(self) -> None:
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
