@@ -7,12 +7,13 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.cli.message_templates import template
 from billing.cli.relay import mail_from, relay
 from billing.cli.units import show_instant
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.messages import ChannelDown, MessageKind, MessageState, Outcome
-from billing.services import customers
+from billing.services import customers, message_templates
 from billing.services import messages as services
 
 NOT_SENT = "no relay is set (TOLLWAY_SMTP_HOST, TOLLWAY_MAIL_FROM): messages stay queued"
@@ -73,7 +74,7 @@ def resend(app: App, number: int, at: datetime) -> None:
 @click.pass_obj
 def preview(app: App, kind: str, language: str, html: bool) -> None:
     """Show how a message looks, with made-up facts."""
-    made = services.preview(app.context, MessageKind(kind), language)
+    made = message_templates.preview(app.context, MessageKind(kind), language)
     if app.json:
         app.show(made)
     elif html:
@@ -114,3 +115,6 @@ def from_(app: App, address: str | None, organisation: int, default: bool, at: d
     services.set_sender(app.context, organisation, address, at)
     said = address or "the installation's address"
     app.show({"organisation": organisation, "mail_from": address}, f"messages come from {said}")
+
+
+message.add_command(template)

@@ -48,6 +48,16 @@ class MessageDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTemplate:
+    """An organisation's own template: MJML for the HTML part; `text` begins with the line
+    `Subject: …`, then follows the text part. `language` as Babel writes it: en, pt_BR."""
+
+    language: str
+    mjml: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueMessage:
     """A message that a sender has taken; `attempt` counts from 1. `mail_id` is its Message-ID
     without brackets, the same at every attempt. `expired`: it is too old to be of use."""
@@ -66,6 +76,8 @@ class DueMessage:
     sender: str
     """The organisation's own From address, else the installation's."""
     expired: bool
+    own: OwnTemplate | None
+    """In the place of the product's template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +97,17 @@ class MessageView:
     next_attempt_at: datetime | None
     sent_at: datetime | None
     last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateView:
+    """What messages of a kind are made by; `own`: not the product's."""
+
+    kind: MessageKind
+    language: str
+    mjml: str
+    text: str
+    own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

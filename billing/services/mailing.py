@@ -11,8 +11,8 @@ import logging
 from datetime import datetime, timedelta
 
 from billing.messages.mail import compose
-from billing.messages.render import Unrenderable, render
-from billing.model.messages import DueMessage, Envelope, Handed, MessageState, Outcome
+from billing.messages.render import Rendered, Unrenderable, render
+from billing.model.messages import DueMessage, Envelope, Handed, MessageState, Outcome, OwnTemplate
 from billing.rules.addresses import address_problem
 from billing.services.context import Context
 from billing.store import messages as store
@@ -47,15 +47,9 @@ def make(message: DueMessage) -> Envelope | str:
         if problem := address_problem(address):
             return f"{address}: {problem}"
     try:
-        rendered = render(
-            message.kind,
-            message.language,
-            organisation=message.organisation_name,
-            customer=message.customer_name,
-            facts=message.facts,
-        )
+        rendered = _rendered(message)
     except Unrenderable as error:
-        return str(error)
+        return f"{message.kind}.{error.field}: {error}"
     return compose(
         rendered,
         sender=message.sender,
@@ -64,6 +58,28 @@ def make(message: DueMessage) -> Envelope | str:
         mail_id=message.mail_id,
         queued_at=message.queued_at,
     )
+
+
+def _rendered(message: DueMessage) -> Rendered:
+    """An own template that cannot tell these facts must not keep the news from the customer."""
+
+    def by(own: OwnTemplate | None) -> Rendered:
+        return render(
+            message.kind,
+            message.language,
+            organisation=message.organisation_name,
+            customer=message.customer_name,
+            facts=message.facts,
+            own=own,
+        )
+
+    try:
+        return by(message.own)
+    except Unrenderable as error:
+        if message.own is None:
+            raise
+        log.warning("message %d: the own template fails: %s", message.message_id, error)
+        return by(None)
 
 
 def settle(context: Context, message: DueMessage, handed: Handed, now: datetime) -> MessageState:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.messages.mail import compose
-from billing.messages.render import Rendered, render
-from billing.messages.samples import CUSTOMER, SAMPLES
 from billing.model.messages import Envelope, MessageKind, MessageState, MessageView
 from billing.model.views import CheckView, CustomerView
 from billing.rules.addresses import address_problem
+from billing.services import message_templates
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
@@ -22,7 +20,6 @@ from billing.store import messages as store
 
 ADDRESSES_LIMIT = 10
 LOG_LINES = 200
-_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,4})?")
 _LATE_AFTER = timedelta(minutes=30)
 
 
@@ -60,22 +57,13 @@ def resend(context: Context, message_id: int, now: datetime) -> None:
         )
 
 
-def preview(context: Context, kind: MessageKind, language: str) -> Rendered:
-    """A message of this kind with made-up facts."""
-    with context.transaction() as tx:
-        operator = operator_of(tx)
-    return render(
-        kind, language, organisation=operator.name, customer=CUSTOMER, facts=SAMPLES[kind]
-    )
-
-
 def trial(context: Context, address: str, mail_from: str, now: datetime) -> Envelope:
     """A mail to `address`, to see whether mail arrives; it is in no log. Raises InvalidInput."""
     checked_email(address, "address")
     checked_email(mail_from, "mail_from")
     with context.transaction() as tx:
         operator = operator_of(tx)
-    rendered = preview(context, MessageKind.INVOICE_ISSUED, "en")
+    rendered = message_templates.preview(context, MessageKind.INVOICE_ISSUED, "en")
     return compose(
         rendered,
         sender=mail_from,
@@ -104,9 +92,7 @@ def set_alerts(
                 checked_email(address, "address") for address in dict.fromkeys(addresses)
             ]
         if language is not None:
-            if not _LANGUAGE.fullmatch(language):
-                raise InvalidInput("write it like en or pt-BR", field="language")
-            customer.locale = language
+            customer.locale = message_templates.checked_language(language)
         tx.flush()
         detail: dict[str, object] = {
             "addresses": list(customer.alert_addresses),

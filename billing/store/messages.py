@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.messages import (
@@ -17,6 +18,7 @@ from billing.model.messages import (
     MessageKind,
     MessageState,
     MessageView,
+    OwnTemplate,
 )
 from billing.store import tables
 from billing.store.pool import named_query
@@ -152,10 +154,45 @@ def set_sender(tx: Session, org_id: int, address: str | None) -> bool:
     return True
 
 
+def own_template(
+    tx: Session, org_id: int, kind: MessageKind, language: str
+) -> OwnTemplate | None:  # fmt: skip
+    """An organisation's own template in exactly this language."""
+    row = tx.get(tables.MessageTemplate, (org_id, kind.value, language))
+    return None if row is None else OwnTemplate(language=language, mjml=row.mjml, text=row.text)
+
+
+def put_template(
+    tx: Session, org_id: int, kind: MessageKind, own: OwnTemplate, now: datetime
+) -> None:  # fmt: skip
+    """Store it in the place of the one before."""
+    values = {"mjml": own.mjml, "text": own.text, "updated_at": now}
+    statement = insert(tables.MessageTemplate).values(
+        org_id=org_id, kind=kind.value, language=own.language, **values
+    )
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["org_id", "kind", "language"], set_=values)
+    )
+
+
+def drop_template(tx: Session, org_id: int, kind: MessageKind, language: str) -> bool:
+    """The product's own again; False where it was."""
+    row = tx.get(tables.MessageTemplate, (org_id, kind.value, language))
+    if row is None:
+        return False
+    tx.delete(row)
+    tx.flush()
+    return True
+
+
 def _due(row: dict[str, object]) -> DueMessage:
     addresses = row.pop("addresses")
     kind = MessageKind(str(row.pop("kind")))
-    return DueMessage(kind=kind, addresses=tuple(addresses), **row)  # type: ignore[arg-type]
+    language, mjml, text = (row.pop(f"own_{name}") for name in ("language", "mjml", "text"))
+    own = None
+    if language is not None:
+        own = OwnTemplate(language=str(language), mjml=str(mjml), text=str(text))
+    return DueMessage(kind=kind, addresses=tuple(addresses), own=own, **row)  # type: ignore[arg-type]
 
 
 def _view(row: tables.Message, customer_name: str) -> MessageView:

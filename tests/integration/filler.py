@@ -23,6 +23,7 @@ _WORDS = {
     ("daily_usage", "kind"): "flat",
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
+    ("message_template", "kind"): "invoice_issued",
     ("reservation", "state"): "held",
 }
 _BY_TYPE = {

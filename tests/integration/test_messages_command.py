@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.message import EmailMessage
@@ -15,8 +16,9 @@ from sqlalchemy import update
 
 from billing.cli import main
 from billing.clock import utc_now
+from billing.jobs import mailer
 from billing.model.messages import MessageKind, MessageState
-from billing.services import holds
+from billing.services import holds, message_templates
 from billing.services import messages as services
 from billing.services.context import Context
 from billing.settings import Settings
@@ -211,7 +213,7 @@ def test_addresses_and_language_of_a_customer_are_set(
     customer = str(make.subscriber(now).customer_id)
     code, out, _ = run("customer", "alerts", customer, "--to", "a@net.example", "--to",
                        "b@net.example", "--language", "pt-BR")  # fmt: skip
-    assert (code, "messages (pt-BR) to a@net.example, b@net.example" in out) == (0, True)
+    assert (code, "messages (pt_BR) to a@net.example, b@net.example" in out) == (0, True)
     code, out, _ = run("customer", "alerts", customer, "--to-email")
     assert (code, "nobody: there is no address" in out) == (0, True)
     code, _, err = run("customer", "alerts", customer, "--to", "a@b@c")
@@ -228,3 +230,54 @@ def test_the_operators_from_address_is_set(run: Run) -> None:
     assert run("message", "from", "--default")[0] == 0
     assert run("message", "from")[0] == 2
     assert run("message", "from", "hello@net.example", "--organisation", "99")[0] == 3
+
+
+def test_a_template_of_ones_own_is_used_and_a_bad_one_refused(
+    context: Context,
+    make: Factory,
+    run: Run,
+    now: datetime,
+    tmp_path: Path,
+    server: MailServer,
+) -> None:
+    text = tmp_path / "suspended.txt"
+    text.write_text("Subject: {{ username }} steht\n\nHallo {{ customer }}\n", encoding="utf-8")
+    assert run("message", "template", "set", "suspended", "--text", str(text))[0] == 0
+    owner = _suspended(context, make, now)
+    while mailer.tick(context, server.channel, "bills@net.example", threading.Event(), lambda: now):
+        pass
+    (mail,) = server.to(f"{owner.username}@net.example")
+    assert mail["Subject"] == f"{owner.username} steht"
+    mjml = tmp_path / "suspended.mjml"
+    _, shown, _ = run("message", "template", "show", "suspended", "mjml")
+    mjml.write_text(shown.replace("</mj-text>", "</mj-txt>", 1), encoding="utf-8")
+    code, _, err = run("message", "template", "set", "suspended", "--mjml", str(mjml))
+    assert code == 2
+    assert err.startswith("error: mjml: line 4: </mj-txt> where <mj-text> of line 3 is open")
+    text.write_text("Subject: x\n\nHallo {{ nobody }}\n", encoding="utf-8")
+    code, _, err = run("message", "template", "set", "suspended", "--text", str(text))
+    assert (code, err) == (2, "error: text: line 3: 'nobody' is undefined\n")
+    assert run("message", "preview", "suspended")[1].startswith("Subject: ada steht\n")
+    assert run("message", "template", "reset", "suspended")[0] == 0
+    assert run("message", "template", "reset", "suspended")[0] == 3
+    assert run("message", "preview", "suspended")[1].startswith("Subject: Your service ada")
+
+
+def test_an_own_template_that_cannot_tell_the_facts_does_not_keep_the_news(
+    context: Context, make: Factory, now: datetime, server: MailServer
+) -> None:
+    """What staff suspended has no reason `overdue`: this template fails only then."""
+    text = "Subject: x{% if reason != 'overdue' %}{{ nothing }}{% endif %}\n\nx\n"
+    kind = MessageKind.SUSPENDED
+    mjml = message_templates.shown(context, kind, "en").mjml
+    message_templates.save(context, kind, "en", mjml, text, now)
+    try:
+        owner = _suspended(context, make, now)
+        while mailer.tick(
+            context, server.channel, "bills@net.example", threading.Event(), lambda: now
+        ):
+            pass
+    finally:
+        message_templates.reset(context, kind, "en", now)
+    (mail,) = server.to(f"{owner.username}@net.example")
+    assert mail["Subject"] == f"Your service {owner.username} is suspended"

@@ -7,13 +7,19 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from jinja2 import DictLoader
 
-from billing.messages import render as rendering
 from billing.messages.mail import compose
-from billing.messages.render import Rendered, Unrenderable, one_line, render, to_html
+from billing.messages.render import (
+    Rendered,
+    Unrenderable,
+    builtin,
+    check,
+    one_line,
+    render,
+    to_html,
+)
 from billing.messages.samples import SAMPLES
-from billing.model.messages import MessageKind
+from billing.model.messages import MessageKind, OwnTemplate
 from billing.rules.addresses import address_problem
 
 QUEUED = datetime(2026, 4, 1, 0, 11, tzinfo=UTC)
@@ -103,14 +109,65 @@ def test_what_is_no_mjml_is_refused(text: str) -> None:
         to_html(text)
 
 
-def test_templates_read_nothing_and_reach_no_internals() -> None:
-    with pytest.raises(Unrenderable):
-        to_html('<mjml><mj-body><mj-include path="/etc/passwd" /></mj-body></mjml>')
-    environment = rendering._environment("en").overlay(
-        loader=DictLoader({"x.txt": "{{ username.__class__.__mro__ }}"})
+BLOCK = '{% extends "base.mjml" %}\n{% block content %}\n'
+END = "\n{% endblock %}\n"
+KIND = MessageKind.RESTORED
+
+
+def _own(mjml: str, text: str = "Subject: x\n\ny\n") -> Rendered:
+    return check(KIND, OwnTemplate(language="en", mjml=mjml, text=text), SAMPLES[KIND])
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_the_products_templates_pass_their_own_check(kind: MessageKind) -> None:
+    check(kind, builtin(kind, "en"), SAMPLES[kind])
+
+
+@pytest.mark.parametrize(
+    ("mjml", "reason"),
+    [
+        ("<mj-text>a</mj-txt>", "line 3: </mj-txt> where <mj-text> of line 3 is open"),
+        ("<mj-text>\n\n<b>a</mj-text>", "line 5: </mj-text> where <b> of line 5 is open"),
+        ("<mj-text>\n{% if username %}a{% endif %}\n</b>", "line 5: </b> where <mj-text>"),
+        ("<mj-nope>a</mj-nope>", "line 3: MJML has no <mj-nope>"),
+        ("<mj-text>\n{{ nobody }}</mj-text>", "line 4: 'nobody' is undefined"),
+        ("<mj-text>{{ username | mony }}</mj-text>", "line 3: No filter named 'mony'."),
+        ("<mj-text>{{ username </mj-text>", "line 3: "),
+        ("<mj-text>{{ username.__class__ }}</mj-text>", "line 3: access to attribute"),
+        ("{% include '/etc/passwd' %}", "there is no template '/etc/passwd'"),
+        ("<mj-include path='/etc/passwd' />", "MJML: "),
+        ("<mj-text>{{ 10 ** 'x' }}</mj-text>", "line 3: unsupported operand"),
+    ],
+)
+def test_a_template_that_makes_no_message_is_refused_with_the_line(mjml: str, reason: str) -> None:
+    with pytest.raises(Unrenderable) as caught:
+        _own(BLOCK + mjml + END)
+    assert caught.value.field == "mjml"
+    assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Hello", "line 1: must be `Subject: …`"),
+        ("Subject:\n\nHello", "line 1: must be `Subject: …`"),
+        ("Subject: x\n\n{{ nobody }}", "line 3: 'nobody' is undefined"),
+        ("Subject: x\n\n{% if %}", "line 3: "),
+    ],
+)
+def test_a_text_that_makes_no_message_is_refused_with_the_line(text: str, reason: str) -> None:
+    with pytest.raises(Unrenderable) as caught:
+        _own(f"{BLOCK}<mj-text>a</mj-text>{END}", text)
+    assert caught.value.field == "text"
+    assert str(caught.value).startswith(reason)
+
+
+def test_an_own_template_may_be_whole_mjml_with_entities() -> None:
+    made = _own(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>a &amp; b&nbsp;<br>{{ username }}</mj-text>"
+        "</mj-column></mj-section></mj-body></mjml>"
     )
-    with pytest.raises(rendering.TemplateError):
-        environment.get_template("x.txt").render(username="ada")
+    assert "a &amp; b&nbsp;<br>ada" in made.html.replace("<br />", "<br>").replace("<br/>", "<br>")
 
 
 def test_a_mail_has_both_parts_and_says_whom_it_is_from() -> None:

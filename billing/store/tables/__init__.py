@@ -5,7 +5,7 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.grants import Overspend, Reservation
-from billing.store.tables.messages import Message
+from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
     Command,
     Invoice,
@@ -59,6 +59,7 @@ __all__ = [
     "LoginAttempt",
     "LoginThrottle",
     "Message",
+    "MessageTemplate",
     "Nas",
     "Operator",
     "Organisation",

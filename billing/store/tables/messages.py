@@ -11,6 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 
+_KINDS = (
+    "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
+    " 'suspended', 'recharge_failed', 'voucher_receipt')"
+)
+
 
 class Message(Base):
     """Written in the transaction of what it tells of (docs/adr/0017).
@@ -21,11 +26,7 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        CheckConstraint(
-            "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
-            " 'suspended', 'recharge_failed', 'voucher_receipt')",
-            name="kind",
-        ),
+        CheckConstraint(_KINDS, name="kind"),
         CheckConstraint("channel IN ('email')", name="channel"),
         CheckConstraint("state IN ('queued', 'sent', 'failed', 'given_up')", name="state"),
         UniqueConstraint("customer_id", "idempotency_key"),
@@ -55,3 +56,18 @@ class Message(Base):
     mail_id: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+
+
+class MessageTemplate(Base):
+    """What an organisation's messages of a kind look like, in the place of the product's own;
+    rendered with example facts before it was stored."""
+
+    __tablename__ = "message_template"
+    __table_args__ = (CheckConstraint(_KINDS, name="kind"),)
+
+    org_id: Mapped[OrgId] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    mjml: Mapped[str]
+    text: Mapped[str]
+    updated_at: Mapped[datetime]

@@ -70,4 +70,23 @@ def upgrade() -> None:
     )
     op.create_index("message_created_at_idx", "message", ["created_at"])
     op.create_index("message_message_id_idx", "message", ["message_id"])
+    op.create_table(
+        "message_template",
+        sa.Column("org_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("mjml", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
+            " 'suspended', 'recharge_failed', 'voucher_receipt')",
+            name=op.f("message_template_kind_check"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organisation.org_id"], name=op.f("message_template_org_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("org_id", "kind", "language", name=op.f("message_template_pkey")),
+    )
+    op.create_index(op.f("message_template_org_id_idx"), "message_template", ["org_id"])
     run_sql_file("policies/0025_messages.sql")
