@@ -7,6 +7,9 @@ CREATE POLICY own_organisations ON message TO tollway_panel
     USING (org_id = ANY (visible_org_ids_v1())) WITH CHECK (org_id = ANY (visible_org_ids_v1()));
 GRANT SELECT, INSERT, UPDATE ON message TO tollway_worker;
 GRANT SELECT, INSERT ON message TO tollway_panel;
+-- To send again.
+GRANT UPDATE (addresses, state, attempts, last_error, sent_at, mail_id, queued_at, next_attempt_at)
+    ON message TO tollway_panel;
 GRANT SELECT ON message TO tollway_readonly;
 GRANT SELECT (alert_addresses) ON customer TO tollway_readonly;
 GRANT SELECT (mail_from) ON organisation TO tollway_readonly;

@@ -8,6 +8,7 @@ blueprint = Blueprint("admin", __name__)
 from web.admin import (  # noqa: E402 (they add routes)
     anomalies,
     billing,
+    messages,
     orders,
     plans,
     pools,
@@ -19,6 +20,7 @@ __all__ = [
     "anomalies",
     "billing",
     "blueprint",
+    "messages",
     "orders",
     "plans",
     "pools",
