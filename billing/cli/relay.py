@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.errors import InvalidInput
 from billing.messages.smtp import SmtpChannel
+from billing.services.messages import checked_email
 from billing.settings import Settings
 
 
@@ -22,7 +23,7 @@ def relay(settings: Settings) -> SmtpChannel | None:
 
 
 def mail_from(settings: Settings) -> str:
-    """The installation's From address. Raises InvalidInput."""
+    """The installation's From address. Raises InvalidInput (none, or no address)."""
     if not settings.mail_from:
         raise InvalidInput("TOLLWAY_MAIL_FROM is needed to send mail", field="mail_from")
-    return settings.mail_from
+    return checked_email(settings.mail_from, "mail_from")

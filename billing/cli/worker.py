@@ -12,6 +12,7 @@ import click
 
 from billing.cli.app import App, Command
 from billing.cli.relay import mail_from, relay
+from billing.errors import InvalidInput
 from billing.jobs import figures, mailer, queue
 from billing.jobs import worker as process
 from billing.jobs.repeats import Repeats
@@ -42,12 +43,14 @@ def worker(app: App) -> None:
         figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
     companions = {"CoA sender": send_orders, "figures": write_figures}
-    channel = relay(app.settings)
-    if channel is None:
-        log.info("messages stay queued: no relay is set (TOLLWAY_SMTP_HOST)")
-    else:
-        sender = partial(mailer.run, context, channel, mail_from(app.settings))
-        companions["mailer"] = sender
+    try:
+        if (channel := relay(app.settings)) is None:
+            log.info("messages stay queued: no relay is set (TOLLWAY_SMTP_HOST)")
+        else:
+            sender = partial(mailer.run, context, channel, mail_from(app.settings))
+            companions["mailer"] = sender
+    except InvalidInput as error:  # All else goes on.
+        log.error("messages stay queued: %s", error)
 
     try:
         process.run(

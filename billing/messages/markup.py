@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 
 from jinja2 import Environment, TemplateSyntaxError
 
+DEPTH_LIMIT = 100
+"""The MJML parser is recursive."""
 _NAMES = (
     "accordion accordion-element accordion-text accordion-title all attributes body breakpoint"
     " button carousel carousel-image class column divider font group head hero image include navbar"
@@ -51,6 +53,8 @@ class _Tags(HTMLParser):
         self._know(tag)
         if tag not in _VOID:
             self.opened.append((tag, self.getpos()[0]))
+            if len(self.opened) > DEPTH_LIMIT and self.problem is None:
+                self.problem = f"line {self.getpos()[0]}: tags are nested deeper than {DEPTH_LIMIT}"
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open and closed at once."""

@@ -47,11 +47,18 @@ def make(message: DueMessage) -> Envelope | str:
         if problem := address_problem(address):
             return f"{address}: {problem}"
     try:
-        rendered = _rendered(message)
+        return _composed(message)
     except Unrenderable as error:
         return f"{message.kind}.{error.field}: {error}"
+    except Exception as error:
+        # Whatever is wrong with one message must not keep those behind it.
+        log.exception("message %d cannot be made", message.message_id)
+        return f"it cannot be made: {error}"
+
+
+def _composed(message: DueMessage) -> Envelope:
     return compose(
-        rendered,
+        _rendered(message),
         sender=message.sender,
         sender_name=message.organisation_name,
         addresses=message.addresses,

@@ -12,11 +12,12 @@ import pytest
 from billing.errors import InvalidInput, NotFound
 from billing.jobs import mailer
 from billing.model.commerce import MoneyChannel
-from billing.model.messages import MessageKind, MessageState, MessageView
+from billing.model.messages import MessageDraft, MessageKind, MessageState, MessageView
 from billing.services import bill_run, customers, enforcement, sales
 from billing.services import messages as services
 from billing.services.context import Context
 from billing.services.cycle_bills import issue_due
+from billing.store import messages as store
 from billing.store.customers import lock_customers
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.integration.mail_server import MailServer
@@ -339,3 +340,21 @@ def _topup(
         idempotency_key=f"fund {now}",
         now=now,
     )
+
+
+def test_a_message_that_cannot_be_made_does_not_keep_the_others(
+    context: Context, owner: Subscriber, server: MailServer
+) -> None:
+    with context.transaction() as tx:
+        draft = MessageDraft(
+            customer_id=owner.customer_id,
+            kind=MessageKind.REMINDER,
+            idempotency_key="broken",
+            facts={"number": "INV-1", "due_on": "yesterday"},
+        )
+        store.queue(tx, [draft, draft], APRIL)
+    bill_run.run(context, APRIL)
+    _send(context, server, APRIL)
+    bill, broken = sorted(_log(context, owner), key=lambda one: one.kind)
+    assert (bill.state, broken.state) == (MessageState.SENT, MessageState.GIVEN_UP)
+    assert (broken.last_error or "").startswith("reminder.text: line 1: Invalid isoformat string")

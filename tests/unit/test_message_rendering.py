@@ -224,3 +224,8 @@ def test_an_address_is_one(address: str) -> None:
 
 def test_one_line_is_one_line() -> None:
     assert one_line(" a\r\n\tb\u2028c ") == "a b c"
+
+
+def test_tags_are_not_nested_without_end() -> None:
+    with pytest.raises(Unrenderable, match="line 3: tags are nested deeper than 100"):
+        _own(f"{BLOCK}<mj-text>{'<b>' * 200}a{'</b>' * 200}</mj-text>{END}")
