@@ -122,6 +122,14 @@ def set_sender(context: Context, org_id: int, address: str | None, now: datetime
         )
 
 
+def by_state(context: Context, now: datetime) -> dict[str, int]:
+    """Messages that wait (`waiting`), and those of the last week that were given up (`given_up`).
+    Raises Unavailable."""
+    with context.transaction() as tx:
+        found = store.figures(tx, now)
+    return {"waiting": found.waiting, "given_up": found.given_up}
+
+
 def mail_checks(context: Context, *, configured: bool, now: datetime) -> Iterator[CheckView]:
     """Whether messages leave (for `tollway doctor`)."""
     with context.transaction() as tx:

@@ -35,6 +35,7 @@ class Message(Base):
             "next_attempt_at",
             postgresql_where=text("state IN ('queued', 'failed')"),
         ),
+        Index("message_given_up_idx", "queued_at", postgresql_where=text("state = 'given_up'")),
         Index("message_created_at_idx", "created_at"),
         Index("message_message_id_idx", "message_id"),
     )

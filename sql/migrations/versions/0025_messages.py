@@ -68,6 +68,12 @@ def upgrade() -> None:
         ["next_attempt_at"],
         postgresql_where=sa.text("state IN ('queued', 'failed')"),
     )
+    op.create_index(
+        "message_given_up_idx",
+        "message",
+        ["queued_at"],
+        postgresql_where=sa.text("state = 'given_up'"),
+    )
     op.create_index("message_created_at_idx", "message", ["created_at"])
     op.create_index("message_message_id_idx", "message", ["message_id"])
     op.create_table(
