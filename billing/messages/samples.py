@@ -17,7 +17,9 @@ SAMPLES: dict[MessageKind, Facts] = {
     MessageKind.RESTORED: {"username": "ada"},
     MessageKind.INVOICE_ISSUED: {
         "number": "INV-1042",
-        "text": "Home 100, 2026-04-10 to 2026-05-10",
+        "text": "Home 100",
+        "first_day": "2026-04-10",
+        "last_day": "2026-05-09",
         "currency": "USD",
         "total_micros": 30_000_000,
         "open_micros": 17_740_000,

@@ -5,7 +5,11 @@ INSERT INTO message (customer_id, org_id, kind, language, channel, addresses, fa
     created_at, queued_at, next_attempt_at)
 SELECT c.customer_id, c.org_id, 'invoice_issued', c.locale, 'email', a.addresses,
     jsonb_build_object(
-        'number', i.number, 'text', l.text, 'currency', i.currency, 'total_micros', i.total_micros,
+        'number', i.number,
+        -- Without the days, which are written as is usual in the message's language.
+        'text', COALESCE(regexp_replace(l.text, ',? ' || i.cycle_from || ' to ' || i.cycle_until || '$',
+                                        ''), l.text),
+        'first_day', i.cycle_from, 'last_day', i.cycle_until - 1, 'currency', i.currency, 'total_micros', i.total_micros,
         'open_micros', i.total_micros - i.paid_micros, 'due_on', i.due_on),
     'invoice:' || i.invoice_id, %(now)s, %(now)s, %(now)s
 FROM unnest(%(customer_ids)s::bigint[], %(invoice_ids)s::bigint[]) AS b(customer_id, invoice_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ from billing.errors import InvalidInput, NotFound
 from billing.jobs import mailer
 from billing.model.commerce import MoneyChannel
 from billing.model.messages import MessageDraft, MessageKind, MessageState, MessageView
-from billing.services import bill_run, customers, enforcement, sales
+from billing.services import bill_run, bills, customers, enforcement, sales
 from billing.services import messages as services
 from billing.services.context import Context
 from billing.services.cycle_bills import issue_due
@@ -72,6 +72,9 @@ def test_a_bill_of_the_run_arrives_once(
     assert mail["From"] == "Test ISP <bills@net.example>"
     assert mail["Subject"].startswith("Bill INV-")
     text, html = (part.get_content() for part in mail.iter_parts())
+    assert "is here: plan" in text
+    assert ", April 10, 2026 to May 9, 2026." in text
+    assert "2026-04" not in text
     assert "To be paid: $30.00" in text
     assert "April 11, 2026" in text
     assert "$30.00" in html
@@ -358,3 +361,24 @@ def test_a_message_that_cannot_be_made_does_not_keep_the_others(
     bill, broken = sorted(_log(context, owner), key=lambda one: one.kind)
     assert (bill.state, broken.state) == (MessageState.SENT, MessageState.GIVEN_UP)
     assert (broken.last_error or "").startswith("reminder.text: line 1: Invalid isoformat string")
+
+
+def test_a_bill_that_is_issued_by_hand_is_told_too(
+    context: Context, make: Factory, server: MailServer
+) -> None:
+    owner = make.subscriber(CREATED, profile=MONTHLY, plan=HOME)
+    services.set_alerts(context, owner.customer_id, CREATED, addresses=[_address(owner)])
+    bills.issue_bill(
+        context,
+        owner.subscription_id,
+        cycle_from=date(2026, 4, 1),
+        cycle_until=date(2026, 5, 1),
+        amount_micros=12_500_000,
+        now=APRIL,
+    )
+    _send(context, server, APRIL)
+    (mail,) = server.to(_address(owner))
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "is here: service, April 1, 2026 to April 30, 2026." in body.get_content()
+    assert "To be paid: $12.50" in body.get_content()

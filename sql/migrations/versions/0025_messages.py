@@ -22,6 +22,12 @@ def upgrade() -> None:
         ),
     )
     op.add_column("organisation", sa.Column("mail_from", sa.Text()))
+    _outbox()
+    _templates()
+    run_sql_file("policies/0025_messages.sql")
+
+
+def _outbox() -> None:
     op.create_table(
         "message",
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
@@ -76,6 +82,9 @@ def upgrade() -> None:
     )
     op.create_index("message_created_at_idx", "message", ["created_at"])
     op.create_index("message_message_id_idx", "message", ["message_id"])
+
+
+def _templates() -> None:
     op.create_table(
         "message_template",
         sa.Column("org_id", sa.BigInteger(), nullable=False),
@@ -95,4 +104,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "kind", "language", name=op.f("message_template_pkey")),
     )
     op.create_index(op.f("message_template_org_id_idx"), "message_template", ["org_id"])
-    run_sql_file("policies/0025_messages.sql")
