@@ -86,6 +86,19 @@ class Settings(BaseSettings):
         default=100_000, ge=100, description="accounts kept for logins during an outage"
     )
 
+    smtp_host: str = Field(
+        default="", description="the relay that messages are handed to; empty: they stay queued"
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = Field(default="", description="empty: no login at the relay")
+    smtp_password_file: str = Field(
+        default="", description="empty: keys/smtp.password in the state dir"
+    )
+    mail_from: str = Field(
+        default="", description="From address of organisations that have none of their own"
+    )
+
     def __init__(self, **values: Any) -> None:
         state_dir = Path(str(values.get("state_dir") or os.environ.get("TOLLWAY_STATE_DIR", "var")))
         super().__init__(_env_file=state_dir / "settings.env", **values)
@@ -130,6 +143,17 @@ class Settings(BaseSettings):
         if len(key) != 32:
             raise InvalidInput(f"{self.key_file} must hold 32 bytes as hex", field="state_dir")
         return key
+
+    def smtp_password(self) -> str:
+        """What `smtp_user` logs in with. Raises InvalidInput when its file cannot be read."""
+        given = self.smtp_password_file
+        path = Path(given) if given else self.state_dir / "keys" / "smtp.password"
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"the password of the relay cannot be read: {error}", field="smtp_password_file"
+            ) from error
 
     def subkey(self, purpose: str) -> bytes:
         """A key derived from the master key for one purpose, 32 bytes."""

@@ -24,6 +24,7 @@ from billing.cli import (
     installation,
     jobs,
     ledger,
+    messages,
     nas,
     organisations,
     pools,
@@ -72,6 +73,7 @@ for _command in (
     staff.staff,
     checks.doctor,
     ledger.ledger,
+    messages.message,
     jobs.jobs,
     worker.worker,
 ):

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import click
 
 from billing.cli.app import App, Command
+from billing.cli.relay import relay
 from billing.clock import utc_now
 from billing.errors import TollwayError
 from billing.model.views import CheckView
 from billing.services import doctor as services
 from billing.services.certificates import certificate_checks
+from billing.services.messages import mail_checks
 from billing.services.outage import outage_checks
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -55,6 +57,12 @@ def _checks(app: App) -> Iterator[CheckView]:
         yield _failed(error.field or "database", error.message, "see the message; `./run up`")
         return
     yield from services.database_checks(context, utc_now())
+    try:
+        configured = relay(settings) is not None
+    except TollwayError as error:
+        yield _failed("messages", error.message, "correct the TOLLWAY_ variable or settings.env")
+        return
+    yield from mail_checks(context, configured=configured, now=utc_now())
 
 
 def _failed(name: str, detail: str, mend: str) -> CheckView:

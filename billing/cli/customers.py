@@ -9,7 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import DAY, show_money
 from billing.model.views import CustomerView
-from billing.services import agreements, catalog, letterhead, moves
+from billing.services import agreements, catalog, letterhead, messages, moves
 from billing.services import customers as services
 
 
@@ -148,6 +148,30 @@ def address(
     app.show(found, found.name, *found.address_lines, *tax)
 
 
+@customer.command("alerts", cls=Command)
+@click.argument("customer")
+@click.option("--to", "addresses", multiple=True, help="An address; repeat for several.")
+@click.option("--to-email", is_flag=True, help="None of its own: to the customer's email.")
+@click.option("--language", help="Like en or pt-BR.")
+@at_option
+@click.pass_obj
+def alerts(
+    app: App,
+    customer: str,
+    addresses: tuple[str, ...],
+    to_email: bool,
+    language: str | None,
+    at: datetime,
+) -> None:
+    """Set where the customer's messages go, and in which language."""
+    if addresses and to_email:
+        raise click.UsageError("give either --to or --to-email")
+    customer_id = services.find_customer(app.context, customer).customer_id
+    wanted = addresses if addresses or to_email else None
+    view = messages.set_alerts(app.context, customer_id, at, addresses=wanted, language=language)
+    app.show(view, *_lines(view))
+
+
 def _lines(view: CustomerView) -> list[str]:
     lines = [f"customer {view.customer_id} {view.name} ({view.profile_name})"]
     for wallet in view.wallets:
@@ -157,4 +181,6 @@ def _lines(view: CustomerView) -> list[str]:
         lines.append(f"promised to pay by {view.promise_until} (rule B19)")
     if view.discontinue_on is not None:
         lines.append(f"service ends unpaid on {view.discontinue_on} (rule B15)")
+    told = ", ".join(view.alert_addresses) or view.email or "nobody: there is no address"
+    lines.append(f"messages ({view.locale}) to {told}")
     return [*lines, f"subscriptions: {', '.join(map(str, view.subscription_ids)) or 'none'}"]

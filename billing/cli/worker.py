@@ -6,11 +6,14 @@ import logging
 import sys
 import threading
 import time
+from functools import partial
 
 import click
 
 from billing.cli.app import App, Command
-from billing.jobs import figures, queue
+from billing.cli.relay import mail_from, relay
+from billing.errors import InvalidInput
+from billing.jobs import figures, mailer, queue
 from billing.jobs import worker as process
 from billing.jobs.repeats import Repeats
 from billing.services.context import Context
@@ -18,7 +21,9 @@ from billing.services.history import Retention
 from billing.store.pool import Database
 from radius_plugin.coa import CoaSender
 
-_CONNECTIONS = 6
+log = logging.getLogger(__name__)
+
+_CONNECTIONS = 7
 
 
 @click.command(cls=Command)
@@ -37,12 +42,22 @@ def worker(app: App) -> None:
         settings = app.settings
         figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
+    companions = {"CoA sender": send_orders, "figures": write_figures}
+    try:
+        if (channel := relay(app.settings)) is None:
+            log.info("messages stay queued: no relay is set (TOLLWAY_SMTP_HOST)")
+        else:
+            sender = partial(mailer.run, context, channel, mail_from(app.settings))
+            companions["mailer"] = sender
+    except InvalidInput as error:  # All else goes on.
+        log.error("messages stay queued: %s", error)
+
     try:
         process.run(
             context,
             dsn,
             Retention(app.settings.journal_days, app.settings.login_days),
-            {"CoA sender": send_orders, "figures": write_figures},
+            companions,
         )
     finally:
         database.close()

@@ -1,4 +1,5 @@
-"""The worker's figures for Prometheus: orders to NAS, the certificate (docs/operations.md)."""
+"""The worker's figures for Prometheus: orders to NAS, messages, the certificate
+(docs/operations.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.services import metrics, upkeep
+from billing.services import messages, metrics, upkeep
 from billing.services.certificates import end_of_use
 from billing.services.context import Context
 from billing.services.metrics import Measure
@@ -17,6 +18,7 @@ from billing.services.metrics import Measure
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 15.0
+_MESSAGES = "Messages to customers: those that wait, and those of the last week given up."
 
 
 def run(context: Context, path: Path, state_dir: Path, stop: threading.Event) -> None:
@@ -24,8 +26,9 @@ def run(context: Context, path: Path, state_dir: Path, stop: threading.Event) ->
     while True:
         try:
             orders, is_up = upkeep.orders_by_state(context, utc_now()), True
+            sent = messages.by_state(context, utc_now())
         except Unavailable:
-            orders, is_up = {}, False
+            orders, sent, is_up = {}, {}, False
         text = "CoA and Disconnect orders: open ones, and those given up in the last day."
         try:
             metrics.write(
@@ -33,6 +36,7 @@ def run(context: Context, path: Path, state_dir: Path, stop: threading.Event) ->
                 [
                     metrics.gauge("database_up", "1 while the database answers.", float(is_up)),
                     Measure("gauge", "coa_orders", text, orders, ("state",)),
+                    Measure("gauge", "messages", _MESSAGES, sent, ("state",)),
                     *_certificate(state_dir),
                 ],
             )

@@ -79,6 +79,8 @@ class CustomerView:
     email: str | None
     phone: str | None
     locale: str
+    alert_addresses: tuple[str, ...]
+    """Where its messages go; to `email` where there is none."""
     profile_id: int
     profile_name: str
     created_at: datetime

@@ -24,7 +24,7 @@ from billing.services.settling import (
     settle,
     short_words,
 )
-from billing.store import audit, invoices, ledger, tables
+from billing.store import audit, invoices, ledger, messages, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -73,6 +73,7 @@ def issue_bill(
         customer = tx_customer(tx, row.customer_id)
         settle(tx, customer, row.wallet_id, now)
         enforcement.reconcile(tx, context, row.customer_id, now)
+        messages.queue_bills(tx, [(row.customer_id, bill.invoice_id)], now)
         audit.append(
             tx,
             at=now,

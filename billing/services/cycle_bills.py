@@ -23,7 +23,7 @@ from billing.services.context import Context
 from billing.services.issuing import draft, operator_of, owner_of
 from billing.services.packages import Window, entitle
 from billing.services.settling import settle
-from billing.store import audit, billing_jobs, catalog, charges, customers, invoices
+from billing.store import audit, billing_jobs, catalog, charges, customers, invoices, messages
 from billing.store.guard import Transaction
 
 
@@ -84,6 +84,8 @@ def issue_due(
         _bring_package(tx, one, now, zone)
     _settle(tx, context, due, now)
     customers.look_again(tx, _moments(due, issued, now, zone))
+    # Last, as what free credit has paid is not open any more.
+    messages.queue_bills(tx, [(bill.customer_id, bill.invoice_id) for bill in issued], now)
     return issued
 
 

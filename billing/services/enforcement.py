@@ -20,7 +20,7 @@ from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
-from billing.services import fair_use
+from billing.services import fair_use, notices
 from billing.services.context import Context
 from billing.store import customers
 from billing.store import enforcement as store
@@ -96,6 +96,7 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
                     reason = _FAIR_USE if slowed else state.reason.value
                     store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
                     orders += 1
+        notices.changed_state(tx, account, row.service_rule, state, now)
         _remember(row, account, state, now)
     tx.flush()
     if orders:

@@ -212,6 +212,7 @@ def customer_view(tx: Session, customer_id: int) -> CustomerView | None:
         email=row.email,
         phone=row.phone,
         locale=row.locale,
+        alert_addresses=tuple(row.alert_addresses),
         profile_id=row.profile_id,
         profile_name=profile.name,
         created_at=row.created_at,

@@ -21,8 +21,11 @@ LAYERS: dict[str, set[str]] = {
     "billing.settings": {"billing.errors", "pydantic", "pydantic_settings", "psycopg.conninfo"},
     "billing.rules": {"billing.model"},
     "billing.store": {"billing.model", "billing.errors", "psycopg", "sqlalchemy"},
+    # How messages look and travel: no database.
+    "billing.messages": {"billing.model", "babel", "jinja2", "mrml"},
     "billing.services": {
         "billing.model",
+        "billing.messages",
         "billing.rules",
         "billing.store",
         "billing.errors",
@@ -82,8 +85,10 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
+    "billing.cli.relay": {"billing.messages.smtp", "billing.settings"},
     "billing.cli.worker": {
         "billing.jobs.figures",
+        "billing.jobs.mailer",
         "billing.jobs.queue",
         "billing.jobs.repeats",
         "billing.jobs.worker",
@@ -185,6 +190,8 @@ def test_every_import_is_allowed() -> None:
         ("billing.services.documents", "billing.documents.pdf.to_pdf"),
         ("billing.documents.html", "billing.services.documents.by_number"),
         ("billing.services.documents", "weasyprint.HTML"),
+        ("billing.messages.render", "billing.store.messages.queue"),
+        ("billing.services.mailing", "billing.settings.Settings"),
         ("radius_plugin.authorize", "billing.rules.access.decide"),
         ("radius_plugin.authorize", "billing.store.hotpath.load_access"),
         ("radius_plugin.reply", "radiusd"),

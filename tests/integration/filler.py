@@ -24,6 +24,9 @@ _WORDS = {
     ("credit_note", "rounding_micros"): "0",
     ("credit_note", "tax_micros"): "0",
     ("daily_usage", "kind"): "flat",
+    ("message", "kind"): "invoice_issued",
+    ("message", "channel"): "email",
+    ("message_template", "kind"): "invoice_issued",
     ("reservation", "state"): "held",
 }
 _BY_TYPE = {

@@ -25,6 +25,7 @@ def test_the_worker_tells_of_its_orders(context: Context, tmp_path: Path) -> Non
     assert found["database_up"] == 1
     states = ("pending", "acked", "failed")
     assert [found[f'coa_orders{{state="{state}"}}'] for state in states] == [0, 0, 0]
+    assert [found[f'messages{{state="{state}"}}'] for state in ("waiting", "given_up")] == [0, 0]
     assert "eap_certificate_end_seconds" not in found
 
 

@@ -6,6 +6,7 @@ from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
     Command,
     CreditNote,
@@ -62,6 +63,8 @@ __all__ = [
     "Login",
     "LoginAttempt",
     "LoginThrottle",
+    "Message",
+    "MessageTemplate",
     "Nas",
     "Operator",
     "Organisation",

@@ -24,6 +24,9 @@ class Customer(Base):
     email: Mapped[str | None]
     phone: Mapped[str | None]
     locale: Mapped[str] = mapped_column(server_default="en")
+    """The language of its messages, too."""
+    alert_addresses: Mapped[list[str]] = mapped_column(server_default="{}")
+    """Where its messages go; to `email` where there is none."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     discontinue_on: Mapped[date | None]

@@ -31,6 +31,8 @@ class Organisation(Base):
     org_id: Mapped[SerialKey]
     parent_org_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.org_id"), index=True)
     name: Mapped[str]
+    mail_from: Mapped[str | None]
+    """Its own From address; the installation's where there is none."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     postal_address: Mapped[str | None]

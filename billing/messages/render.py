@@ -1,0 +1,198 @@
+"""A message as a person reads it: subject, text and HTML, from facts and templates.
+
+Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part and `KIND.txt` for the subject (its
+first line) and the text part, or an organisation's own in the same form. They run in a sandbox: no
+attribute that is not public, no name that is not given, and in MJML every value is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import mrml
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from billing.messages.markup import markup_problem
+from billing.model.messages import Facts, MessageKind, OwnTemplate
+from billing.model.money import MICROS_PER_UNIT, Money
+
+FALLBACK_LANGUAGE = "en"
+SUBJECT_LIMIT = 200
+_TEMPLATES = Path(__file__).parent / "templates"
+_SUBJECT = "Subject:"
+_OWN = "<template>"  # how Jinja names a template that comes from no file
+
+
+class Unrenderable(ValueError):
+    """A template that does not parse, or that names a fact which is not there. `field`: `mjml` or
+    `text`."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One message in one language. `subject` is one line."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+def render(
+    kind: MessageKind,
+    language: str,
+    *,
+    organisation: str,
+    customer: str,
+    facts: Facts,
+    own: OwnTemplate | None = None,
+) -> Rendered:
+    """The message to `customer` from `organisation`, by its `own` template or by the product's in
+    `language` or, where there is none in it, in English. Amounts and days are written as is usual
+    in the template's language. Raises Unrenderable."""
+    template = own or builtin(kind, language)
+    names = {"organisation": one_line(organisation), "customer": one_line(customer)}
+    values: dict[str, object] = {**facts, **names}
+    text = _filled("text", template, values)
+    subject, _, body = text.partition("\n")
+    if not subject.startswith(_SUBJECT) or not one_line(subject.removeprefix(_SUBJECT)):
+        raise Unrenderable("text", f"line 1: must be `{_SUBJECT} …`")
+    subject = one_line(subject.removeprefix(_SUBJECT))
+    html = to_html(_filled("mjml", template, {**values, "subject": subject}))
+    return Rendered(
+        language=template.language, subject=subject, text=body.strip() + "\n", html=html
+    )  # fmt: skip
+
+
+def check(kind: MessageKind, own: OwnTemplate, facts: Facts) -> Rendered:
+    """The message by a template that somebody wants to store, with example facts. Raises
+    Unrenderable with the field, the line and the reason."""
+    problem = markup_problem(_environment(own.language, markup=True), own.mjml)
+    if problem is not None:
+        raise Unrenderable("mjml", problem)
+    return render(
+        kind, own.language, organisation="Example", customer="Example", facts=facts, own=own
+    )
+
+
+def builtin(kind: MessageKind, language: str) -> OwnTemplate:
+    """The product's template, in English where there is none in this language."""
+    spoken = _spoken(language)
+    directory = _TEMPLATES / spoken
+    return OwnTemplate(
+        language=spoken,
+        mjml=(directory / f"{kind}.mjml").read_text(encoding="utf-8"),
+        text=(directory / f"{kind}.txt").read_text(encoding="utf-8"),
+    )
+
+
+def to_html(mjml: str) -> str:
+    """MJML as HTML for every mail program. Raises Unrenderable (with what the parser says)."""
+    try:
+        made = mrml.to_html(mjml, parser_options=_parser())
+    except OSError as error:
+        raise Unrenderable("mjml", f"MJML: {error}") from error
+    if made.warnings:
+        raise Unrenderable("mjml", f"MJML: {'; '.join(map(str, made.warnings))}")
+    return made.content
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and other control characters: fit for a header."""
+    printable = "".join(mark if mark.isprintable() else " " for mark in text)
+    return " ".join(printable.split())[:SUBJECT_LIMIT]
+
+
+def known_language(language: str) -> str | None:
+    """As Babel writes it (`pt_BR`); None where nobody knows how it writes amounts and days."""
+    try:
+        return str(Locale.parse(language.replace("-", "_")))
+    except (ValueError, LookupError):
+        return None
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages that the product has templates in."""
+    return tuple(sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir()))
+
+
+def _spoken(language: str) -> str:
+    known = languages()
+    for wanted in (language, language.replace("-", "_").partition("_")[0]):
+        if wanted in known:
+            return wanted
+    return FALLBACK_LANGUAGE
+
+
+def _filled(field: str, template: OwnTemplate, values: Mapping[str, object]) -> str:
+    environment = _environment(template.language, markup=field == "mjml")
+    source = template.mjml if field == "mjml" else template.text
+    try:
+        return environment.from_string(source).render(values)
+    except TemplateNotFound as error:
+        raise Unrenderable(field, f"there is no template {error.name!r}") from error
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        line = _line_of(error)
+        where = f"line {line}: " if line else ""
+        raise Unrenderable(field, f"{where}{error}") from error
+
+
+def _line_of(error: Exception) -> int | None:
+    """The line of the template (of the innermost place in it) that an error is about."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _OWN:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+@cache
+def _parser() -> mrml.ParserOptions:
+    """Nothing is read from a disk or a network."""
+    return mrml.ParserOptions(include_loader=mrml.noop_loader())
+
+
+@cache
+def _environment(language: str, *, markup: bool) -> Environment:
+    locale = Locale.parse(language)
+
+    def money(amount_micros: int, currency: str) -> str:
+        rounded = Money(amount_micros, currency).rounded().amount_micros
+        return format_currency(Decimal(rounded) / MICROS_PER_UNIT, currency, locale=locale)
+
+    def day(iso: str) -> str:
+        return format_date(date.fromisoformat(iso), "long", locale=locale)
+
+    made = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=markup,
+        keep_trailing_newline=True,
+    )
+    filters: Mapping[str, object] = {"money": money, "day": day}
+    made.filters.update(filters)
+    return made

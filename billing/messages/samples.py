@@ -1,0 +1,52 @@
+"""Facts of every kind as they might be, for previews."""
+
+from __future__ import annotations
+
+from billing.model.messages import Facts, MessageKind
+
+CUSTOMER = "Ada Example"
+
+SAMPLES: dict[MessageKind, Facts] = {
+    MessageKind.LOW_BALANCE: {
+        "username": "ada",
+        "available_micros": 1_500_000,
+        "currency": "USD",
+        "recharge_url": None,
+    },
+    MessageKind.EXHAUSTED: {"username": "ada", "recharge_url": None},
+    MessageKind.RESTORED: {"username": "ada"},
+    MessageKind.INVOICE_ISSUED: {
+        "number": "INV-1042",
+        "text": "Home 100",
+        "first_day": "2026-04-10",
+        "last_day": "2026-05-09",
+        "currency": "USD",
+        "total_micros": 30_000_000,
+        "open_micros": 17_740_000,
+        "due_on": "2026-04-11",
+    },
+    MessageKind.REMINDER: {
+        "number": "INV-1042",
+        "currency": "USD",
+        "open_micros": 17_740_000,
+        "due_on": "2026-04-11",
+        "suspend_on": "2026-04-18",
+    },
+    MessageKind.SUSPENDED: {
+        "username": "ada",
+        "reason": "overdue",
+        "open_micros": 17_740_000,
+        "currency": "USD",
+    },
+    MessageKind.RECHARGE_FAILED: {
+        "amount_micros": 10_000_000,
+        "currency": "USD",
+        "reason": "the card was declined",
+    },
+    MessageKind.VOUCHER_RECEIPT: {
+        "amount_micros": 10_000_000,
+        "currency": "USD",
+        "redeemed_on": "2026-04-11",
+        "available_micros": 12_260_000,
+    },
+}

@@ -1,0 +1,126 @@
+"""Queued messages are taken, made into mails and settled (docs/adr/0017).
+
+A message is taken with a lease, in a transaction of its own, and settled in another one after it
+was handed over: at least once. Who dies between the two leaves a message that is sent again, with
+the same Message-ID, when the lease has run out.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from billing.messages.mail import compose
+from billing.messages.render import Rendered, Unrenderable, render
+from billing.model.messages import DueMessage, Envelope, Handed, MessageState, Outcome, OwnTemplate
+from billing.rules.addresses import address_problem
+from billing.services.context import Context
+from billing.store import messages as store
+
+log = logging.getLogger(__name__)
+
+BATCH = 20
+LEASE = timedelta(minutes=10)
+GIVE_UP_AFTER = timedelta(days=4)
+"""RFC 5321 4.5.4.1: four to five days. What is older tells nobody anything any more."""
+_BACKOFF_SECONDS = (60, 300, 900, 3600, 10800)
+
+
+def take(context: Context, mail_from: str, now: datetime) -> list[DueMessage]:
+    """Up to BATCH messages that are due, for this sender only until the lease ends."""
+    with context.transaction() as tx:
+        return store.claim(
+            tx,
+            now,
+            limit=BATCH,
+            leased_until=now + LEASE,
+            oldest=now - GIVE_UP_AFTER,
+            mail_from=mail_from,
+        )
+
+
+def make(message: DueMessage) -> Envelope | str:
+    """The mail, or why there can never be one."""
+    if message.expired:
+        return f"it could not be sent within {GIVE_UP_AFTER.days} days"
+    for address in (*message.addresses, message.sender):
+        if problem := address_problem(address):
+            return f"{address}: {problem}"
+    try:
+        return _composed(message)
+    except Unrenderable as error:
+        return f"{message.kind}.{error.field}: {error}"
+    except Exception as error:
+        # Whatever is wrong with one message must not keep those behind it.
+        log.exception("message %d cannot be made", message.message_id)
+        return f"it cannot be made: {error}"
+
+
+def _composed(message: DueMessage) -> Envelope:
+    return compose(
+        _rendered(message),
+        sender=message.sender,
+        sender_name=message.organisation_name,
+        addresses=message.addresses,
+        mail_id=message.mail_id,
+        queued_at=message.queued_at,
+    )
+
+
+def _rendered(message: DueMessage) -> Rendered:
+    """An own template that cannot tell these facts must not keep the news from the customer."""
+
+    def by(own: OwnTemplate | None) -> Rendered:
+        return render(
+            message.kind,
+            message.language,
+            organisation=message.organisation_name,
+            customer=message.customer_name,
+            facts=message.facts,
+            own=own,
+        )
+
+    try:
+        return by(message.own)
+    except Unrenderable as error:
+        if message.own is None:
+            raise
+        log.warning("message %d: the own template fails: %s", message.message_id, error)
+        return by(None)
+
+
+def settle(context: Context, message: DueMessage, handed: Handed, now: datetime) -> MessageState:
+    """Note what came of it: sent, tried again after the back-off, or given up."""
+    state, due = _judge(message, handed, now)
+    with context.transaction() as tx:
+        store.settle(
+            tx,
+            message.customer_id,
+            message.message_id,
+            state,
+            now,
+            error=handed.reason,
+            next_attempt_at=due,
+        )
+    if state is MessageState.GIVEN_UP:
+        log.warning("message %d is given up: %s", message.message_id, handed.reason)
+    return state
+
+
+def put_back(
+    context: Context, messages: list[DueMessage], reason: str, now: datetime
+) -> None:  # fmt: skip
+    """Nobody could be handed these: each is tried again after its back-off."""
+    for message in messages:
+        settle(context, message, Handed(Outcome.LOST, reason), now)
+
+
+def _judge(
+    message: DueMessage, handed: Handed, now: datetime
+) -> tuple[MessageState, datetime | None]:
+    if handed.outcome is Outcome.SENT:
+        return MessageState.SENT, None
+    due = now + timedelta(seconds=_BACKOFF_SECONDS[min(message.attempt, len(_BACKOFF_SECONDS)) - 1])
+    if handed.outcome is Outcome.NEVER or due >= message.queued_at + GIVE_UP_AFTER:
+        return MessageState.GIVEN_UP, None
+    return MessageState.FAILED, due

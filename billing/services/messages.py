@@ -1,0 +1,160 @@
+"""The delivery log, what messages look like, where they go and whom they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from billing.errors import InvalidInput, NotFound, Refused
+from billing.messages.mail import compose
+from billing.model.messages import Envelope, MessageKind, MessageState, MessageView
+from billing.model.views import CheckView, CustomerView
+from billing.rules.addresses import address_problem
+from billing.services import message_templates
+from billing.services.context import Context
+from billing.services.customers import audit_customer, changing_customer, read_customer
+from billing.services.issuing import operator_of
+from billing.store import audit
+from billing.store import messages as store
+
+ADDRESSES_LIMIT = 10
+LOG_LINES = 200
+_LATE_AFTER = timedelta(minutes=30)
+
+
+def listed(
+    context: Context, *, customer_id: int | None = None, failed: bool = False
+) -> list[MessageView]:
+    """The delivery log, newest first, LOG_LINES at most. `failed`: only what did not arrive: tried
+    and to be tried again, or given up."""
+    states = (MessageState.FAILED, MessageState.GIVEN_UP) if failed else ()
+    with context.transaction() as tx:
+        return store.log_lines(tx, customer_id=customer_id, states=states, limit=LOG_LINES)
+
+
+def resend(context: Context, message_id: int, now: datetime) -> None:
+    """Queue a message again, whatever became of it, to the addresses that its customer has now.
+    Raises NotFound, Refused (the customer has no address any more)."""
+    with context.transaction() as tx:
+        row = store.find(tx, message_id)
+        if row is None:
+            raise NotFound(f"no message has the number {message_id}", field="message")
+        customer = read_customer(tx, row.customer_id)
+        addresses = customer.alert_addresses or ((customer.email,) if customer.email else ())
+        if not addresses:
+            raise Refused(f"customer {customer.customer_id} has no address", field="customer")
+        row.addresses = list(addresses)
+        store.requeue(tx, row, now)
+        audit.append(
+            tx,
+            at=now,
+            org_id=row.org_id,
+            actor=context.actor,
+            action="message.resend",
+            subject=f"message:{message_id}",
+            detail={"kind": row.kind},
+        )
+
+
+def trial(context: Context, address: str, mail_from: str, now: datetime) -> Envelope:
+    """A mail to `address`, to see whether mail arrives; it is in no log. Raises InvalidInput."""
+    checked_email(address, "address")
+    checked_email(mail_from, "mail_from")
+    with context.transaction() as tx:
+        operator = operator_of(tx)
+    rendered = message_templates.preview(context, MessageKind.INVOICE_ISSUED, "en")
+    return compose(
+        rendered,
+        sender=mail_from,
+        sender_name=operator.name,
+        addresses=(address,),
+        mail_id=f"{uuid4().hex}@{mail_from.partition('@')[2]}",
+        queued_at=now,
+    )
+
+
+def set_alerts(
+    context: Context,
+    customer_id: int,
+    now: datetime,
+    *,
+    addresses: Sequence[str] | None = None,
+    language: str | None = None,
+) -> CustomerView:
+    """Where a customer's messages go (none: to its email) and in which language; None leaves it.
+    Raises NotFound, InvalidInput."""
+    with changing_customer(context, customer_id) as (tx, customer):
+        if addresses is not None:
+            if len(addresses) > ADDRESSES_LIMIT:
+                raise InvalidInput(f"at most {ADDRESSES_LIMIT} addresses", field="address")
+            customer.alert_addresses = [
+                checked_email(address, "address") for address in dict.fromkeys(addresses)
+            ]
+        if language is not None:
+            customer.locale = message_templates.checked_language(language)
+        tx.flush()
+        detail: dict[str, object] = {
+            "addresses": list(customer.alert_addresses),
+            "language": customer.locale,
+        }
+        audit_customer(context, tx, customer, "customer.alerts", now, detail)
+        return read_customer(tx, customer_id)
+
+
+def set_sender(context: Context, org_id: int, address: str | None, now: datetime) -> None:
+    """An organisation's own From address; None: the installation's.
+
+    Raises InvalidInput, NotFound.
+    """
+    wanted = None if address is None else checked_email(address, "address")
+    with context.transaction() as tx:
+        if not store.set_sender(tx, org_id, wanted):
+            raise NotFound(f"no organisation has the number {org_id}", field="organisation")
+        audit.append(
+            tx,
+            at=now,
+            org_id=org_id,
+            actor=context.actor,
+            action="organisation.mail_from",
+            subject=f"organisation:{org_id}",
+            detail={"mail_from": wanted},
+        )
+
+
+def by_state(context: Context, now: datetime) -> dict[str, int]:
+    """Messages that wait (`waiting`), and those of the last week that were given up (`given_up`).
+    Raises Unavailable."""
+    with context.transaction() as tx:
+        found = store.figures(tx, now)
+    return {"waiting": found.waiting, "given_up": found.given_up}
+
+
+def mail_checks(context: Context, *, configured: bool, now: datetime) -> Iterator[CheckView]:
+    """Whether messages leave (for `tollway doctor`)."""
+    with context.transaction() as tx:
+        found = store.figures(tx, now)
+    if not configured:
+        detail = f"no relay is set; {found.waiting} message(s) wait"
+        mend = "set TOLLWAY_SMTP_HOST and TOLLWAY_MAIL_FROM (docs/operations.md)"
+        yield _warn("messages", not found.waiting, detail, mend)
+        return
+    late = found.oldest_at is not None and found.oldest_at < now - _LATE_AFTER
+    yield _warn(
+        "messages",
+        not late and not found.given_up,
+        f"{found.waiting} wait, {found.given_up} given up in the last week",
+        "`tollway message list --failed` tells why; `tollway message resend` sends again",
+    )
+
+
+def checked_email(address: str, field: str) -> str:
+    """An address that mail can be sent to. Raises InvalidInput."""
+    if problem := address_problem(address):
+        raise InvalidInput(f"{address!r}: {problem}", field=field)
+    return address
+
+
+def _warn(name: str, good: bool, detail: str, mend: str) -> CheckView:
+    status = "ok" if good else "warn"
+    return CheckView(name=name, status=status, detail=detail, mend="" if good else mend)

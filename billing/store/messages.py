@@ -1,0 +1,213 @@
+"""Messages to customers: queued with what they tell of, taken, settled (docs/adr/0017)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from billing.model.messages import (
+    DueMessage,
+    MessageDraft,
+    MessageFigures,
+    MessageKind,
+    MessageState,
+    MessageView,
+    OwnTemplate,
+)
+from billing.store import tables
+from billing.store.pool import named_query
+
+OPEN_STATES = (MessageState.QUEUED, MessageState.FAILED)
+_ERROR_LIMIT = 500
+
+
+def queue(tx: Session, drafts: Sequence[MessageDraft], now: datetime) -> None:
+    """Queue these to their customers' addresses, in one statement; whoever has none gets none."""
+    if drafts:
+        rows = json.dumps([asdict(draft) for draft in drafts], default=str)
+        tx.connection().exec_driver_sql(named_query("queue_messages"), {"drafts": rows, "now": now})
+
+
+def queue_bills(tx: Session, bills: Sequence[tuple[int, int]], now: datetime) -> None:
+    """Queue a message about each bill (customer, invoice), in one statement."""
+    if bills:
+        tx.connection().exec_driver_sql(
+            named_query("queue_bill_messages"),
+            {
+                "customer_ids": [customer_id for customer_id, _ in bills],
+                "invoice_ids": [invoice_id for _, invoice_id in bills],
+                "now": now,
+            },
+        )
+
+
+def claim(
+    tx: Session,
+    now: datetime,
+    *,
+    limit: int,
+    leased_until: datetime,
+    oldest: datetime,
+    mail_from: str,
+) -> list[DueMessage]:
+    """Take what is due; it is due again at `leased_until` unless `settle` says otherwise. What
+    waits since before `oldest` is marked as expired."""
+    rows = tx.execute(
+        text(named_query("claim_messages")),
+        {
+            "now": now,
+            "limit": limit,
+            "leased_until": leased_until,
+            "oldest": oldest,
+            "mail_from": mail_from,
+        },
+    ).mappings()
+    return [_due(dict(row)) for row in rows]
+
+
+def settle(
+    tx: Session,
+    customer_id: int,
+    message_id: int,
+    state: MessageState,
+    now: datetime,
+    *,
+    error: str | None = None,
+    next_attempt_at: datetime | None = None,
+) -> None:
+    """Note what came of an attempt. `error` stays to be read also of a message that was sent (an
+    address of several that was refused)."""
+    table = tables.Message
+    tx.execute(
+        update(table)
+        .where(table.customer_id == customer_id, table.message_id == message_id)
+        .values(
+            state=state,
+            next_attempt_at=next_attempt_at,
+            sent_at=now if state is MessageState.SENT else None,
+            last_error=None if error is None else error[:_ERROR_LIMIT],
+        )
+    )
+
+
+def find(tx: Session, message_id: int) -> tables.Message | None:
+    """By its own number, locked."""
+    table = tables.Message
+    return tx.scalar(select(table).where(table.message_id == message_id).with_for_update())
+
+
+def requeue(tx: Session, row: tables.Message, now: datetime) -> None:
+    """Have it sent again as if it were new. One that arrived before gets another Message-ID, as
+    a mailbox may drop what it has had."""
+    if row.state == MessageState.SENT:
+        row.mail_id = None
+    row.state, row.attempts, row.last_error, row.sent_at = MessageState.QUEUED, 0, None, None
+    row.queued_at = row.next_attempt_at = now
+    tx.flush()
+
+
+def log_lines(
+    tx: Session, *, customer_id: int | None, states: Sequence[MessageState], limit: int
+) -> list[MessageView]:
+    """The newest first. `states`: only these; empty: all."""
+    table = tables.Message
+    statement = (
+        select(table, tables.Customer.name)
+        .join(tables.Customer, tables.Customer.customer_id == table.customer_id)
+        .order_by(table.created_at.desc(), table.message_id.desc())
+        .limit(limit)
+    )
+    if customer_id is not None:
+        statement = statement.where(table.customer_id == customer_id)
+    if states:
+        statement = statement.where(table.state.in_(states))
+    return [_view(row, name) for row, name in tx.execute(statement)]
+
+
+def figures(tx: Session, now: datetime) -> MessageFigures:
+    """What waits, and what of the last week was given up."""
+    table = tables.Message
+    waiting = tx.execute(
+        select(func.count(), func.min(table.queued_at)).where(table.state.in_(OPEN_STATES))
+    ).one()
+    given_up = tx.scalar(
+        select(func.count()).where(
+            table.state == MessageState.GIVEN_UP, table.queued_at > now - timedelta(days=7)
+        )
+    )
+    return MessageFigures(waiting=waiting[0], oldest_at=waiting[1], given_up=given_up or 0)
+
+
+def set_sender(tx: Session, org_id: int, address: str | None) -> bool:
+    """An organisation's own From address; False where there is no such organisation."""
+    row = tx.get(tables.Organisation, org_id)
+    if row is None:
+        return False
+    row.mail_from = address
+    tx.flush()
+    return True
+
+
+def own_template(
+    tx: Session, org_id: int, kind: MessageKind, language: str
+) -> OwnTemplate | None:  # fmt: skip
+    """An organisation's own template in exactly this language."""
+    row = tx.get(tables.MessageTemplate, (org_id, kind.value, language))
+    return None if row is None else OwnTemplate(language=language, mjml=row.mjml, text=row.text)
+
+
+def put_template(
+    tx: Session, org_id: int, kind: MessageKind, own: OwnTemplate, now: datetime
+) -> None:  # fmt: skip
+    """Store it in the place of the one before."""
+    values = {"mjml": own.mjml, "text": own.text, "updated_at": now}
+    statement = insert(tables.MessageTemplate).values(
+        org_id=org_id, kind=kind.value, language=own.language, **values
+    )
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["org_id", "kind", "language"], set_=values)
+    )
+
+
+def drop_template(tx: Session, org_id: int, kind: MessageKind, language: str) -> bool:
+    """The product's own again; False where it was."""
+    row = tx.get(tables.MessageTemplate, (org_id, kind.value, language))
+    if row is None:
+        return False
+    tx.delete(row)
+    tx.flush()
+    return True
+
+
+def _due(row: dict[str, object]) -> DueMessage:
+    addresses = row.pop("addresses")
+    kind = MessageKind(str(row.pop("kind")))
+    language, mjml, text = (row.pop(f"own_{name}") for name in ("language", "mjml", "text"))
+    own = None
+    if language is not None:
+        own = OwnTemplate(language=str(language), mjml=str(mjml), text=str(text))
+    return DueMessage(kind=kind, addresses=tuple(addresses), own=own, **row)  # type: ignore[arg-type]
+
+
+def _view(row: tables.Message, customer_name: str) -> MessageView:
+    return MessageView(
+        customer_id=row.customer_id,
+        message_id=row.message_id,
+        customer_name=customer_name,
+        kind=MessageKind(row.kind),
+        language=row.language,
+        channel=row.channel,
+        addresses=tuple(row.addresses),
+        created_at=row.created_at,
+        state=MessageState(row.state),
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        sent_at=row.sent_at,
+        last_error=row.last_error,
+    )

@@ -1,0 +1,231 @@
+"""Every kind of message as text, HTML and mail: escaped, on one line where it must be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+
+from billing.messages.mail import compose
+from billing.messages.render import (
+    Rendered,
+    Unrenderable,
+    builtin,
+    check,
+    one_line,
+    render,
+    to_html,
+)
+from billing.messages.samples import SAMPLES
+from billing.model.messages import MessageKind, OwnTemplate
+from billing.rules.addresses import address_problem
+
+QUEUED = datetime(2026, 4, 1, 0, 11, tzinfo=UTC)
+
+
+def _render(kind: MessageKind, customer: str = "Ada", organisation: str = "Net") -> Rendered:
+    return render(
+        kind, "en", organisation=organisation, customer=customer, facts=SAMPLES[kind]
+    )  # fmt: skip
+
+
+def _mail(rendered: Rendered, sender_name: str = "Net") -> EmailMessage:
+    envelope = compose(
+        rendered,
+        sender="bills@net.example",
+        sender_name=sender_name,
+        addresses=("ada@example.net", "office@example.net"),
+        mail_id="0123456789abcdef0123456789abcdef@net.example",
+        queued_at=QUEUED,
+    )
+    found = message_from_bytes(envelope.content, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def test_every_kind_has_an_example_and_a_template() -> None:
+    assert set(SAMPLES) == set(MessageKind)
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_a_kind_is_rendered_as_text_and_html(kind: MessageKind) -> None:
+    made = _render(kind, customer="Ada <b>Lovelace</b> & Söhne")
+    assert made.subject
+    assert "\n" not in made.subject
+    assert made.text.startswith("Hello Ada <b>Lovelace</b> & Söhne,\n")
+    assert made.text.endswith("\nNet\n")
+    assert "Ada &lt;b&gt;Lovelace&lt;/b&gt; &amp; Söhne" in made.html
+    assert "<b>Lovelace" not in made.html
+    assert "width=device-width" in made.html
+    for mark in ("{{", "{%", "mj-", "None"):
+        assert mark not in made.text
+    assert "<mj-" not in made.html
+
+
+def test_amounts_and_days_are_written_for_people() -> None:
+    made = _render(MessageKind.INVOICE_ISSUED)
+    assert made.subject == "Bill INV-1042 of Net: $30.00"
+    assert "To be paid: $17.74\nBy:         April 11, 2026\n" in made.text
+    assert "$17.74" in made.html
+
+
+def test_a_bill_that_credit_has_paid_asks_for_nothing() -> None:
+    facts = {**SAMPLES[MessageKind.INVOICE_ISSUED], "open_micros": 0}
+    made = render(
+        MessageKind.INVOICE_ISSUED, "en", organisation="Net", customer="Ada", facts=facts
+    )  # fmt: skip
+    assert "nothing to do" in made.text
+    assert "By:" not in made.text
+
+
+@pytest.mark.parametrize("language", ["en-GB", "xx", "", "../en"])
+def test_a_language_without_templates_is_english(language: str) -> None:
+    made = render(
+        MessageKind.RESTORED, language, organisation="Net", customer="Ada", facts={"username": "a"}
+    )
+    assert made.language == "en"
+
+
+def test_a_fact_that_is_missing_is_an_error_and_not_a_gap() -> None:
+    with pytest.raises(Unrenderable, match="'username' is undefined"):
+        render(MessageKind.RESTORED, "en", organisation="Net", customer="Ada", facts={})
+
+
+def test_a_link_is_a_button_and_stays_escaped() -> None:
+    facts = {"username": "ada", "recharge_url": 'https://pay.example/?a=1&b="><script>'}
+    made = render(
+        MessageKind.EXHAUSTED, "en", organisation="Net", customer="Ada", facts=facts
+    )  # fmt: skip
+    assert "<script>" not in made.html
+    assert 'href="https://pay.example/?a=1&amp;b=' in made.html
+    assert "Recharge: https://pay.example/" in made.text
+
+
+@pytest.mark.parametrize("text", ["hello", "<mjml><mj-body><mj-section></mj-body></mjml>"])
+def test_what_is_no_mjml_is_refused(text: str) -> None:
+    with pytest.raises(Unrenderable, match="MJML"):
+        to_html(text)
+
+
+BLOCK = '{% extends "base.mjml" %}\n{% block content %}\n'
+END = "\n{% endblock %}\n"
+KIND = MessageKind.RESTORED
+
+
+def _own(mjml: str, text: str = "Subject: x\n\ny\n") -> Rendered:
+    return check(KIND, OwnTemplate(language="en", mjml=mjml, text=text), SAMPLES[KIND])
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_the_products_templates_pass_their_own_check(kind: MessageKind) -> None:
+    check(kind, builtin(kind, "en"), SAMPLES[kind])
+
+
+@pytest.mark.parametrize(
+    ("mjml", "reason"),
+    [
+        ("<mj-text>a</mj-txt>", "line 3: </mj-txt> where <mj-text> of line 3 is open"),
+        ("<mj-text>\n\n<b>a</mj-text>", "line 5: </mj-text> where <b> of line 5 is open"),
+        ("<mj-text>\n{% if username %}a{% endif %}\n</b>", "line 5: </b> where <mj-text>"),
+        ("<mj-nope>a</mj-nope>", "line 3: MJML has no <mj-nope>"),
+        ("<mj-text>\n{{ nobody }}</mj-text>", "line 4: 'nobody' is undefined"),
+        ("<mj-text>{{ username | mony }}</mj-text>", "line 3: No filter named 'mony'."),
+        ("<mj-text>{{ username </mj-text>", "line 3: "),
+        ("<mj-text>{{ username.__class__ }}</mj-text>", "line 3: access to attribute"),
+        ("{% include '/etc/passwd' %}", "there is no template '/etc/passwd'"),
+        ("<mj-include path='/etc/passwd' />", "MJML: "),
+        ("<mj-text>{{ 10 ** 'x' }}</mj-text>", "line 3: unsupported operand"),
+    ],
+)
+def test_a_template_that_makes_no_message_is_refused_with_the_line(mjml: str, reason: str) -> None:
+    with pytest.raises(Unrenderable) as caught:
+        _own(BLOCK + mjml + END)
+    assert caught.value.field == "mjml"
+    assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Hello", "line 1: must be `Subject: …`"),
+        ("Subject:\n\nHello", "line 1: must be `Subject: …`"),
+        ("Subject: x\n\n{{ nobody }}", "line 3: 'nobody' is undefined"),
+        ("Subject: x\n\n{% if %}", "line 3: "),
+    ],
+)
+def test_a_text_that_makes_no_message_is_refused_with_the_line(text: str, reason: str) -> None:
+    with pytest.raises(Unrenderable) as caught:
+        _own(f"{BLOCK}<mj-text>a</mj-text>{END}", text)
+    assert caught.value.field == "text"
+    assert str(caught.value).startswith(reason)
+
+
+def test_an_own_template_may_be_whole_mjml_with_entities() -> None:
+    made = _own(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>a &amp; b&nbsp;<br>{{ username }}</mj-text>"
+        "</mj-column></mj-section></mj-body></mjml>"
+    )
+    assert "a &amp; b&nbsp;<br>ada" in made.html.replace("<br />", "<br>").replace("<br/>", "<br>")
+
+
+def test_a_mail_has_both_parts_and_says_whom_it_is_from() -> None:
+    mail = _mail(_render(MessageKind.INVOICE_ISSUED), sender_name="Röd Net")
+    assert mail["From"] == "Röd Net <bills@net.example>"
+    assert mail["To"] == "ada@example.net, office@example.net"
+    assert mail["Message-ID"] == "<0123456789abcdef0123456789abcdef@net.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"].datetime == QUEUED
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    text, html = (part.get_content() for part in mail.iter_parts())
+    assert "INV-1042" in text
+    assert "<html" in html
+
+
+@pytest.mark.parametrize("evil", ["x\r\nBcc: all@example.net", "x\nBcc: a@b.c\n\nbody", "x\x0bBcc"])
+def test_no_name_reaches_the_headers_of_a_mail(evil: str) -> None:
+    made = _render(MessageKind.INVOICE_ISSUED, customer=evil, organisation=evil)
+    mail = _mail(made, sender_name=evil)
+    assert mail["Bcc"] is None
+    assert set(mail.keys()) == {
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "MIME-Version",
+        "Content-Type",
+    }
+    assert "Bcc" in mail["Subject"]
+
+
+def test_a_fact_cannot_add_a_header_either() -> None:
+    facts = {**SAMPLES[MessageKind.INVOICE_ISSUED], "number": "INV-1\r\nBcc: all@example.net"}
+    made = render(
+        MessageKind.INVOICE_ISSUED, "en", organisation="Net", customer="Ada", facts=facts
+    )  # fmt: skip
+    assert _mail(made)["Bcc"] is None
+    assert made.subject == "Bill INV-1"
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b@c", "a", "@b.c", "a@", "a b@c.d", "a@b.c\r\nX: y", "ä@b.c"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    assert address_problem(address)
+
+
+@pytest.mark.parametrize("address", ["ada@example.net", "a.b+c@sub.example.net", "root@localhost"])
+def test_an_address_is_one(address: str) -> None:
+    assert address_problem(address) is None
+
+
+def test_one_line_is_one_line() -> None:
+    assert one_line(" a\r\n\tb\u2028c ") == "a b c"
+
+
+def test_tags_are_not_nested_without_end() -> None:
+    with pytest.raises(Unrenderable, match="line 3: tags are nested deeper than 100"):
+        _own(f"{BLOCK}<mj-text>{'<b>' * 200}a{'</b>' * 200}</mj-text>{END}")
