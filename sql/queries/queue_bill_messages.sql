@@ -10,7 +10,7 @@ SELECT c.customer_id, c.org_id, 'invoice_issued', c.locale, 'email', a.addresses
         'text', COALESCE(regexp_replace(l.text, ',? ' || i.cycle_from || ' to ' || i.cycle_until || '$',
                                         ''), l.text),
         'first_day', i.cycle_from, 'last_day', i.cycle_until - 1, 'currency', i.currency, 'total_micros', i.total_micros,
-        'open_micros', i.total_micros - i.paid_micros, 'due_on', i.due_on),
+        'open_micros', i.total_micros - i.paid_micros - i.credited_micros, 'due_on', i.due_on),
     'invoice:' || i.invoice_id, %(now)s, %(now)s, %(now)s
 FROM unnest(%(customer_ids)s::bigint[], %(invoice_ids)s::bigint[]) AS b(customer_id, invoice_id)
 JOIN invoice i ON i.customer_id = b.customer_id AND i.invoice_id = b.invoice_id
