@@ -202,7 +202,7 @@ def test_overdue_bill_suspends_and_payment_restores(context: Context, make: Fact
     assert [bill.open_micros for bill in shown.unpaid_bills] == [5_000_000]
     assert shown.wallet.available_micros == 0
     assert shown.row.state.rule == "S8"
-    with pytest.raises(Refused, match="is paid"):
+    with pytest.raises(Refused, match="is left to pay"):
         bills.pay(context, numbers[0], idempotency_key="q", now=late, channel=TEN)
 
 

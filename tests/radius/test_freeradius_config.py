@@ -235,7 +235,8 @@ def test_status_server_is_answered_on_its_own_port_only(auth: RadiusServer) -> N
     assert auth.ready()
     argv = ["radclient", "-t", "1", "-r", "1", f"127.0.0.1:{auth.port}", "status", SECRET]
     done = subprocess.run(argv, input="NAS-Port = 1", capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    # Its exit code does not always tell: it can end at the time-out with 0, without an answer.
+    assert "Sent Status-Server" in done.stdout
     assert "Received" not in done.stdout
 
 
