@@ -76,6 +76,16 @@ def test_a_whole_cycle_of_a_charge_a_visit_and_a_discount() -> None:
 
 
 @pytest.mark.rule("I1")
+def test_each_line_says_whose_it_is_and_which_days_it_bills() -> None:
+    plan, box, visit, tenth = lines("Home", usd("31.00"), [BOX, VISIT, TENTH], ON_10TH, MARCH)
+    assert (plan.price, plan.extra, plan.cycle) == (usd("31.00"), None, None)
+    assert (box.price, box.extra, box.cycle) == (usd("6.20"), BOX, MARCH)
+    day = Cycle(date(2026, 3, 10), date(2026, 3, 11))
+    assert (visit.price, visit.extra, visit.cycle) == (usd("40.00"), VISIT, day)
+    assert (tenth.price, tenth.extra, tenth.cycle) == (usd("-3.10"), TENTH, MARCH)
+
+
+@pytest.mark.rule("I1")
 @pytest.mark.rule("B11")
 def test_a_charge_agreed_within_a_billed_cycle_is_caught_up_by_the_next_bill() -> None:
     late = replace(BOX, starts_on=date(2026, 3, 31))

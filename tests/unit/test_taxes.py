@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model.money import Money
-from billing.rules.taxes import charge
+from billing.rules.taxes import charge, charge_all, contained_tax
 
 
 @pytest.mark.rule("M2")
@@ -44,3 +44,33 @@ def test_parts_make_up_the_total_exactly(
     assert found.total == found.total.rounded()
     assert found.tax == found.tax.rounded()
     assert 0 <= found.tax.amount_micros <= found.total.amount_micros
+
+
+@pytest.mark.rule("I1")
+def test_several_prices_are_taxed_as_their_sum() -> None:
+    prices = [Money.parse(text, "EUR") for text in ("10.00", "5.00", "0.05")]
+    whole, nets = charge_all(prices, 210_000, inclusive=False)
+    assert whole == charge(Money.parse("15.05", "EUR"), 210_000, inclusive=False)
+    assert nets == tuple(prices)
+    whole, nets = charge_all(prices, 210_000, inclusive=True)
+    assert whole == charge(Money.parse("15.05", "EUR"), 210_000, inclusive=True)
+    # 2.61 of tax in all, 0.87 and 0.01 of it in the last two.
+    assert [str(net) for net in nets] == ["8.27 EUR", "4.13 EUR", "0.04 EUR"]
+
+
+@pytest.mark.rule("P3")
+@pytest.mark.parametrize(
+    ("micros", "ppm", "tax"),
+    [
+        (1_210_000, 210_000, 210_000),
+        (-1_210_000, 210_000, -210_000),
+        (3, 1_000_000, 2),
+        (1, 1_000_000, 1),
+        (-1, 1_000_000, -1),
+        (2, 500_000, 1),
+        (5, 0, 0),
+        (0, 210_000, 0),
+    ],
+)
+def test_the_tax_in_usage_is_exact_to_the_micro(micros: int, ppm: int, tax: int) -> None:
+    assert contained_tax(Money(micros, "EUR"), ppm) == Money(tax, "EUR")

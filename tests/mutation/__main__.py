@@ -1,0 +1,151 @@
+"""Turns the rules of billing around, one piece at a time, and looks whether a test notices.
+
+`./run test --mutants [FILE ...]`: mutmut changes an operator, a constant or an argument in a copy
+of the product and runs the unit tests that reach it. What no test notices must be known to change
+nothing (`known.py`); anything else is printed, and the exit code is 1. docs/mutants.md is written
+anew when all files were looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutation.known import HARMLESS
+
+CHECKOUT = Path(__file__).parents[2]
+RULES = Path("billing/rules")
+FILES = (
+    "bill_run",
+    "credits",
+    "cycles",
+    "extras",
+    "moves",
+    "states",
+    "taxes",
+    "wallets",
+)
+"""Where the rules of S, B and P are decided; refusals in words (plans, profiles) are left out."""
+_COPIED = ("billing", "docs", "freeradius-config", "radius_plugin", "rig", "sql", "tests", "web")
+_SINGLE = ("README.md", "pyproject.toml", "run")
+_KILLED, _SURVIVED = 1, 0
+_REPORT = CHECKOUT / "docs" / "mutants.md"
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A change that no test noticed: the line before and after it."""
+
+    file: str
+    before: str
+    after: str
+
+    @property
+    def reason(self) -> str | None:
+        """Why it changes nothing, where that is known."""
+        return HARMLESS.get((self.file, self.before, self.after))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one file."""
+
+    file: str
+    made: int
+    noticed: int
+    survivors: tuple[Survivor, ...]
+
+
+def main(names: list[str]) -> int:
+    """Exit code: 1 when something survived that is not known to be harmless."""
+    chosen = names or list(FILES)
+    with tempfile.TemporaryDirectory(prefix="tollway-mutants-") as folder:
+        place = Path(folder)
+        _copy(place, chosen)
+        mutmut = [str(Path(sys.executable).with_name("mutmut"))]
+        ran = subprocess.run([*mutmut, "run", "--max-children", str(os.cpu_count())], cwd=place)
+        if ran.returncode:
+            return ran.returncode
+        outcomes = [_outcome(place, mutmut, name) for name in chosen]
+    unknown = [one for outcome in outcomes for one in outcome.survivors if not one.reason]
+    for one in unknown:
+        print(f"{one.file}: no test notices\n  - {one.before}\n  + {one.after}")
+    for outcome in outcomes:
+        print(f"{outcome.file}: {outcome.made} changes, {outcome.noticed} noticed")
+    if not names:
+        _REPORT.write_text(_report(outcomes), encoding="utf-8")
+    return 1 if unknown else 0
+
+
+def _copy(place: Path, names: list[str]) -> None:
+    for name in _COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", "mutants")
+        shutil.copytree(CHECKOUT / name, place / name, ignore=ignored)
+    for name in _SINGLE:
+        shutil.copy(CHECKOUT / name, place / name)
+    settings = {
+        "source_paths": ["billing"],
+        "only_mutate": [f"{RULES}/{name}.py" for name in names],
+        "pytest_add_cli_args_test_selection": ["tests/unit"],
+        "also_copy": [*_COPIED, *_SINGLE],
+    }
+    with (place / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write("\n[tool.mutmut]\n")
+        project.writelines(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def _outcome(place: Path, mutmut: list[str], name: str) -> Outcome:
+    file = f"{RULES}/{name}.py"
+    meta = json.loads((place / "mutants" / f"{file}.meta").read_text(encoding="utf-8"))
+    codes: dict[str, int] = meta["exit_code_by_key"]
+    survivors = tuple(
+        _survivor(place, mutmut, file, key) for key, code in codes.items() if code == _SURVIVED
+    )
+    return Outcome(file, len(codes), len(codes) - len(survivors), survivors)
+
+
+def _survivor(place: Path, mutmut: list[str], file: str, key: str) -> Survivor:
+    shown = subprocess.run(
+        [*mutmut, "show", key], cwd=place, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    before = [line[1:].strip() for line in shown if line.startswith("-") and line[:3] != "---"]
+    after = [line[1:].strip() for line in shown if line.startswith("+") and line[:3] != "+++"]
+    return Survivor(file, " ".join(before), " ".join(after))
+
+
+def _report(outcomes: list[Outcome]) -> str:
+    made = sum(one.made for one in outcomes)
+    noticed = sum(one.noticed for one in outcomes)
+    lines = [
+        "# Rules turned around",
+        "",
+        "`./run test --mutants` changes one operator, constant or argument of the rules S, B and P",
+        "at a time and runs the unit tests that reach it. This table is what it wrote last.",
+        "",
+        "| file | changes | noticed by a test |",
+        "|---|---|---|",
+        *(f"| {one.file} | {one.made} | {one.noticed} |" for one in outcomes),
+        f"| all | {made} | {noticed} |",
+        "",
+        "What no test notices:",
+        "",
+    ]
+    for one in (one for outcome in outcomes for one in outcome.survivors):
+        lines += [
+            f"- {one.file}: {one.reason or 'a test is missing'}",
+            "",
+            f"      - {one.before}",
+            f"      + {one.after}",
+            "",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
