@@ -60,6 +60,7 @@ def set_(
 ) -> None:
     """Change an organisation's design; what is not named stays."""
     now = designs.design_of(app.context, org)
+    # The option's choices are fields that may be None.
     kept = replace(now, **dict.fromkeys(without))  # type: ignore[arg-type]
     changed = replace(
         kept,

@@ -39,7 +39,7 @@ def to_pdf(html: str, paper: Paper = Paper.A4) -> bytes:
     except OSError as error:
         raise Unavailable(f"{_first_line(error)}; install {_LIBRARIES}") from None
 
-    class Nothing(URLFetcher):  # type: ignore[misc]
+    class Nothing(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
         """Answers for pictures that stand in the page; for every address it raises."""
 
         def fetch(self, url: str, headers: object = None) -> Any:

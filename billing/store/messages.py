@@ -192,6 +192,7 @@ def _due(row: dict[str, object]) -> DueMessage:
     own = None
     if language is not None:
         own = OwnTemplate(language=str(language), mjml=str(mjml), text=str(text))
+    # The other columns of the query are the other fields.
     return DueMessage(kind=kind, addresses=tuple(addresses), own=own, **row)  # type: ignore[arg-type]
 
 
