@@ -77,11 +77,10 @@ def _source() -> _Source:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-    elif source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+    if not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _run("cp", "-a", "--remove-destination", "-T", source, target)
 
 
 def _run(*argv: object) -> None:
