@@ -11,6 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _START_SECONDS = 60.0
+# What an engine changes of the firewall: tables and the chains they have of themselves.
+_CHAINS = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+}
 
 
 class Trouble(RuntimeError):
@@ -31,6 +37,7 @@ def engine(scratch: Path) -> Iterator[dict[str, str]]:
     if daemon is None:
         raise Trouble("dockerd is not installed (Debian: docker.io)")
     environment["DOCKER_HOST"] = f"unix://{scratch}/docker.sock"
+    rules = _firewall()
     log = scratch / "dockerd.log"
     argv = [
         *(daemon, "--host", environment["DOCKER_HOST"], "--pidfile", str(scratch / "dockerd.pid")),
@@ -53,6 +60,29 @@ def engine(scratch: Path) -> Iterator[dict[str, str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _leave_no_trace(scratch, rules)
+
+
+def _firewall() -> str:
+    """The machine's rules, as `iptables-restore` takes them; of tables that are not there yet, the
+    empty ones."""
+    saved = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+    missing = [table for table in _CHAINS if f"*{table}\n" not in saved]
+    empty = (
+        "\n".join((f"*{table}", *(f":{chain} ACCEPT" for chain in _CHAINS[table]), "COMMIT\n"))
+        for table in missing
+    )
+    return saved + "".join(empty)
+
+
+def _leave_no_trace(scratch: Path, rules: str) -> None:
+    """An engine that ends leaves its bridge, its firewall rules and a mount behind."""
+    subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+    subprocess.run(["iptables-restore"], input=rules, text=True, check=True)
+    mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    below = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{scratch}/")]
+    for mount in sorted(below, reverse=True):
+        subprocess.run(["umount", mount], check=False)
 
 
 def _answers(environment: dict[str, str]) -> bool:
