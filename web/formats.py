@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from wtforms import Field
 
+from billing.model.charges import ChargeKind, Extra
+from billing.model.commerce import MoneyChannel
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms
 from billing.model.tariff import tariff_windows
 from billing.model.tariff_text import window_words
-from billing.model.views import StateView
+from billing.model.views import PlanView, StateView
 from web import parts
 
 _REASONS = {
@@ -29,6 +31,14 @@ _REASONS = {
     Reason.TIME_USED_UP: "time used up",
     Reason.DATA_USED_UP: "data used up",
 }
+CHANNELS = {
+    MoneyChannel.CASH: "Cash",
+    MoneyChannel.BANK_TRANSFER: "Bank transfer",
+    MoneyChannel.CARD: "Card",
+    MoneyChannel.DIRECT_DEBIT: "Direct debit",
+    MoneyChannel.PAYPAL: "PayPal",
+}
+"""How money reaches the desk; the others come by themselves."""
 _DECIMAL_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -44,6 +54,8 @@ def init_app(app: Flask) -> None:
         allowance,
         windows,
         reason,
+        channel,
+        extra_words,
     ):
         app.add_template_filter(function)
     app.add_template_global(parts.now, "now")
@@ -162,6 +174,26 @@ def reason(state: StateView) -> str:
     if state.reason == Reason.OK:
         return ""
     return _REASONS.get(Reason(state.reason), state.text)
+
+
+def channel(value: str) -> str:
+    """`Bank transfer`."""
+    return CHANNELS.get(MoneyChannel(value), value.replace("_", " ").capitalize())
+
+
+def extra_words(extra: Extra) -> str:
+    """`5.00 USD a month`, `40.00 USD once`, `10% off`."""
+    if extra.kind == ChargeKind.DISCOUNT:
+        whole, decimals = divmod(extra.discount_ppm, 10_000)
+        return f"{whole}.{decimals:04d}".rstrip("0").rstrip(".") + "% off"
+    price = money(extra.price_micros, parts.operator().currency)
+    return f"{price} {'a month' if extra.kind == ChargeKind.RECURRING else 'once'}"
+
+
+def plan_words(view: PlanView) -> str:
+    """`Home 50: 30.00 USD for 1 month`."""
+    terms = view.terms
+    return f"{view.name}: {money(terms.price_micros, terms.currency)} for {validity(terms)}"
 
 
 def share(left: int, total: int | None) -> int:
