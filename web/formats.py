@@ -47,6 +47,7 @@ def init_app(app: Flask) -> None:
     for function in (
         *numbers,
         instant,
+        local_day,
         day,
         day_before,
         time_until,
@@ -111,6 +112,11 @@ def instant(moment: datetime) -> str:
     """`21 Nov 2026, 14:30` in the operator's zone (rule M3)."""
     local = moment.astimezone(ZoneInfo(parts.operator().time_zone))
     return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def local_day(moment: datetime) -> str:
+    """`2026-11-21` in the operator's zone, as forms want it."""
+    return moment.astimezone(ZoneInfo(parts.operator().time_zone)).date().isoformat()
 
 
 def day(moment: date) -> str:

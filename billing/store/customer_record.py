@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from billing.model.credits import CreditNoteView
@@ -73,7 +73,8 @@ def credit_notes(tx: Session, customer_id: int, limit: int) -> list[CreditNoteVi
     found = tx.execute(
         select(note, bill)
         .join(
-            bill, tuple_(bill.customer_id, bill.invoice_id) == (note.customer_id, note.invoice_id)
+            bill,
+            and_(bill.customer_id == note.customer_id, bill.invoice_id == note.invoice_id),
         )
         .where(note.customer_id == customer_id)
         .order_by(note.credit_note_id.desc())

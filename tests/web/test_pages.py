@@ -13,6 +13,20 @@ PAGES = (
     "/subscribers/{running}",
     "/subscribers/{expired}",
     "/subscribers/{overdue}",
+    "/customers",
+    "/customers/new",
+    "/customers/{customer}",
+    "/customers/{customer}/bills",
+    "/customers/{customer}/ledger",
+    "/customers/{customer}/pay",
+    "/customers/{customer}/credit",
+    "/customers/{customer}/sell",
+    "/customers/{customer}/hold",
+    "/customers/{customer}/details",
+    "/customers/{customer}/profile",
+    "/customers/{customer}/charge",
+    "/billing",
+    "/messages",
     "/profiles",
     "/profiles/new",
     "/profiles/{profile}",
@@ -35,6 +49,7 @@ def _path(template: str, isp: Isp) -> str:
         profile=isp.profile_id,
         plan=isp.plan_id,
         pool=isp.pool_id,
+        customer=isp.customer_id,
     )
 
 

@@ -23,7 +23,7 @@ class DetailsForm(ActionForm):
     phone = StringField("Phone", render_kw={"type": "tel"})
     address = TextAreaField(
         "Postal address",
-        description=f"As on a letter, {letterhead.ADDRESS_LINES} lines at most; it stands on bills.",
+        description=f"As on a letter, {letterhead.ADDRESS_LINES} lines at most; on bills.",
         render_kw={"rows": 4},
     )
     tax_id = StringField("Tax number", description="The customer's own; it stands on bills.")

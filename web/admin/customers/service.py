@@ -92,7 +92,7 @@ def sell(context: Context, customer: CustomerView, form: SaleForm) -> Sequence[s
     )
     total = money(receipt.total_micros, receipt.currency)
     tax = money(receipt.tax_micros, receipt.currency)
-    how = "from the wallet" if channel is None else CHANNELS[channel].lower()
+    how = "from the wallet" if channel is None else f"by {CHANNELS[channel].lower()}"
     said = [f"{receipt.plan_name} is sold for {total} ({tax} of it tax), paid {how}."]
     if receipt.valid_from and receipt.valid_until:
         said.append(f"It is valid from {instant(receipt.valid_from)} to "
