@@ -5,18 +5,27 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from billing.model.bills import BillPreview, Parked, PreviewPage, PreviewTotals
-from billing.services.bill_run import JOB, preview_by
+from billing.rules.cycles import day_start
+from billing.services.bill_run import JOB, preview_by, preview_of
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.store import audit, billing_jobs
 
+LOOKED_AT = 3_000
+"""Customers that one page looks at, at most: most of them may have nothing due."""
+
 
 def page(context: Context, day: date, *, after: int = 0, limit: int = 100) -> PreviewPage:
     """What a run on the local day would do to customers whose number is above `after`: `limit`
-    lines, and what else the last one of these customers gets."""
+    lines, and what else the last one of these customers gets; fewer, or none, where LOOKED_AT
+    customers have no more."""
+    with context.transaction() as tx:
+        begins = day_start(day, operator_of(tx).time_zone)
+        rest = [one for one in billing_jobs.billed_automatically(tx) if one > after]
+    looked_at = rest[:LOOKED_AT]
+    next_after = looked_at[-1] if len(rest) > LOOKED_AT else None
     found: list[BillPreview | Parked] = []
-    next_after = None
-    for one in preview_by(context, day, after=after):
+    for one in preview_of(context, looked_at, begins):
         if len(found) >= limit and one.customer_id != found[-1].customer_id:
             next_after = found[-1].customer_id
             break

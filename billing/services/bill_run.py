@@ -70,22 +70,26 @@ def last_run(context: Context) -> BillRunNote | None:
         return BillRunNote(at=at, currency=operator_of(tx).currency, **detail)
 
 
-def preview(context: Context, now: datetime, *, after: int = 0) -> Iterator[BillPreview | Parked]:
-    """What a run at `now` would issue, and whom it would park, by customer, of those whose number
-    is above `after`; nothing is written."""
+def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
+    """What a run at `now` would issue, and whom it would park, by customer; nothing is written."""
     with context.transaction() as tx:
         candidates = billing_jobs.billed_automatically(tx)
-    for page in _pages([one for one in candidates if one > after]):
+    yield from preview_of(context, candidates, now)
+
+
+def preview_of(
+    context: Context, customer_ids: Sequence[int], now: datetime
+) -> Iterator[BillPreview | Parked]:
+    """The same for these customers only."""
+    for page in _pages(customer_ids):
         yield from _preview_page(context, page, now)
 
 
-def preview_by(
-    context: Context, day: date, *, after: int = 0
-) -> Iterator[BillPreview | Parked]:  # fmt: skip
+def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
     """What a run on a local day would issue."""
     with context.transaction() as tx:
         zone = operator_of(tx).time_zone
-    return preview(context, day_start(day, zone), after=after)
+    return preview(context, day_start(day, zone))
 
 
 def next_day_one(context: Context, now: datetime) -> date:

@@ -13,14 +13,14 @@ LINES = 10
 CHART_DAYS = 31
 
 
-@card("wallet", "Wallet", place="left", actions=("pay",))
+@card("wallet", "Wallet", place="left")
 def wallet(context: Context, customer: CustomerView) -> Facts:
     """What there is to spend, and what it is made of (rule P2)."""
     bills = customer_record.open_bills(context, customer.customer_id, parts.now())
     return {"owed_micros": sum(one.bill.open_micros for one in bills)}
 
 
-@card("subscriptions", "Subscriptions", place="left", actions=("sell", "hold", "lift"))
+@card("subscriptions", "Subscriptions", place="left", actions=("hold", "lift"))
 def subscriptions(context: Context, customer: CustomerView) -> Facts:
     """Each with its state and the reason."""
     rows = customer_record.subscriptions(context, customer.customer_id, parts.now())
