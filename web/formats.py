@@ -12,7 +12,8 @@ from billing.model.charges import ChargeKind, Extra
 from billing.model.commerce import MoneyChannel
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
-from billing.model.plan import MINUTES_PER_DAY, PlanTerms
+from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Sharing
+from billing.model.quantities import show_fair_use
 from billing.model.tariff import tariff_windows
 from billing.model.tariff_text import window_words
 from billing.model.views import PlanView, StateView
@@ -53,7 +54,7 @@ def init_app(app: Flask) -> None:
         time_until,
         validity,
         allowance,
-        windows,
+        plan_notes,
         reason,
         channel,
         extra_words,
@@ -168,6 +169,24 @@ def allowance(terms: PlanTerms) -> str:
     if limits:
         return " and ".join(limits) + (", then pay as you go" if terms.pay_as_you_go else "")
     return "pay as you go" if terms.pay_as_you_go else "flat"
+
+
+def plan_notes(terms: PlanTerms) -> list[str]:
+    """What a list adds to the allowance: prices of pay-as-you-go, fair use, hours of their own."""
+    steps = (
+        (terms.payg_second_step, terms.payg_second_step_micros, duration),
+        (terms.payg_octet_step, terms.payg_octet_step_micros, octets),
+    )
+    return [
+        *(
+            f"{amount_text(price, terms.currency)} {terms.currency} per {words(step)}"
+            for step, price, words in steps
+            if step is not None and price is not None
+        ),
+        *([f"slower after {show_fair_use(terms.fair_use)}"] if terms.fair_use else []),
+        *(["each session holds a slice"] if terms.sharing == Sharing.STRICT else []),
+        *windows(terms),
+    ]
 
 
 def windows(terms: PlanTerms) -> list[str]:

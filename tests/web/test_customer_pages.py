@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from billing.model.commerce import MoneyChannel
 from billing.model.staff import StaffRole
 from billing.services import books, catalog, customer_record, explain, sales, subscribers
 from billing.services.context import Context
-from tests.web.conftest import Visitor
+from tests.web.conftest import PHONE, Visitor
 from tests.web.isp import MONTHLY, Isp
 from tests.web.people import enrolled
 
@@ -319,3 +319,29 @@ def test_who_may_what(visitor: Visitor, context: Context, isp: Isp, began: datet
     expect(actions).to_have_count(3)
     expect(page.get_by_role("link", name="Suspend")).to_have_count(1)
     assert page.request.get(f"{visitor.base_url}/plans/new").status == 403
+
+
+def test_without_scripts_and_with_the_keyboard_alone(
+    browser: Browser, panel: str, owner: str, context: Context, isp: Isp, began: datetime
+) -> None:
+    customer_id = subscribers.show(context, isp.running_id, began).customer.customer_id
+    opened = browser.new_context(java_script_enabled=False, viewport=PHONE)
+    try:
+        visitor = Visitor(opened.new_page(), panel)
+        page = visitor.log_in(owner)
+        visitor.open(f"/customers/{customer_id}")
+        page.get_by_role("link", name="Take a payment").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Take a payment")
+        page.locator("#bill").focus()
+        for key in ("Tab", "ArrowDown", "Tab"):
+            page.keyboard.press(key)
+        page.keyboard.type("2.50")
+        page.keyboard.press("Tab")
+        page.keyboard.type("slip 9")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("2.50 USD was taken")
+    finally:
+        opened.close()
+    newest = customer_record.payments(context, customer_id)[0]
+    assert (newest.channel, newest.reference) == ("bank_transfer", "slip 9")

@@ -40,6 +40,10 @@ PAGES = (
     "/anomalies",
 )
 
+NAMELESS = """[...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
+    .filter((one) => !one.labels.length && !one.ariaLabel).map((one) => one.name)"""
+"""Fields that no label names."""
+
 
 def _path(template: str, isp: Isp) -> str:
     return template.format(
@@ -58,6 +62,7 @@ def test_no_errors_and_fits_a_phone(at_desk: Visitor, isp: Isp, template: str) -
     page = at_desk.open(_path(template, isp))
     expect(page.locator("h1")).to_be_visible()
     assert at_desk.overflow() == 0
+    assert page.evaluate(NAMELESS) == []
     page.set_viewport_size(PHONE)
     at_desk.open(_path(template, isp))
     assert at_desk.overflow() == 0

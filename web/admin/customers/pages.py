@@ -33,13 +33,14 @@ def customer_list() -> ResponseReturnValue:
 @blueprint.get("/customers/<int:customer_id>")
 @staff_only(EVERYONE)
 def customer(customer_id: int) -> ResponseReturnValue:
-    """Everything about one customer, a card for each part."""
-    context = parts.context()
-    view = customers.get_customer(context, customer_id)
+    """Everything about one customer, a card for each part, read in one transaction."""
+    with parts.context().together() as context:
+        view = customers.get_customer(context, customer_id)
+        loaded = [(card, card.load(context, view)) for card in CARDS.values()]
     return render_template(
         "admin/customer.html",
         customer=view,
-        cards=[(card, card.load(context, view), offered(card.actions)) for card in CARDS.values()],
+        cards=[(card, facts, offered(card.actions)) for card, facts in loaded],
         actions=offered(IN_HEAD),
         address_of=address_of,
     )
