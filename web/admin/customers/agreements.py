@@ -133,5 +133,5 @@ def profile(context: Context, customer: CustomerView, form: ProfileMoveForm) -> 
     ]
     if not move.credited and not move.issued:
         said.append("Nothing is credited or billed by this.")
-    available = sum(wallet.available_micros for wallet in move.customer.wallets)
+    available = move.customer.wallets[0].available_micros
     return [*said, f"The wallet then has {money(available, currency)} available."]

@@ -53,6 +53,10 @@ class PaymentForm(ActionForm):
         found = customer_record.open_bills(context, customer.customer_id, parts.now())
         self.bill.choices = [
             SelectChoice("", "The wallet: pays open bills, oldest first; the rest is credit"),
+            *(
+                SelectChoice(f"{_WALLET}-{one.wallet_id}", f"Wallet {one.wallet_id}")
+                for one in customer.wallets[1:]
+            ),
             *(SelectChoice(one.bill.number, bill_words(one)) for one in found),
         ]
         if fresh:
@@ -71,7 +75,7 @@ def pay(context: Context, customer: CustomerView, form: PaymentForm) -> Sequence
     """A payment for a bill, or a top-up."""
     channel = None if form.channel.data == _WALLET else MoneyChannel(form.channel.data)
     reference = _checked_reference(form.reference.data)
-    if form.bill.data:
+    if form.bill.data and not form.bill.data.startswith(f"{_WALLET}-"):
         receipt = bills.pay(
             context,
             form.bill.data,
@@ -92,6 +96,7 @@ def pay(context: Context, customer: CustomerView, form: PaymentForm) -> Sequence
             customer.customer_id,
             form.amount_micros.data,
             channel=channel,
+            wallet_id=int(form.bill.data.removeprefix(f"{_WALLET}-") or 0) or None,
             reference=reference,
             idempotency_key=form.key.data,
             now=parts.now(),
