@@ -9,7 +9,7 @@ from typing import TypeVar
 from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
 from billing.model.plan import PlanTerms
 from billing.model.pools import PoolKind
-from billing.model.profile import BillingProfile, Payment
+from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.rules import grants as grant_rules
 from billing.rules import plans as plan_rules
@@ -18,7 +18,7 @@ from billing.rules.cycles import local_day
 from billing.services import pools
 from billing.services.context import Context
 from billing.services.issuing import operator_of
-from billing.store import audit
+from billing.store import audit, dunning
 from billing.store import catalog as store
 from billing.store.guard import Transaction
 
@@ -97,6 +97,11 @@ def update_profile(
                 f"{before.profile.kind}; add another profile and move them to it (rule B14)",
                 field="kind",
             )
+        if (
+            profile.kind is BillingKind.DAILY
+            and dunning.schedules(tx, [profile_id])[profile_id].steps
+        ):
+            raise Refused("it has a dunning schedule, which a daily one cannot", field="kind")
         _check_pools(context, tx, profile)
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from billing.errors import Conflict, InvalidInput
 from billing.model.credits import CreditNoteView
+from billing.model.dunning import WriteOffView
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.store import ledger
 from billing.store.guard import Transaction
 
-Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView)
+Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView, WriteOffView)
 
 
 def run_once(

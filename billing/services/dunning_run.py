@@ -1,0 +1,239 @@
+"""The dunning job: every step of a schedule that is due by now, each once (rule I5).
+
+Customers are dunned by pages, and who fails is parked (`parking`). A step, its fee and its reminder
+are written in one transaction, so a run that was killed is taken up where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from itertools import groupby
+
+from billing.errors import NotFound
+from billing.model.bills import Parked
+from billing.model.dunning import BillToDun, DueStep, DunningPreview, DunningReport, OpenBill
+from billing.model.messages import MessageDraft, MessageKind
+from billing.model.money import Money
+from billing.rules.cycles import local_day
+from billing.rules.dunning import due_steps
+from billing.rules.states import overdue_cut
+from billing.rules.taxes import charge
+from billing.services.context import Context
+from billing.services.fees import Fee, charge_fee, profile_for
+from billing.services.issuing import operator_of
+from billing.services.parking import Progress, pages, quiet, serve_page
+from billing.store import audit, billing_jobs, customers, dunning, messages, tables
+from billing.store.accounts import load_accounts
+from billing.store.guard import Transaction
+
+JOB = "dunning"
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A step of a bill."""
+
+    bill: BillToDun
+    due: DueStep
+
+
+def run(context: Context, now: datetime, progress: Progress = quiet) -> DunningReport:
+    """Take the steps that are due. Raises NotFound (no operator yet), Unavailable."""
+    currency, candidates = _candidates(context, now)
+    taken: list[_Taken] = []
+    parked: list[Parked] = []
+    done = 0
+    for page in pages(candidates):
+        taken += serve_page(context, JOB, page, now, partial(_dun, context, now), parked)
+        done += len(page)
+        progress(done, len(candidates))
+    fees = [one.due.fee_micros for one in taken if one.due.fee_micros]
+    return DunningReport(
+        at=now,
+        reminders=sum(one.due.reminds for one in taken),
+        fees=len(fees),
+        fees_micros=sum(fees),
+        currency=currency,
+        parked=tuple(parked),
+    )
+
+
+def preview(context: Context, now: datetime) -> Iterator[DunningPreview]:
+    """What a run at `now` would do; nothing is written."""
+    _, candidates = _candidates(context, now)
+    for page in pages(candidates):
+        with context.transaction() as tx:
+            found = _due(tx, page, local_day(now, operator_of(tx).time_zone))
+        for one in found:
+            yield DunningPreview(
+                customer_id=one.bill.customer_id,
+                number=one.bill.number,
+                days=one.due.step.days,
+                on=one.due.on,
+                reminds=one.due.reminds,
+                fee_micros=one.due.fee_micros,
+                open_micros=one.bill.open_micros,
+                currency=one.bill.currency,
+            )
+
+
+def parked(context: Context) -> list[Parked]:
+    """Customers that the last runs could not dun, oldest first."""
+    with context.transaction() as tx:
+        return billing_jobs.parked(tx, JOB)
+
+
+def open_bill(bill: BillToDun, time_zone: str) -> OpenBill:
+    """What the rule decides by."""
+    return OpenBill(
+        issued_on=local_day(bill.issued_at, time_zone),
+        due_on=bill.due_on,
+        open_micros=bill.open_micros,
+        currency=bill.currency,
+        promise_until=bill.promise_until,
+        done=frozenset(bill.done),
+    )
+
+
+def _candidates(context: Context, now: datetime) -> tuple[str, list[int]]:
+    with context.transaction() as tx:
+        operator = operator_of(tx)
+        today = local_day(now, operator.time_zone)
+        return operator.currency, dunning.candidates(tx, today, JOB)
+
+
+def _dun(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[_Taken]:
+    with context.transaction() as tx:
+        customers.lock_customers(tx, customer_ids)
+        zone = operator_of(tx).time_zone
+        today = local_day(now, zone)
+        taken = _due(tx, customer_ids, today)
+        cuts = _cut_days(tx, taken, now, zone)
+        drafts: list[MessageDraft] = []
+        for bill, steps in groupby(taken, key=lambda one: one.bill):
+            drafts += _carry_out(tx, context, bill, [one.due for one in steps], today, cuts, now)
+        messages.queue(tx, drafts, now)
+        billing_jobs.unpark(tx, JOB, customer_ids)
+        _note(tx, context, taken, now)
+        return taken
+
+
+def _due(tx: Transaction, customer_ids: Sequence[int], today: date) -> list[_Taken]:
+    """By bill, the oldest first, each bill's steps in their order."""
+    bills = dunning.bills_to_dun(tx, customer_ids)
+    schedules = dunning.schedules(tx, {bill.profile_id for bill in bills})
+    zone = operator_of(tx).time_zone
+    return [
+        _Taken(bill, due)
+        for bill in bills
+        for due in due_steps(schedules[bill.profile_id], open_bill(bill, zone), today)
+    ]
+
+
+def _cut_days(
+    tx: Transaction, taken: Sequence[_Taken], now: datetime, time_zone: str
+) -> dict[int, date]:
+    """By subscription, the local day on which it is suspended unless somebody pays (rule B9)."""
+    reminded = {
+        one.bill.subscription_id
+        for one in taken
+        if one.due.reminds and one.bill.subscription_id is not None
+    }
+    cuts = {
+        account.subscription_id: overdue_cut(account)
+        for account in load_accounts(tx, None, reminded, now)
+    }
+    return {
+        subscription_id: local_day(cut, time_zone)
+        for subscription_id, cut in cuts.items()
+        if cut is not None and cut > now
+    }
+
+
+def _carry_out(
+    tx: Transaction,
+    context: Context,
+    bill: BillToDun,
+    steps: Sequence[DueStep],
+    today: date,
+    cuts: Mapping[int, date],
+    now: datetime,
+) -> Iterator[MessageDraft]:
+    """Charge each step's fee and write the step down; yields the reminder, if there is one."""
+    customer = customers.lock_customer(tx, bill.customer_id)
+    if customer is None:  # it was locked a moment ago
+        raise NotFound(f"no customer has the number {bill.customer_id}", field="customer")
+    row = None
+    if bill.subscription_id is not None:
+        row = customers.get_subscription(tx, bill.subscription_id)
+    for due in steps:
+        fee = Fee()
+        price = Money(due.fee_micros, bill.currency)
+        if due.fee_micros:
+            text = f"Late fee: {bill.number}, {due.step.days} days after {bill.due_on}"
+            fee = charge_fee(tx, context, customer, row, text, price, due.on, now)
+        dunning.record(
+            tx,
+            tables.DunningEvent(
+                customer_id=bill.customer_id,
+                invoice_id=bill.invoice_id,
+                days=due.step.days,
+                org_id=bill.org_id,
+                at=now,
+                reminded=due.reminds,
+                fee_micros=due.fee_micros,
+                currency=bill.currency,
+                charge_id=fee.charge_id,
+                fee_invoice_id=fee.invoice_id,
+            ),
+        )
+    reminders = [due for due in steps if due.reminds]
+    if reminders:
+        fees = Money(sum(due.fee_micros for due in steps), bill.currency)
+        profile = profile_for(tx, customer, row)
+        charged = charge(fees, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        yield _reminder(bill, reminders[-1], charged.total, today, cuts)
+
+
+def _reminder(
+    bill: BillToDun, due: DueStep, fees: Money, today: date, cuts: Mapping[int, date]
+) -> MessageDraft:
+    facts: dict[str, object] = {
+        "number": bill.number,
+        "currency": bill.currency,
+        "open_micros": bill.open_micros,
+        "due_on": bill.due_on,
+        "overdue": bill.due_on < today,
+        "fee_micros": fees.amount_micros,
+        "suspend_on": cuts.get(bill.subscription_id or 0),
+    }
+    return MessageDraft(
+        customer_id=bill.customer_id,
+        kind=MessageKind.REMINDER,
+        idempotency_key=f"{MessageKind.REMINDER}:{bill.invoice_id}:{due.step.days}",
+        facts=facts,
+    )
+
+
+def _note(tx: Transaction, context: Context, taken: Sequence[_Taken], now: datetime) -> None:
+    """One line of the audit log for all of an organisation; last in a transaction."""
+    for org_id in sorted({one.bill.org_id for one in taken}):
+        own = [one for one in taken if one.bill.org_id == org_id]
+        audit.append(
+            tx,
+            at=now,
+            org_id=org_id,
+            actor=context.actor,
+            action="bill.dun",
+            subject=f"invoice:{own[0].bill.invoice_id}",
+            detail={
+                f"{one.bill.number} day {one.due.step.days}": {
+                    "reminded": one.due.reminds,
+                    "fee_micros": one.due.fee_micros,
+                }
+                for one in own
+            },
+        )
