@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
+from billing.model.dunning import DunningSchedule
 from billing.model.plan import PlanTerms
 from billing.model.pools import PoolKind
 from billing.model.profile import BillingKind, BillingProfile, Payment
@@ -97,11 +98,9 @@ def update_profile(
                 f"{before.profile.kind}; add another profile and move them to it (rule B14)",
                 field="kind",
             )
-        if (
-            profile.kind is BillingKind.DAILY
-            and dunning.schedules(tx, [profile_id])[profile_id].steps
-        ):
-            raise Refused("it has a dunning schedule, which a daily one cannot", field="kind")
+        schedule = dunning.schedules(tx, [profile_id])[profile_id]
+        if profile.kind is BillingKind.DAILY and schedule != DunningSchedule():
+            raise Refused("end its dunning first: a daily profile has no bills", field="kind")
         _check_pools(context, tx, profile)
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:
