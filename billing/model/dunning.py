@@ -65,7 +65,7 @@ class DueStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillToDun:
-    """An open bill with what its reminder and its fee need."""
+    """An open bill with what its reminder and its fee need (`services.fees.FeeDue`)."""
 
     customer_id: int
     org_id: int
@@ -78,6 +78,10 @@ class BillToDun:
     open_micros: int
     currency: str
     promise_until: date | None
+    wallet_id: int
+    free_micros: int
+    is_served: bool
+    billed_until: date | None
     done: tuple[int, ...]
 
 

@@ -12,20 +12,21 @@ from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 
-from billing.errors import NotFound
 from billing.model.bills import Parked
+from billing.model.commerce import Owner
 from billing.model.dunning import BillToDun, DueStep, DunningPreview, DunningReport, OpenBill
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
+from billing.model.profile import BillingProfile
 from billing.rules.cycles import local_day
 from billing.rules.dunning import due_steps
 from billing.rules.states import overdue_cut
 from billing.rules.taxes import charge
 from billing.services.context import Context
-from billing.services.fees import Fee, charge_fee, profile_for
+from billing.services.fees import Fee, FeeDue, charge_fees
 from billing.services.issuing import operator_of
 from billing.services.parking import Progress, pages, quiet, serve_page
-from billing.store import audit, billing_jobs, customers, dunning, messages, tables
+from billing.store import audit, billing_jobs, catalog, customers, dunning, messages, tables
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 
@@ -34,9 +35,10 @@ JOB = "dunning"
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A step of a bill."""
+    """A step of a bill, under the profile of the bill."""
 
     bill: BillToDun
+    profile: BillingProfile
     due: DueStep
 
 
@@ -111,11 +113,11 @@ def _dun(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[_
         zone = operator_of(tx).time_zone
         today = local_day(now, zone)
         taken = _due(tx, customer_ids, today)
+        charged = [one for one in taken if one.due.fee_micros]
+        fees = charge_fees(tx, context, [_fee(one) for one in charged], now)
+        dunning.record(tx, _events(taken, dict(zip(charged, fees, strict=True)), now))
         cuts = _cut_days(tx, taken, now, zone)
-        drafts: list[MessageDraft] = []
-        for bill, steps in groupby(taken, key=lambda one: one.bill):
-            drafts += _carry_out(tx, context, bill, [one.due for one in steps], today, cuts, now)
-        messages.queue(tx, drafts, now)
+        messages.queue(tx, [*_reminders(taken, cuts, today)], now)
         billing_jobs.unpark(tx, JOB, customer_ids)
         _note(tx, context, taken, now)
         return taken
@@ -125,11 +127,47 @@ def _due(tx: Transaction, customer_ids: Sequence[int], today: date) -> list[_Tak
     """By bill, the oldest first, each bill's steps in their order."""
     bills = dunning.bills_to_dun(tx, customer_ids)
     schedules = dunning.schedules(tx, {bill.profile_id for bill in bills})
+    profiles = catalog.profiles_by_id(tx, schedules)
     zone = operator_of(tx).time_zone
     return [
-        _Taken(bill, due)
+        _Taken(bill, profiles[bill.profile_id], due)
         for bill in bills
         for due in due_steps(schedules[bill.profile_id], open_bill(bill, zone), today)
+    ]
+
+
+def _fee(taken: _Taken) -> FeeDue:
+    bill = taken.bill
+    return FeeDue(
+        owner=Owner(bill.customer_id, bill.org_id, bill.subscription_id),
+        wallet_id=bill.wallet_id,
+        free_micros=bill.free_micros,
+        profile=taken.profile,
+        is_served=bill.is_served,
+        billed_until=bill.billed_until,
+        text=f"Late fee: {bill.number}, {taken.due.step.days} days after {bill.due_on}",
+        price=Money(taken.due.fee_micros, bill.currency),
+        on=taken.due.on,
+    )
+
+
+def _events(
+    taken: Sequence[_Taken], fees: Mapping[_Taken, Fee], now: datetime
+) -> list[tables.DunningEvent]:
+    return [
+        tables.DunningEvent(
+            customer_id=one.bill.customer_id,
+            invoice_id=one.bill.invoice_id,
+            days=one.due.step.days,
+            org_id=one.bill.org_id,
+            at=now,
+            reminded=one.due.reminds,
+            fee_micros=one.due.fee_micros,
+            currency=one.bill.currency,
+            charge_id=fees[one].charge_id if one in fees else None,
+            fee_invoice_id=fees[one].invoice_id if one in fees else None,
+        )
+        for one in taken
     ]
 
 
@@ -153,69 +191,32 @@ def _cut_days(
     }
 
 
-def _carry_out(
-    tx: Transaction,
-    context: Context,
-    bill: BillToDun,
-    steps: Sequence[DueStep],
-    today: date,
-    cuts: Mapping[int, date],
-    now: datetime,
+def _reminders(
+    taken: Sequence[_Taken], cuts: Mapping[int, date], today: date
 ) -> Iterator[MessageDraft]:
-    """Charge each step's fee and write the step down; yields the reminder, if there is one."""
-    customer = customers.lock_customer(tx, bill.customer_id)
-    if customer is None:  # it was locked a moment ago
-        raise NotFound(f"no customer has the number {bill.customer_id}", field="customer")
-    row = None
-    if bill.subscription_id is not None:
-        row = customers.get_subscription(tx, bill.subscription_id)
-    for due in steps:
-        fee = Fee()
-        price = Money(due.fee_micros, bill.currency)
-        if due.fee_micros:
-            text = f"Late fee: {bill.number}, {due.step.days} days after {bill.due_on}"
-            fee = charge_fee(tx, context, customer, row, text, price, due.on, now)
-        dunning.record(
-            tx,
-            tables.DunningEvent(
-                customer_id=bill.customer_id,
-                invoice_id=bill.invoice_id,
-                days=due.step.days,
-                org_id=bill.org_id,
-                at=now,
-                reminded=due.reminds,
-                fee_micros=due.fee_micros,
-                currency=bill.currency,
-                charge_id=fee.charge_id,
-                fee_invoice_id=fee.invoice_id,
-            ),
-        )
-    reminders = [due for due in steps if due.reminds]
-    if reminders:
-        fees = Money(sum(due.fee_micros for due in steps), bill.currency)
-        profile = profile_for(tx, customer, row)
+    """What customers are told, a message a bill at most, with the fees of all its steps."""
+    for bill, group in groupby(taken, key=lambda one: one.bill):
+        steps = list(group)
+        profile = steps[0].profile
+        fees = Money(sum(one.due.fee_micros for one in steps), bill.currency)
         charged = charge(fees, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-        yield _reminder(bill, reminders[-1], charged.total, today, cuts)
-
-
-def _reminder(
-    bill: BillToDun, due: DueStep, fees: Money, today: date, cuts: Mapping[int, date]
-) -> MessageDraft:
-    facts: dict[str, object] = {
-        "number": bill.number,
-        "currency": bill.currency,
-        "open_micros": bill.open_micros,
-        "due_on": bill.due_on,
-        "overdue": bill.due_on < today,
-        "fee_micros": fees.amount_micros,
-        "suspend_on": cuts.get(bill.subscription_id or 0),
-    }
-    return MessageDraft(
-        customer_id=bill.customer_id,
-        kind=MessageKind.REMINDER,
-        idempotency_key=f"{MessageKind.REMINDER}:{bill.invoice_id}:{due.step.days}",
-        facts=facts,
-    )
+        facts: dict[str, object] = {
+            "number": bill.number,
+            "currency": bill.currency,
+            "open_micros": bill.open_micros,
+            "due_on": bill.due_on,
+            "overdue": bill.due_on < today,
+            "fee_micros": charged.total.amount_micros,
+            "suspend_on": cuts.get(bill.subscription_id or 0),
+        }
+        for one in steps:
+            if one.due.reminds:
+                yield MessageDraft(
+                    customer_id=bill.customer_id,
+                    kind=MessageKind.REMINDER,
+                    idempotency_key=f"{MessageKind.REMINDER}:{bill.invoice_id}:{one.due.step.days}",
+                    facts=facts,
+                )
 
 
 def _note(tx: Transaction, context: Context, taken: Sequence[_Taken], now: datetime) -> None:

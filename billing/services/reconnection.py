@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
 from billing.model.money import Money
 from billing.rules.cycles import local_day
 from billing.rules.states import NORMAL
 from billing.services.context import Context
 from billing.services.customers import audit_customer
-from billing.services.fees import charge_fee
-from billing.services.issuing import operator_of
-from billing.store import customers, dunning, ledger, tables
+from billing.services.fees import FeeDue, charge_fees
+from billing.services.issuing import operator_of, owner_of
+from billing.store import customers, invoices, ledger, tables
 from billing.store.guard import Transaction
 
 _OVERDUE = "S5"
@@ -39,17 +39,29 @@ def charge_restored(
     for row in customers.subscriptions_of(tx, customer.customer_id):
         if row.subscription_id not in before or row.service_rule != NORMAL.rule:
             continue
-        profile_id = customers.effective_profile_row(tx, row).profile_id
-        fee_micros = dunning.schedules(tx, [profile_id])[profile_id].reconnection_fee_micros
-        if not fee_micros:
+        due = _fee(tx, row, today)
+        if not due.price.amount_micros:
             continue
-        price = Money(fee_micros, ledger.wallet(tx, row.customer_id, row.wallet_id).currency)
-        fee = charge_fee(
-            tx, context, customer, row, f"Reconnection fee, {today}", price, today, now
-        )
+        (fee,) = charge_fees(tx, context, [due], now)
         detail: dict[str, object] = {
-            "fee_micros": fee_micros,
+            "fee_micros": due.price.amount_micros,
             "charge": fee.charge_id,
             "invoice": fee.invoice_id,
         }
         audit_customer(context, tx, customer, "reconnection.fee", now, detail, row.subscription_id)
+
+
+def _fee(tx: Transaction, row: tables.Subscription, today: date) -> FeeDue:
+    stored = customers.effective_profile_row(tx, row)
+    wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
+    return FeeDue(
+        owner=owner_of(row),
+        wallet_id=row.wallet_id,
+        free_micros=wallet.available_micros,
+        profile=customers.effective_profile(tx, row),
+        is_served=row.closed_at is None and row.plan_version_id is not None,
+        billed_until=invoices.cycle_end(tx, row.customer_id, row.subscription_id),
+        text=f"Reconnection fee, {today}",
+        price=Money(stored.reconnection_fee_micros, wallet.currency),
+        on=today,
+    )

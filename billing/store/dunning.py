@@ -75,9 +75,9 @@ def bills_to_dun(tx: Session, customer_ids: Sequence[int]) -> list[BillToDun]:
     return [BillToDun(**{**row._mapping, "done": tuple(row.done)}) for row in rows]
 
 
-def record(tx: Session, event: tables.DunningEvent) -> None:
-    """A step has had its effect; the key refuses a second one. The customer is locked."""
-    tx.add(event)
+def record(tx: Session, events: Sequence[tables.DunningEvent]) -> None:
+    """Steps have had their effect; the key refuses a second one. The customers are locked."""
+    tx.add_all(events)
     tx.flush()
 
 

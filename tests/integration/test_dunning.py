@@ -305,7 +305,7 @@ def test_a_fees_own_bill_is_told_of_as_any_other(context: Context, make: Factory
     with context.transaction() as tx:
         told = tx.query(tables.Message).filter_by(customer_id=owner.customer_id)
         kinds = [row.kind for row in told.order_by(tables.Message.message_id)]
-    assert kinds == ["invoice_issued", "suspended", "invoice_issued", "reminder"]
+    assert kinds == ["invoice_issued", "invoice_issued", "reminder"]
 
 
 @pytest.mark.rule("I1")
