@@ -59,11 +59,8 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     assert _count(context, tables.Invoice) == bills_before + CUSTOMERS
     with context.transaction() as tx:
         charge, event, message = tables.Charge, tables.DunningEvent, tables.Message
-        prices = dict(
-            tx.execute(select(charge.price_micros, func.count()).group_by(charge.price_micros))
-            .tuples()
-            .all()
-        )
+        by_price = select(charge.price_micros, func.count()).group_by(charge.price_micros)
+        prices = {row.price_micros: row[1] for row in tx.execute(by_price)}
         fees = tx.scalars(select(event.charge_id).where(event.charge_id.is_not(None))).all()
         own = tx.scalars(select(event.fee_invoice_id).where(event.fee_invoice_id.is_not(None)))
         told = tx.scalars(select(message.customer_id).where(message.kind == "reminder")).all()
