@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
 from billing.model.dunning import DueStep, DunningSchedule, DunningStep, OpenBill
-from billing.model.money import AMOUNT_LIMIT_MICROS, Money
-from billing.model.profile import BillingKind, BillingProfile
+from billing.model.money import Money
 
 PPM = 1_000_000
-DAYS_LIMIT = 365
-STEPS_LIMIT = 20
 _ONE_DAY = timedelta(days=1)
-
-Problem = tuple[str, str]
-"""The field at fault, and why, in words for the operator."""
 
 
 def due_steps(schedule: DunningSchedule, bill: OpenBill, today: date) -> list[DueStep]:
@@ -89,60 +82,6 @@ def renewed(before: DunningSchedule, wanted: DunningSchedule, today: date) -> Du
         for one in sorted(wanted.steps, key=lambda one: one.days)
     ]
     return replace(wanted, steps=tuple(steps))
-
-
-def problems(schedule: DunningSchedule, profile: BillingProfile, currency: str) -> list[Problem]:
-    """Everything that is wrong with a schedule; empty when it may be used."""
-    found: list[Problem] = []
-    if profile.kind is BillingKind.DAILY:
-        if schedule.steps:
-            words = "are for monthly profiles: a daily one issues no bills to be late with"
-            found.append(("steps", f"{words} (rule B1)"))
-        if schedule.reconnection_fee_micros:
-            words = "is for monthly profiles: only these are suspended for an unpaid bill"
-            found.append(("reconnection_fee", f"{words} (rule B9)"))
-    for field, micros in (
-        ("tolerance", schedule.tolerance_micros),
-        ("reconnection_fee", schedule.reconnection_fee_micros),
-    ):
-        if reason := _amount_problem(micros, currency):
-            found.append((field, reason))
-    if len(schedule.steps) > STEPS_LIMIT:
-        found.append(("steps", f"at most {STEPS_LIMIT}"))
-    days = [step.days for step in schedule.steps]
-    for day in sorted({day for day in days if days.count(day) > 1}):
-        found.append(("steps", f"two on the same day, {day}: make them one"))
-    for step in schedule.steps:
-        found += [("steps", f"day {step.days}: {reason}") for reason in _step(step, currency)]
-    return found
-
-
-def _step(step: DunningStep, currency: str) -> Iterator[str]:
-    if not -DAYS_LIMIT <= step.days <= DAYS_LIMIT:
-        yield f"must be {-DAYS_LIMIT} to {DAYS_LIMIT} days after the payment date"
-    if not step.reminds and not step.charges:
-        yield "does nothing: let it remind, charge a fee, or both"
-    if reason := _amount_problem(step.fee_micros, currency):
-        yield f"the fee {reason}"
-    if not 0 <= step.fee_ppm <= PPM:
-        yield "the percentage must be 0 to 100"
-    if step.charges and step.days < 1:
-        yield "a fee comes on day 1 or later: the whole of the payment date is payable (rule B9)"
-    if step.fee_most_micros is not None:
-        if not step.fee_ppm:
-            yield "an upper bound is for a percentage; the fixed fee is what it is"
-        if step.fee_most_micros == 0:
-            yield "the upper bound must be more than zero"
-        elif reason := _amount_problem(step.fee_most_micros, currency):
-            yield f"the upper bound {reason}"
-
-
-def _amount_problem(micros: int, currency: str) -> str | None:
-    if not 0 <= micros <= AMOUNT_LIMIT_MICROS:
-        return "must be 0 or more"
-    if Money(micros, currency).rounded().amount_micros != micros:
-        return f"is finer than the smallest unit of {currency}"
-    return None
 
 
 def _content(step: DunningStep) -> DunningStep:

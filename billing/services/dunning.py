@@ -11,6 +11,7 @@ from billing.model.money import Money
 from billing.model.views import InvoiceView
 from billing.rules import dunning as rules
 from billing.rules.cycles import local_day
+from billing.rules.dunning_problems import problems as problems_of
 from billing.services.context import Context
 from billing.services.dunning_run import open_bill
 from billing.services.issuing import operator_of
@@ -36,7 +37,7 @@ def set_schedule(
         operator = operator_of(tx)
         if profile is None:
             raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
-        if problems := rules.problems(schedule, profile.profile, operator.currency):
+        if problems := problems_of(schedule, profile.profile, operator.currency):
             raise InvalidFields(problems)
         wanted = rules.renewed(before, schedule, local_day(now, operator.time_zone))
         store.replace_schedule(tx, profile_id, wanted)

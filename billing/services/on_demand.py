@@ -9,6 +9,7 @@ from billing.errors import InvalidInput, Refused
 from billing.model.bills import IssuedBill
 from billing.model.profile import BillIn
 from billing.rules.cycles import cycle_of, local_day
+from billing.services.bill_run import JOB
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.cycle_bills import issue_due, note_issued
@@ -32,7 +33,7 @@ def bill_customer(
     with changing_customer(context, customer_id) as (tx, _):
         _check(tx, customer_id, now, until)
         issued = issue_due(tx, context, [customer_id], now, until)
-        billing_jobs.unpark(tx, "bill_run", [customer_id])
+        billing_jobs.unpark(tx, JOB, [customer_id])
         note_issued(tx, context, issued, now)
         return issued
 

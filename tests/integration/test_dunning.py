@@ -362,6 +362,26 @@ def test_another_profiles_steps_of_days_that_have_passed_are_passed_over(
     assert events(context, owner)[2] == (14, False, 250)
 
 
+@pytest.mark.rule("B14")
+def test_who_has_a_profile_of_its_own_is_dunned_by_it_still(
+    context: Context, make: Factory
+) -> None:
+    homes, offices, own = (
+        make.profile(CREATED, replace(BILLED, suspend_at_hour=hour)) for hour in (9, 10, 11)
+    )
+    for profile_id in (homes, offices, own):
+        dunning.set_schedule(context, profile_id, SCHEDULE, CREATED)
+    owner = make.subscriber(
+        CREATED,
+        profile=replace(BILLED, suspend_at_hour=9),
+        plan=MONTH_PLAN,
+        profile_id=own,
+    )
+    moves.change_profile(context, owner.customer_id, offices, at(28))
+    dunning_run.run(context, at(28))
+    assert events(context, owner) == [(-3, False, 0), (7, True, 500)]
+
+
 @pytest.mark.rule("I5")
 def test_the_dry_run_lists_what_the_run_does(context: Context, make: Factory) -> None:
     owner = late(context, make)

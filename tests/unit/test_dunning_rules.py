@@ -12,15 +12,13 @@ from billing.model.dunning_text import read_step, step_words
 from billing.model.money import Money
 from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.rules.dunning import (
-    DAYS_LIMIT,
-    STEPS_LIMIT,
     due_steps,
     late_fee,
     next_steps,
     planned,
-    problems,
     renewed,
 )
+from billing.rules.dunning_problems import DAYS_LIMIT, STEPS_LIMIT, problems
 
 pytestmark = pytest.mark.rule("I5")
 
