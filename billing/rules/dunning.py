@@ -66,9 +66,9 @@ def late_fee(step: DunningStep, open_amount: Money) -> Money:
     5.00 and 2 % of 62.26 are 5.00 + 1.25 = 6.25; bound to 6.00 they are 6.00.
     """
     fee = Money(step.fee_micros, open_amount.currency) + open_amount.prorated(step.fee_ppm, PPM)
-    if step.fee_most_micros is None or fee.amount_micros <= step.fee_most_micros:
+    if step.fee_most_micros is None:
         return fee
-    return Money(step.fee_most_micros, open_amount.currency)
+    return Money(min(fee.amount_micros, step.fee_most_micros), open_amount.currency)
 
 
 def renewed(before: DunningSchedule, wanted: DunningSchedule, today: date) -> DunningSchedule:
