@@ -14,7 +14,8 @@ from billing.cli.catalog import amount
 from billing.cli.progress import progress_bars
 from billing.cli.units import show_money
 from billing.errors import InvalidInput
-from billing.model.dunning import DunningEventView, DunningSchedule, DunningStep
+from billing.model.bills import Parked
+from billing.model.dunning import DunningEventView, DunningPreview, DunningSchedule, DunningStep
 from billing.model.dunning_text import read_step, step_words
 from billing.services import catalog, dunning_run, write_offs
 from billing.services import dunning as services
@@ -181,9 +182,10 @@ def _event_words(event: DunningEventView) -> str:
 
 
 def _preview(app: App, at: datetime) -> None:
-    found = list(dunning_run.preview(app.context, at))
+    listed = list(dunning_run.preview(app.context, at))
+    found = [one for one in listed if isinstance(one, DunningPreview)]
     app.show_table(
-        found,
+        listed,
         ("customer", "bill", "day", "on", "reminder", "fee", "open"),
         [
             (
@@ -198,9 +200,14 @@ def _preview(app: App, at: datetime) -> None:
             for one in found
         ],
     )
-    if not app.json and found:
+    if app.json:
+        return
+    if found:
         fees = [one.fee_micros for one in found if one.fee_micros]
         click.echo(
             f"{sum(one.reminds for one in found)} reminders, {len(fees)} late fees, "
             f"{show_money(sum(fees), found[0].currency)} in all; nothing was written"
         )
+    for one in listed:
+        if isinstance(one, Parked):
+            click.echo(f"would be PARKED: customer {one.customer_id}: {one.problem}")

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 
-from billing.errors import NotFound, Refused
 from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.services.context import Context
 from billing.services.cycle_bills import due_bills, issue_due, note_issued
 from billing.services.issuing import operator_of
-from billing.services.parking import Progress, pages, quiet, serve_page
+from billing.services.parking import Progress, pages, preview_page, quiet, serve_page
 from billing.store import billing_jobs, customers
 
 JOB = "bill_run"
@@ -45,7 +44,7 @@ def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
     with context.transaction() as tx:
         candidates = billing_jobs.billed_automatically(tx)
     for page in pages(candidates):
-        yield from _preview_page(context, page, now)
+        yield from preview_page(JOB, page, now, partial(_look, context, now))
 
 
 def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
@@ -68,21 +67,11 @@ def parked(context: Context) -> list[Parked]:
         return billing_jobs.parked(tx, JOB)
 
 
-def _preview_page(
-    context: Context, page: Sequence[int], now: datetime
-) -> Iterator[BillPreview | Parked]:
-    try:
-        with context.transaction() as tx:
-            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
-    except (NotFound, Refused) as error:
-        if len(page) == 1:
-            yield Parked(job=JOB, customer_id=page[0], at=now, problem=error.message)
-        else:
-            for one in page:
-                yield from _preview_page(context, [one], now)
-        return
-    for due in found:
-        yield BillPreview(
+def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[BillPreview]:
+    with context.transaction() as tx:
+        found = list(due_bills(tx, customer_ids, now, operator_of(tx).time_zone))
+    return [
+        BillPreview(
             customer_id=due.billable.customer_id,
             username=due.billable.username,
             first_day=due.first_day,
@@ -91,6 +80,8 @@ def _preview_page(
             total_micros=due.amount.total.amount_micros,
             currency=due.amount.total.currency,
         )
+        for due in found
+    ]
 
 
 def _bill(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[IssuedBill]:

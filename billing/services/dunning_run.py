@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 
+from billing.errors import Refused
 from billing.model.bills import Parked
 from billing.model.commerce import Owner
 from billing.model.dunning import BillToDun, DueStep, DunningPreview, DunningReport, OpenBill
@@ -25,7 +26,7 @@ from billing.rules.taxes import charge
 from billing.services.context import Context
 from billing.services.fees import Fee, FeeDue, charge_fees
 from billing.services.issuing import operator_of
-from billing.services.parking import Progress, pages, quiet, serve_page
+from billing.services.parking import Progress, pages, preview_page, quiet, serve_page
 from billing.store import audit, billing_jobs, catalog, customers, dunning, messages, tables
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
@@ -45,41 +46,30 @@ class _Taken:
 def run(context: Context, now: datetime, progress: Progress = quiet) -> DunningReport:
     """Take the steps that are due. Raises NotFound (no operator yet), Unavailable."""
     currency, candidates = _candidates(context, now)
-    taken: list[_Taken] = []
     parked: list[Parked] = []
-    done = 0
+    reminders = fees = fees_micros = done = 0
     for page in pages(candidates):
-        taken += serve_page(context, JOB, page, now, partial(_dun, context, now), parked)
+        taken = serve_page(context, JOB, page, now, partial(_dun, context, now), parked)
+        reminders += sum(one.due.reminds for one in taken)
+        fees += sum(one.due.fee_micros > 0 for one in taken)
+        fees_micros += sum(one.due.fee_micros for one in taken)
         done += len(page)
         progress(done, len(candidates))
-    fees = [one.due.fee_micros for one in taken if one.due.fee_micros]
     return DunningReport(
         at=now,
-        reminders=sum(one.due.reminds for one in taken),
-        fees=len(fees),
-        fees_micros=sum(fees),
+        reminders=reminders,
+        fees=fees,
+        fees_micros=fees_micros,
         currency=currency,
         parked=tuple(parked),
     )
 
 
-def preview(context: Context, now: datetime) -> Iterator[DunningPreview]:
-    """What a run at `now` would do; nothing is written."""
+def preview(context: Context, now: datetime) -> Iterator[DunningPreview | Parked]:
+    """What a run at `now` would do, and whom it would park; nothing is written."""
     _, candidates = _candidates(context, now)
     for page in pages(candidates):
-        with context.transaction() as tx:
-            found = _due(tx, page, local_day(now, operator_of(tx).time_zone))
-        for one in found:
-            yield DunningPreview(
-                customer_id=one.bill.customer_id,
-                number=one.bill.number,
-                days=one.due.step.days,
-                on=one.due.on,
-                reminds=one.due.reminds,
-                fee_micros=one.due.fee_micros,
-                open_micros=one.bill.open_micros,
-                currency=one.bill.currency,
-            )
+        yield from preview_page(JOB, page, now, partial(_look, context, now))
 
 
 def parked(context: Context) -> list[Parked]:
@@ -107,6 +97,24 @@ def _candidates(context: Context, now: datetime) -> tuple[str, list[int]]:
         return operator.currency, dunning.candidates(tx, today, JOB)
 
 
+def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[DunningPreview]:
+    with context.transaction() as tx:
+        found = _due(tx, customer_ids, local_day(now, operator_of(tx).time_zone))
+    return [
+        DunningPreview(
+            customer_id=one.bill.customer_id,
+            number=one.bill.number,
+            days=one.due.step.days,
+            on=one.due.on,
+            reminds=one.due.reminds,
+            fee_micros=one.due.fee_micros,
+            open_micros=one.bill.open_micros,
+            currency=one.bill.currency,
+        )
+        for one in found
+    ]
+
+
 def _dun(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[_Taken]:
     with context.transaction() as tx:
         customers.lock_customers(tx, customer_ids)
@@ -124,15 +132,22 @@ def _dun(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[_
 
 
 def _due(tx: Transaction, customer_ids: Sequence[int], today: date) -> list[_Taken]:
-    """By bill, the oldest first, each bill's steps in their order."""
+    """By bill, the oldest first, each bill's steps in their order. Raises Refused: a schedule's
+    amounts are in the operator's currency."""
     bills = dunning.bills_to_dun(tx, customer_ids)
+    operator = operator_of(tx)
+    for bill in bills:
+        if bill.currency != operator.currency:
+            raise Refused(
+                f"{bill.number} is in {bill.currency} and fees are in {operator.currency}; "
+                "currencies do not mix (rule M1)"
+            )
     schedules = dunning.schedules(tx, {bill.profile_id for bill in bills})
     profiles = catalog.profiles_by_id(tx, schedules)
-    zone = operator_of(tx).time_zone
     return [
         _Taken(bill, profiles[bill.profile_id], due)
         for bill in bills
-        for due in due_steps(schedules[bill.profile_id], open_bill(bill, zone), today)
+        for due in due_steps(schedules[bill.profile_id], open_bill(bill, operator.time_zone), today)
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from billing.errors import Unavailable
+from billing.errors import NotFound, Refused, Unavailable
 from billing.model.bills import Parked
 from billing.services.context import Context
 from billing.store import billing_jobs
@@ -57,6 +57,25 @@ def serve_page(
     return [
         done for one in page for done in serve_page(context, job, [one], now, serve, parked)
     ]  # fmt: skip
+
+
+def preview_page(
+    job: str,
+    page: Sequence[int],
+    now: datetime,
+    look: Callable[[Sequence[int]], list[_Done]],
+) -> Iterator[_Done | Parked]:
+    """What `look` finds for these customers, and whom a run at `now` would park."""
+    try:
+        found = look(page)
+    except (NotFound, Refused) as error:
+        if len(page) == 1:
+            yield Parked(job=job, customer_id=page[0], at=now, problem=error.message)
+        else:
+            for one in page:
+                yield from preview_page(job, [one], now, look)
+        return
+    yield from found
 
 
 def _park(context: Context, job: str, customer_id: int, error: Exception, now: datetime) -> Parked:

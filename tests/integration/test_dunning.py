@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
 from billing.errors import InvalidFields, NotFound, Refused
 from billing.jobs.registry import JOBS
+from billing.model.bills import Parked
 from billing.model.commerce import MoneyChannel
-from billing.model.dunning import DunningSchedule, DunningStep
+from billing.model.dunning import DunningPreview, DunningSchedule, DunningStep
 from billing.model.profile import BillIn, BillingProfile
 from billing.services import (
     agreements,
@@ -30,6 +32,7 @@ from billing.services import (
     write_offs,
 )
 from billing.services.context import Context
+from billing.settings import Settings
 from billing.store import tables
 from tests.factories import DAILY, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
@@ -388,7 +391,7 @@ def test_the_dry_run_lists_what_the_run_does(context: Context, make: Factory) ->
     listed = [
         (one.days, one.on, one.reminds, one.fee_micros, one.open_micros)
         for one in dunning_run.preview(context, at(5, 4))
-        if one.customer_id == owner.customer_id
+        if isinstance(one, DunningPreview) and one.customer_id == owner.customer_id
     ]
     assert listed == [
         (-3, date(2026, 3, 17), False, 0, 30_000_000),
@@ -414,6 +417,29 @@ def test_who_fails_is_parked_and_the_others_are_dunned(context: Context, make: F
     dunning_run.run(context, at(27))
     assert dunning_run.parked(context) == []
     assert events(context, broken) == events(context, sound)
+
+
+@pytest.mark.rule("M1")
+def test_a_bill_in_another_currency_is_parked(
+    context: Context, make: Factory, settings: Settings
+) -> None:
+    broken = late(context, make)
+
+    def set_currency(currency: str) -> None:
+        with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
+            admin.execute(
+                "UPDATE invoice SET currency = %s WHERE customer_id = %s",
+                (currency, broken.customer_id),
+            )
+
+    set_currency("EUR")
+    foreseen = [one for one in dunning_run.preview(context, at(27)) if isinstance(one, Parked)]
+    report = dunning_run.run(context, at(27))
+    for parked in (foreseen, report.parked):
+        assert [one.customer_id for one in parked] == [broken.customer_id]
+        assert "currencies do not mix" in parked[0].problem
+    set_currency("USD")
+    assert dunning_run.run(context, at(27)).fees == 1
 
 
 def test_who_was_parked_and_has_paid_is_parked_no_more(context: Context, make: Factory) -> None:
