@@ -10,15 +10,15 @@ from billing.model.charges import BillLine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDraft:
-    """For local days from `cycle_from` to before `cycle_until`. The total is net (the sum of the
-    lines), tax and rounding together, in micros (rule M2)."""
+    """For local days from `cycle_from` to before `cycle_until`; a fee is for none. The total is net
+    (the sum of the lines), tax and rounding together, in micros (rule M2)."""
 
     customer_id: int
     org_id: int
-    subscription_id: int
+    subscription_id: int | None
     due_on: date
-    cycle_from: date
-    cycle_until: date
+    cycle_from: date | None
+    cycle_until: date | None
     lines: tuple[BillLine, ...]
     net_micros: int
     tax_micros: int

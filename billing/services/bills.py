@@ -12,7 +12,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge
-from billing.services import enforcement
+from billing.services import enforcement, reconnection
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
@@ -184,8 +184,10 @@ def _pay(
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
+    held = reconnection.suspended(tx, customer.customer_id)
     settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
     enforcement.reconcile(tx, context, customer.customer_id, now)
+    reconnection.charge_restored(tx, context, customer, held, now)
     audit.append(
         tx,
         at=now,

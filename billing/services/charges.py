@@ -110,11 +110,7 @@ def end_charge(
     """Its last day is the one before the local day `on`. Raises NotFound, InvalidInput (days from
     `on` on are billed already; take the bill back first), Refused (it has ended)."""
     with changing(context, subscription_id) as (tx, row):
-        charge = store.get(tx, row.customer_id, charge_id)
-        if charge is None or charge.subscription_id != subscription_id:
-            raise NotFound(
-                f"{row.username} has no charge with the number {charge_id}", field="charge"
-            )
+        charge = _charge(tx, row, charge_id)
         known = _found(tx, row.customer_id, charge_id)
         if charge.ends_on is not None and charge.ends_on <= on:
             raise Refused(f"it ends on {charge.ends_on} already", field="on")
@@ -130,6 +126,25 @@ def end_charge(
         return extra
 
 
+def waive_charge(context: Context, subscription_id: int, charge_id: int, now: datetime) -> Extra:
+    """Let a one-off charge go that no bill holds yet: no bill will. Raises NotFound, Refused (it is
+    billed: credit the bill; it is no one-off charge: end it; it was waived before)."""
+    with changing(context, subscription_id) as (tx, row):
+        charge = _charge(tx, row, charge_id)
+        known = _found(tx, row.customer_id, charge_id)
+        if known.kind is not ChargeKind.ONE_OFF:
+            raise Refused("only a one-off charge is waived; end this one", field="charge")
+        if known.billed_until is not None:
+            raise Refused("a bill holds it already; credit that bill", field="charge")
+        if charge.waived_at is not None:
+            raise Refused("it was waived already", field="charge")
+        charge.waived_at = now
+        tx.flush()
+        extra = _found(tx, row.customer_id, charge_id)
+        _audit(context, tx, row, "charge.waive", extra, now)
+        return extra
+
+
 def charges_of(context: Context, subscription_id: int) -> Sequence[Extra]:
     """All of a subscription's charges and discounts, also those that are over. Raises NotFound."""
     with changing(context, subscription_id) as (tx, row):
@@ -141,6 +156,13 @@ def charges_of_customer(context: Context, customer_id: int) -> Sequence[Extra]:
     """Of all its subscriptions, also those that are over."""
     with context.transaction() as tx:
         return store.extras_of(tx, [customer_id], with_ended=True)
+
+
+def _charge(tx: Transaction, row: tables.Subscription, charge_id: int) -> tables.Charge:
+    charge = store.get(tx, row.customer_id, charge_id)
+    if charge is None or charge.subscription_id != row.subscription_id:
+        raise NotFound(f"{row.username} has no charge with the number {charge_id}", field="charge")
+    return charge
 
 
 def _found(tx: Transaction, customer_id: int, charge_id: int) -> Extra:

@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from billing.errors import Conflict, InvalidInput
 from billing.model.charges import Extra
 from billing.model.credits import CreditNoteView
+from billing.model.dunning import WriteOffView
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.store import ledger
 from billing.store.guard import Transaction
 
-Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView, Extra)
+Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView, Extra, WriteOffView)
 
 
 def run_once(

@@ -45,7 +45,7 @@ def credit(
     Refused (nothing is left, a bill to void is not its subscription's last), Conflict (the key was
     used for something else).
     """
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     with context.transaction() as tx:
         found = bill_numbered(tx, number, customer_id)
         customer_id, invoice_id = found.customer_id, found.invoice_id
@@ -164,9 +164,9 @@ def _charged(bill: tables.Invoice) -> Charge:
 
 
 def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
-    left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+    left = Money(invoices.creditable_micros(bill), bill.currency)
     if not left.amount_micros:
-        raise Refused(f"all of {bill.number} has been credited", field="invoice")
+        raise Refused(f"all of {bill.number} has been credited or written off", field="invoice")
     if amount_micros is None:
         return left
     amount = checked_amount(amount_micros, bill.currency)
@@ -176,6 +176,8 @@ def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
 
 
 def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
+    if bill.written_off_micros:
+        raise Refused(f"{bill.number} was written off, so it stays issued", field="void")
     if bill.credited_micros + amount.amount_micros < bill.total_micros:
         raise InvalidInput("only a whole bill can be void", field="void")
     # Bills go on where the last one ends: the days of another one would stay unbilled.
@@ -184,7 +186,8 @@ def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
         raise Refused(f"only the last bill can be void; void {last} first", field="void")
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """Why a bill is corrected. Raises InvalidInput where it is empty or too long."""
     reason = reason.strip()
     if not reason or len(reason) > REASON_MOST:
         raise InvalidInput(f"must say why, in 1 to {REASON_MOST} characters", field="reason")

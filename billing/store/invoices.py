@@ -160,7 +160,12 @@ def record_paid(
 
 def open_micros(row: tables.Invoice) -> int:
     """What is left to pay."""
-    return row.total_micros - row.paid_micros - row.credited_micros
+    return row.total_micros - row.paid_micros - row.credited_micros - row.written_off_micros
+
+
+def creditable_micros(row: tables.Invoice) -> int:
+    """What credit notes may still take back: all that was neither credited nor written off."""
+    return row.total_micros - row.credited_micros - row.written_off_micros
 
 
 def allocate(
@@ -194,6 +199,7 @@ def view(row: tables.Invoice) -> InvoiceView:
         total_micros=row.total_micros,
         paid_micros=row.paid_micros,
         credited_micros=row.credited_micros,
+        written_off_micros=row.written_off_micros,
         currency=row.currency,
         paid_at=row.paid_at,
     )
