@@ -10,7 +10,7 @@ from billing.cli.app import App, Command
 from billing.documents.html import to_html
 from billing.documents.pdf import to_pdf
 from billing.errors import InvalidInput
-from billing.model.documents import Paper
+from billing.model.documents import CreditDocument, Paper
 from billing.services import designs, documents
 
 
@@ -29,7 +29,7 @@ from billing.services import designs, documents
 @click.option("--org", type=int, help="Where several organisations have that number.")
 @click.pass_obj
 def pdf(app: App, number: str, out: Path, size: str, org: int | None) -> None:
-    """Write a bill as PDF, as it stands now."""
+    """Write a bill, as it stands now, or a credit note as PDF."""
     paper = Paper(size)
     bill = documents.by_number(app.context, number, org_id=org)
     design = designs.design_of(app.context, bill.org_id)
@@ -38,4 +38,5 @@ def pdf(app: App, number: str, out: Path, size: str, org: int | None) -> None:
         out.write_bytes(octets)
     except OSError as error:
         raise InvalidInput(f"{out} cannot be written: {error.strerror}", field="out") from None
-    app.show({"number": bill.number, "file": str(out)}, f"bill {bill.number} is in {out}")
+    words = "credit note" if isinstance(bill, CreditDocument) else "bill"
+    app.show({"number": bill.number, "file": str(out)}, f"{words} {bill.number} is in {out}")

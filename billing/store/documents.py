@@ -52,10 +52,6 @@ def payments(tx: Session, row: tables.Invoice) -> list[tables.PaymentAllocation]
     return list(tx.scalars(statement.order_by(table.at, table.entry_id)))
 
 
-def customer(tx: Session, customer_id: int) -> tables.Customer | None:
-    return tx.get(tables.Customer, customer_id)
-
-
 def organisation(tx: Session, org_id: int) -> tables.Organisation | None:
     return tx.get(tables.Organisation, org_id)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from billing.model.documents import (
     BillDocument,
+    CreditDocument,
     DocumentLine,
     DocumentPayment,
     Party,
@@ -47,6 +48,35 @@ PAID = replace(
     BILL,
     paid_micros=BILL.total_micros,
     payments=(DocumentPayment(on=date(2026, 3, 20), amount_micros=BILL.total_micros),),
+)
+
+CREDIT = CreditDocument(
+    org_id=1,
+    number="CN-3",
+    issued_on=date(2026, 3, 25),
+    due_on=date(2026, 3, 25),
+    first_day=BILL.first_day,
+    last_day=BILL.last_day,
+    seller=BILL.seller,
+    buyer=BILL.buyer,
+    customer_id=42,
+    currency="EUR",
+    lines=(
+        DocumentLine(text="Part of INV-7", net_micros=40_000_000, tax_rate_ppm=75_000),
+        DocumentLine(text="Part of INV-7", net_micros=100_000_000, tax_rate_ppm=VAT),
+    ),
+    tax_totals=(
+        TaxTotal(tax_rate_ppm=75_000, net_micros=40_000_000, tax_micros=3_000_000),
+        TaxTotal(tax_rate_ppm=VAT, net_micros=100_000_000, tax_micros=21_000_000),
+    ),
+    rounding_micros=0,
+    total_micros=164_000_000,
+    paid_micros=0,
+    payments=(),
+    bill_number="INV-7",
+    billed_on=date(2026, 3, 10),
+    reason="three days without service",
+    to_wallet_micros=64_000_000,
 )
 
 

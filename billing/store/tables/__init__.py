@@ -6,6 +6,7 @@ from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
     Command,
@@ -49,6 +50,7 @@ __all__ = [
     "Command",
     "CreditNote",
     "Customer",
+    "CustomerLetterhead",
     "DailyUsage",
     "Enrolment",
     "Entitlement",
@@ -68,6 +70,7 @@ __all__ = [
     "Nas",
     "Operator",
     "Organisation",
+    "OrganisationLetterhead",
     "Overspend",
     "ParkedCustomer",
     "Payment",

@@ -34,6 +34,10 @@ class Customer(Base):
     postal_address: Mapped[str | None]
     """Lines, as on a letter; with `tax_id` it stands on bills."""
     tax_id: Mapped[str | None]
+    country: Mapped[str | None]
+    """Two capital letters; its organisation's where there is none."""
+    stated_until: Mapped[date | None]
+    """It gets a monthly statement of account, and has got those of days before this one."""
 
 
 class Login(Base):
