@@ -79,6 +79,7 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+bills.bill.add_command(bill_pdf.xml)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

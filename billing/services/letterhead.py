@@ -3,14 +3,11 @@ says what held when it was issued (rule I2)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-
-from babel import Locale
 
 from billing.errors import InvalidFields, InvalidInput, NotFound
+from billing.model.countries import COUNTRIES
 from billing.model.documents import Party
 from billing.rules.e_invoices import seller_problems
 from billing.services.context import Context
@@ -21,7 +18,6 @@ from billing.store import documents as store
 
 ADDRESS_LINES = 6
 LINE_CHARACTERS = 80
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def of_organisation(context: Context, org_id: int) -> Party:
@@ -131,16 +127,10 @@ def _called(row: tables.Organisation | tables.Customer) -> dict[str, object]:
 
 
 def _checked_country(text: str) -> str | None:
-    """One of the countries that Babel can name."""
     country = text.strip().upper()
-    if country and not (_COUNTRY.fullmatch(country) and country in _known_countries()):
+    if country and country not in COUNTRIES:
         raise InvalidInput("no such country; write it like DE", field="country")
     return country or None
-
-
-@cache
-def _known_countries() -> frozenset[str]:
-    return frozenset(Locale("en").territories)
 
 
 def _checked_address(lines: Sequence[str]) -> str | None:

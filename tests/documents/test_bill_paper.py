@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf
+from billing.documents.press import set_page as to_pdf
 from billing.model.designs import Block, InvoiceDesign
 from billing.model.documents import BillDocument, Paper, Party
 from tests.documents.paper import (

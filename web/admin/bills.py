@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf
+from billing.documents.pdf import bill_to_pdf
 from billing.errors import InvalidInput
 from billing.model.documents import BillDocument, Paper
 from billing.services import customers, designs, documents
@@ -51,7 +50,7 @@ def credit_note_pdf(customer_id: int, number: str) -> ResponseReturnValue:
 
 def _as_pdf(bill: BillDocument, paper: Paper) -> Response:
     design = designs.design_of(parts.context(), bill.org_id)
-    return pdf_response(to_pdf(to_html(bill, paper, design), paper), f"{bill.number}.pdf")
+    return pdf_response(bill_to_pdf(bill, paper, design), f"{bill.number}.pdf")
 
 
 def pdf_response(octets: bytes, name: str) -> Response:
