@@ -30,6 +30,7 @@ from billing.cli import (
     pools,
     sales,
     staff,
+    statements,
     subscribers,
     usage,
     worker,
@@ -80,6 +81,8 @@ for _command in (
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
 bills.bill.add_command(bill_pdf.xml)
+customers.customer.add_command(statements.statement)
+customers.customer.add_command(statements.statements)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

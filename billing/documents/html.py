@@ -1,5 +1,5 @@
-"""A bill or a credit note as a page of HTML, by a sandboxed template that escapes everything
-(rule I3)."""
+"""Bills, credit notes and statements as pages of HTML, by sandboxed templates that escape
+everything (rule I3)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jinja2 import Template
 from billing.documents.environment import sandbox
 from billing.model.designs import Block, InvoiceDesign
 from billing.model.documents import BillDocument, CreditDocument, Paper
+from billing.model.statements import Statement
 
 PLAIN = InvoiceDesign()
 _NAMES = {Paper.A4: "invoice", Paper.RECEIPT: "receipt"}
@@ -35,6 +36,18 @@ def to_html(
         blocks=[block.value for block in design.blocks],
         footer=_written(design.footer, document) if Block.FOOTER in design.blocks else None,
         body=_written(design.template, document) if paper is Paper.A4 and not credit else None,
+    )
+
+
+def statement_to_html(statement: Statement, design: InvoiceDesign = PLAIN) -> str:
+    """A statement of account on A4, in the design's colour, with its logo and its style sheet. A
+    footer and a template speak of a bill, which it is not."""
+    built_in = _text("invoice.css") + _text("statement.css")
+    return _template("statement").render(
+        statement=statement,
+        account=statement.account,
+        css=_style(built_in, design.accent, design.css),
+        logo=design.logo,
     )
 
 

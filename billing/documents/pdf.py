@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from billing.documents.cii import to_xml
-from billing.documents.html import PLAIN, to_html
+from billing.documents.html import PLAIN, statement_to_html, to_html
 from billing.documents.press import CPU_SECONDS, Embedded, order, picture, set_page
 from billing.documents.sample import FULL
 from billing.errors import InvalidInput, Refused, Unavailable
 from billing.model.designs import InvoiceDesign
 from billing.model.documents import BillDocument, Paper
+from billing.model.statements import Statement
 
 WAIT_SECONDS = 90
 """Longer than CPU_SECONDS: the machine may be busy."""
@@ -44,6 +45,12 @@ def bill_to_pdf(
     html = to_html(bill, paper, design)
     # A process of its own takes a second more; the product's own pages are no danger.
     return (to_pdf if design.has_own_words else set_page)(html, paper, embedded)
+
+
+def statement_to_pdf(statement: Statement, design: InvoiceDesign = PLAIN) -> bytes:
+    """A statement of account. Raises Refused, Unavailable."""
+    html = statement_to_html(statement, design)
+    return set_page(html) if design.css is None else to_pdf(html)
 
 
 def to_pdf(

@@ -14,6 +14,7 @@ GRANT SELECT, INSERT ON organisation_letterhead, customer_letterhead
 GRANT SELECT ON organisation_letterhead, customer_letterhead TO tollway_readonly;
 GRANT SELECT (country) ON organisation, customer TO tollway_readonly;
 GRANT SELECT (e_invoice) ON organisation TO tollway_readonly;
-GRANT SELECT (stated_until) ON customer TO tollway_readonly;
+GRANT SELECT (monthly_statement) ON billing_profile TO tollway_readonly;
+GRANT SELECT (monthly_statement, stated_until) ON customer TO tollway_readonly;
 GRANT SELECT (seller_letterhead_id, buyer_letterhead_id) ON invoice, credit_note TO tollway_readonly;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_worker;

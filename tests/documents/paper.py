@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from PIL import Image, ImageChops, ImageStat
+
 from billing.model.documents import (
     BillDocument,
     CreditDocument,
@@ -16,6 +18,9 @@ from billing.model.documents import (
     TaxTotal,
 )
 
+GOLDEN = Path(__file__).parent / "golden"
+DIFFERENT_PIXELS = 0.002
+"""Share of pixels that may differ by more than a shade: anti-aliasing of another build."""
 VAT = 210_000
 BILL = BillDocument(
     org_id=1,
@@ -105,3 +110,14 @@ def picture_of(octets: bytes, folder: Path, name: str = "page") -> Path:
         ["pdftoppm", "-png", "-r", "72", "-singlefile", "-", str(target)], input=octets, check=True
     )
     return target.with_suffix(".png")
+
+
+def looks_like(octets: bytes, name: str, folder: Path) -> None:
+    """The first page is the golden picture of this name. After a wanted change of a template: `cp`
+    the picture that is named over the golden one."""
+    seen = picture_of(octets, folder, name)
+    with Image.open(seen) as page, Image.open(GOLDEN / f"{name}.png") as golden:
+        assert page.size == golden.size, seen
+        changed = ImageChops.difference(page.convert("L"), golden.convert("L"))
+        share = ImageStat.Stat(changed.point(lambda shade: 255 if shade > 64 else 0)).mean[0] / 255
+    assert share <= DIFFERENT_PIXELS, f"{share:.2%} of the pixels differ: {seen}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
 from billing.documents.html import to_html
 from billing.documents.press import set_page as to_pdf
@@ -17,15 +17,12 @@ from tests.documents.paper import (
     CREDIT,
     PAID,
     PARTLY,
+    looks_like,
     pages_of,
     picture_of,
     text_of,
     with_lines,
 )
-
-GOLDEN = Path(__file__).parent / "golden"
-DIFFERENT_PIXELS = 0.002
-"""Share of pixels that may differ by more than a shade: anti-aliasing of another build."""
 
 
 def made(bill: BillDocument, paper: Paper = Paper.A4) -> bytes:
@@ -147,10 +144,4 @@ def test_a_credit_note_is_set_by_the_design_but_not_by_its_template() -> None:
 def test_a_page_looks_like_its_picture(
     name: str, bill: BillDocument, paper: Paper, tmp_path: Path
 ) -> None:
-    """After a wanted change of a template: `cp` the picture that is named over the golden one."""
-    seen = picture_of(made(bill, paper), tmp_path, name)
-    with Image.open(seen) as page, Image.open(GOLDEN / f"{name}.png") as golden:
-        assert page.size == golden.size, seen
-        changed = ImageChops.difference(page.convert("L"), golden.convert("L"))
-        share = ImageStat.Stat(changed.point(lambda shade: 255 if shade > 64 else 0)).mean[0] / 255
-    assert share <= DIFFERENT_PIXELS, f"{share:.2%} of the pixels differ: {seen}"
+    looks_like(made(bill, paper), name, tmp_path)

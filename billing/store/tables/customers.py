@@ -36,8 +36,10 @@ class Customer(Base):
     tax_id: Mapped[str | None]
     country: Mapped[str | None]
     """Two capital letters; its organisation's where there is none."""
+    monthly_statement: Mapped[bool | None]
+    """Whether it gets a statement of account each month; NULL: as its profile says."""
     stated_until: Mapped[date | None]
-    """It gets a monthly statement of account, and has got those of days before this one."""
+    """It has got the statements of days before this one."""
 
 
 class Login(Base):

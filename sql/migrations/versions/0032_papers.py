@@ -23,6 +23,13 @@ def upgrade() -> None:
         "organisation",
         sa.Column("e_invoice", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+    op.add_column(
+        "billing_profile",
+        sa.Column(
+            "monthly_statement", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
+    )
+    op.add_column("customer", sa.Column("monthly_statement", sa.Boolean()))
     op.add_column("customer", sa.Column("stated_until", sa.Date()))
     op.create_index(op.f("credit_note_number_idx"), "credit_note", ["number"])
     _letterheads()
