@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from billing.errors import InvalidInput, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.documents import Party
 from billing.model.statements import OpenBill, Statement
 from billing.rules.cycles import day_start, local_day
@@ -80,5 +80,6 @@ def check_one_currency(found: list[str], own: str) -> None:
 
 def _parties(tx: Transaction, org_id: int, customer_id: int) -> tuple[Party, Party]:
     seller = documents.organisation(tx, org_id)
-    buyer = tx.get_one(tables.Customer, customer_id)
-    return Party(name="") if seller is None else party(seller), party(buyer)
+    if seller is None:
+        raise NotFound("the customer's organisation is outside of what you may see")
+    return party(seller), party(tx.get_one(tables.Customer, customer_id))
