@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from billing.documents.cii import to_xml
 from billing.documents.html import PLAIN, statement_to_html, to_html
-from billing.documents.press import CPU_SECONDS, Embedded, order, picture, set_page
+from billing.documents.press import CPU_SECONDS, Embedded, delivered, order, picture, set_page
 from billing.documents.sample import FULL
 from billing.errors import InvalidInput, Refused, Unavailable
 from billing.model.designs import InvoiceDesign
@@ -62,27 +63,7 @@ def to_pdf(
 ) -> bytes:
     """As `press.set_page`, in a process of its own. Raises Refused (also when it took too long or
     too much memory), Unavailable."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "billing.documents.press"],
-            input=order(html, paper, embedded, cpu_seconds),
-            capture_output=True,
-            timeout=WAIT_SECONDS,
-            env=_surroundings(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Refused(_TOO_MUCH) from None
-    if done.returncode == 0:
-        return done.stdout
-    if done.returncode < 0:  # ended by a signal: its limits
-        raise Refused(_TOO_MUCH)
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode == Unavailable.exit_code:
-        raise Unavailable(said)
-    if done.returncode == Refused.exit_code:
-        raise Refused(said)
-    raise Refused(f"the document cannot be set: {said[-500:]}")
+    return _pressed([(html, paper)], embedded, cpu_seconds)[0]
 
 
 def try_design(design: InvoiceDesign) -> None:
@@ -93,10 +74,37 @@ def try_design(design: InvoiceDesign) -> None:
     except Refused as error:
         raise InvalidInput(error.message, field="logo") from None
     try:
-        for paper in Paper:
-            to_pdf(to_html(FULL, paper, design), paper)
+        _pressed([(to_html(FULL, paper, design), paper) for paper in Paper])
     except Refused as error:
         raise InvalidInput(error.message, field="template" if design.template else "css") from None
+
+
+def _pressed(
+    pages: Sequence[tuple[str, Paper]],
+    embedded: Embedded | None = None,
+    cpu_seconds: int = CPU_SECONDS,
+) -> list[bytes]:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "billing.documents.press"],
+            input=order(pages, embedded, cpu_seconds),
+            capture_output=True,
+            timeout=WAIT_SECONDS,
+            env=_surroundings(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(_TOO_MUCH) from None
+    if done.returncode == 0:
+        return delivered(done.stdout)
+    if done.returncode < 0:  # ended by a signal: its limits
+        raise Refused(_TOO_MUCH)
+    said = done.stderr.decode(errors="replace").strip()
+    if done.returncode == Unavailable.exit_code:
+        raise Unavailable(said)
+    if done.returncode == Refused.exit_code:
+        raise Refused(said)
+    raise Refused(f"the document cannot be set: {said[-500:]}")
 
 
 def _surroundings() -> dict[str, str]:

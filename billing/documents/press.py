@@ -1,7 +1,7 @@
 """A page of HTML as PDF, in which nothing is read but what the page itself holds (rule I3).
 
-Run as a program it sets one page, under limits of time and memory: what `pdf.to_pdf` hands it on
-standard input, as PDF on standard output. WeasyPrint takes most of a second to import: whoever sets
+Run as a program it sets pages, under limits of time and memory: what `pdf.py` hands it on standard
+input, as PDF on standard output. WeasyPrint takes most of a second to import: whoever sets
 a page pays, nobody else.
 """
 
@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -103,17 +104,25 @@ def picture(url: str) -> Any:
     return URLFetcherResponse(url, octets, {"Content-Type": kind.lower()})
 
 
-def order(html: str, paper: Paper, embedded: Embedded | None, cpu_seconds: int) -> bytes:
+def order(
+    pages: Sequence[tuple[str, Paper]], embedded: Embedded | None, cpu_seconds: int
+) -> bytes:  # fmt: skip
     """What the program reads."""
-    told: dict[str, object] = {"html": html, "paper": paper.value, "cpu_seconds": cpu_seconds}
+    told: dict[str, object] = {"pages": pages, "cpu_seconds": cpu_seconds}
     if embedded is not None:
         told["xml"] = b64encode(embedded.xml).decode()
         told["issued_on"] = embedded.issued_on.isoformat()
     return json.dumps(told).encode()
 
 
+def delivered(octets: bytes) -> list[bytes]:
+    """What the program wrote: a PDF for each page of the order."""
+    return [b64decode(one) for one in json.loads(octets)]
+
+
 def main() -> int:
-    """One page; an error that people may read goes to standard error, with its exit code."""
+    """All pages of the order; an error that people may read goes to standard error, with its exit
+    code."""
     told = json.loads(sys.stdin.buffer.read())
     resource.setrlimit(resource.RLIMIT_CPU, (told["cpu_seconds"],) * 2)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
@@ -121,11 +130,11 @@ def main() -> int:
     if "xml" in told:
         embedded = Embedded(b64decode(told["xml"]), date.fromisoformat(told["issued_on"]))
     try:
-        octets = set_page(told["html"], Paper(told["paper"]), embedded)
+        made = [set_page(html, Paper(paper), embedded) for html, paper in told["pages"]]
     except TollwayError as error:
         sys.stderr.write(error.message)
         return error.exit_code
-    sys.stdout.buffer.write(octets)
+    json.dump([b64encode(octets).decode() for octets in made], sys.stdout)
     return 0
 
 
