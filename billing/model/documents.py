@@ -84,12 +84,13 @@ class BillDocument:
     paid_micros: int
     payments: tuple[DocumentPayment, ...]
     credits: tuple[DocumentCredit, ...] = ()
+    written_off_micros: int = 0
     e_invoice: bool = False
 
     @property
     def open_micros(self) -> int:
         credited_micros = sum(one.total_micros for one in self.credits)
-        return self.total_micros - self.paid_micros - credited_micros
+        return self.total_micros - self.paid_micros - credited_micros - self.written_off_micros
 
     @property
     def net_micros(self) -> int:

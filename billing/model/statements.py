@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.model.bills import Parked
 from billing.model.documents import Party
 
 
@@ -87,4 +88,4 @@ class StatementRunReport:
 
     at: datetime
     queued: int
-    parked: int
+    parked: tuple[Parked, ...]

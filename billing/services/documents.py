@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 from billing.errors import InvalidInput, NotFound
-from billing.model.credits import CreditNoteView
 from billing.model.documents import (
     BillDocument,
     CreditDocument,
@@ -17,7 +15,6 @@ from billing.model.documents import (
     Party,
     TaxTotal,
 )
-from billing.model.views import InvoiceView
 from billing.rules.cycles import local_day
 from billing.rules.documents import credited_totals, tax_totals
 from billing.services.context import Context
@@ -26,8 +23,6 @@ from billing.services.letterhead import party
 from billing.store import credits, invoices, letterheads, tables
 from billing.store import documents as store
 from billing.store.guard import Transaction
-
-_BILLS_LIMIT = 500
 
 
 def by_number(context: Context, number: str, *, org_id: int | None = None) -> BillDocument:
@@ -72,24 +67,6 @@ def newest(context: Context, org_id: int) -> BillDocument | None:
         return None if row is None else _document(tx, row)
 
 
-def bills_of(context: Context, customer_id: int, *, limit: int = 24) -> list[InvoiceView]:
-    """A customer's bills, paid or not, newest first. Raises InvalidInput."""
-    if not 1 <= limit <= _BILLS_LIMIT:
-        raise InvalidInput(f"must be 1 to {_BILLS_LIMIT}", field="limit")
-    with context.transaction() as tx:
-        return [invoices.view(row) for row in store.bills_of(tx, customer_id, limit)]
-
-
-def credit_notes_of(
-    context: Context, customer_id: int, *, limit: int = 24
-) -> Sequence[CreditNoteView]:
-    """A customer's credit notes, newest first. Raises InvalidInput."""
-    if not 1 <= limit <= _BILLS_LIMIT:
-        raise InvalidInput(f"must be 1 to {_BILLS_LIMIT}", field="limit")
-    with context.transaction() as tx:
-        return credits.of_customer(tx, customer_id, limit)
-
-
 def _document(tx: Transaction, row: tables.Invoice) -> BillDocument:
     zone = operator_of(tx).time_zone
     lines, totals = _charged(tx, row)
@@ -122,6 +99,7 @@ def _document(tx: Transaction, row: tables.Invoice) -> BillDocument:
             )
             for one in credits.of_invoice(tx, row)
         ),
+        written_off_micros=row.written_off_micros,
         e_invoice=seller.e_invoice,
     )
 

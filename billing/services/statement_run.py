@@ -8,26 +8,23 @@ own. Where one of a page fails it is parked, and the others go on.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from billing.errors import Unavailable
+from billing.model.bills import Parked
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.statements import StatementRunReport
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.rules.statements import months_to_state
 from billing.services.context import Context
 from billing.services.issuing import operator_of
+from billing.services.parking import pages, serve_page
 from billing.services.statements import check_one_currency
 from billing.store import billing_jobs, customers, messages
 from billing.store import statements as store
 from billing.store.guard import Transaction
 
-log = logging.getLogger(__name__)
-
 JOB = "statements"
-_PAGE = 200
 
 
 def run(context: Context, now: datetime) -> StatementRunReport:
@@ -36,31 +33,20 @@ def run(context: Context, now: datetime) -> StatementRunReport:
         today = local_day(now, operator_of(tx).time_zone)
         store.forget_unwanted(tx)
         due = [customer_id for customer_id, _ in store.wanting(tx, today.replace(day=1))]
-    queued = parked = 0
-    for start in range(0, len(due), _PAGE):
-        done, failed = _serve(context, due[start : start + _PAGE], today, now)
-        queued += done
-        parked += failed
-    return StatementRunReport(at=now, queued=queued, parked=parked)
+
+    def serve(page: Sequence[int]) -> list[MessageDraft]:
+        return _queue(context, page, today, now)
+
+    parked: list[Parked] = []
+    queued = 0
+    for page in pages(due):
+        queued += len(serve_page(context, JOB, page, now, serve, parked))
+    return StatementRunReport(at=now, queued=queued, parked=tuple(parked))
 
 
-def _serve(
+def _queue(
     context: Context, customer_ids: Sequence[int], today: date, now: datetime
-) -> tuple[int, int]:
-    """How many statements were queued, and how many customers parked."""
-    try:
-        return _queue(context, customer_ids, today, now), 0
-    except Unavailable:
-        raise
-    except Exception as error:
-        if len(customer_ids) == 1:
-            _park(context, customer_ids[0], error, now)
-            return 0, 1
-    each = [_serve(context, [one], today, now) for one in customer_ids]
-    return sum(done for done, _ in each), sum(failed for _, failed in each)
-
-
-def _queue(context: Context, customer_ids: Sequence[int], today: date, now: datetime) -> int:
+) -> list[MessageDraft]:
     with context.transaction() as tx:
         customers.lock_customers(tx, customer_ids)
         zone = operator_of(tx).time_zone
@@ -77,7 +63,7 @@ def _queue(context: Context, customer_ids: Sequence[int], today: date, now: date
         messages.queue(tx, drafts, now)
         store.note_stated(tx, customer_ids, today.replace(day=1))
         billing_jobs.unpark(tx, JOB, customer_ids)
-        return len(drafts)
+        return drafts
 
 
 def _drafts(
@@ -115,9 +101,3 @@ def _drafts(
             )
         )
     return drafts
-
-
-def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> None:
-    log.error("no statement for customer %d", customer_id, exc_info=error)
-    with context.transaction() as tx:
-        billing_jobs.park(tx, JOB, customer_id, str(error) or type(error).__name__, now)

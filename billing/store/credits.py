@@ -55,22 +55,6 @@ def numbered(
     return list(tx.scalars(found.order_by(note.org_id)))
 
 
-def of_customer(tx: Session, customer_id: int, limit: int) -> Sequence[CreditNoteView]:
-    """A customer's credit notes, newest first."""
-    note, bill = tables.CreditNote, tables.Invoice
-    found = tx.execute(
-        select(note, bill)
-        .join(
-            bill,
-            (bill.customer_id == note.customer_id) & (bill.invoice_id == note.invoice_id),
-        )
-        .where(note.customer_id == customer_id)
-        .order_by(note.credit_note_id.desc())
-        .limit(limit)
-    )
-    return [view(*row) for row in found]
-
-
 def before(tx: Session, row: tables.CreditNote) -> tuple[int, int]:
     """Net and tax that earlier credit notes took back of the same bill."""
     note = tables.CreditNote

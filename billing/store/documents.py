@@ -22,18 +22,6 @@ def bill(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice | Non
     return tx.get(tables.Invoice, {"customer_id": customer_id, "invoice_id": invoice_id})
 
 
-def bills_of(tx: Session, customer_id: int, limit: int) -> list[tables.Invoice]:
-    """A customer's bills, newest first."""
-    return list(
-        tx.scalars(
-            select(tables.Invoice)
-            .where(tables.Invoice.customer_id == customer_id)
-            .order_by(tables.Invoice.issued_at.desc(), tables.Invoice.invoice_id.desc())
-            .limit(limit)
-        )
-    )
-
-
 def lines(tx: Session, row: tables.Invoice) -> list[tables.InvoiceLine]:
     """In their order."""
     table = tables.InvoiceLine
@@ -50,6 +38,10 @@ def payments(tx: Session, row: tables.Invoice) -> list[tables.PaymentAllocation]
         table.customer_id == row.customer_id, table.invoice_id == row.invoice_id
     )
     return list(tx.scalars(statement.order_by(table.at, table.entry_id)))
+
+
+def customer(tx: Session, customer_id: int) -> tables.Customer | None:
+    return tx.get(tables.Customer, customer_id)
 
 
 def organisation(tx: Session, org_id: int) -> tables.Organisation | None:

@@ -7,7 +7,10 @@ CROSS JOIN LATERAL (
             WHERE a.customer_id = i.customer_id AND a.invoice_id = i.invoice_id AND a.at < %(at)s), 0)
         - COALESCE((SELECT sum(n.total_micros) FROM credit_note n
             WHERE n.customer_id = i.customer_id AND n.invoice_id = i.invoice_id
-              AND n.issued_at < %(at)s), 0))::bigint AS open_micros) o
+              AND n.issued_at < %(at)s), 0)
+        - COALESCE((SELECT sum(w.amount_micros) FROM write_off w
+            WHERE w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id AND w.at < %(at)s), 0)
+        )::bigint AS open_micros) o
 WHERE i.customer_id = ANY (%(customer_ids)s) AND i.issued_at < %(at)s
   AND (i.paid_at IS NULL OR i.paid_at >= %(at)s) AND o.open_micros > 0
 ORDER BY i.customer_id, i.due_on, i.invoice_id

@@ -53,8 +53,8 @@ def test_credit_notes_stand_beside_the_bills(
         now=began,
         amount_micros=1_000_000,
     )
-    page = at_desk.open(f"/customers/{bill.customer_id}/bills")
-    row = page.locator("#credit-notes tbody tr")
+    page = at_desk.open(f"/customers/{bill.customer_id}")
+    row = page.locator("#credit_notes tbody tr")
     expect(row).to_have_count(1)
     for words in (note.number, bill.number, "two days without service", "1.00 USD"):
         expect(row).to_contain_text(words)

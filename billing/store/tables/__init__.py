@@ -5,6 +5,7 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
+from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
@@ -52,6 +53,8 @@ __all__ = [
     "Customer",
     "CustomerLetterhead",
     "DailyUsage",
+    "DunningEvent",
+    "DunningStep",
     "Enrolment",
     "Entitlement",
     "Hearing",
@@ -87,4 +90,5 @@ __all__ = [
     "StaffThrottle",
     "Subscription",
     "Wallet",
+    "WriteOff",
 ]
