@@ -31,6 +31,7 @@ from billing.cli import (
     pools,
     sales,
     staff,
+    statements,
     subscribers,
     usage,
     worker,
@@ -81,6 +82,9 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+bills.bill.add_command(bill_pdf.xml)
+customers.customer.add_command(statements.statement)
+customers.customer.add_command(statements.statements)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from billing.model.documents import Party
 from billing.model.money import Money
 from billing.model.quantities import (
     read_date,
@@ -80,3 +81,10 @@ def show_money(amount_micros: int, currency: str) -> str:
 def show_instant(instant: datetime | None) -> str:
     """UTC, to the second."""
     return "–" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}Z"
+
+
+def letterhead_lines(found: Party) -> list[str]:
+    """Name, address, country and tax number, as far as they are known."""
+    country = [f"country {found.country}"] if found.country else []
+    tax = [f"tax number {found.tax_id}"] if found.tax_id else []
+    return [found.name, *found.address_lines, *country, *tax]

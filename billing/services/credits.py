@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing.errors import InvalidInput, Refused
 from billing.model.credits import CreditNoteView
+from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.rules.credits import credited
 from billing.rules.taxes import Charge
@@ -16,7 +17,7 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import checked_amount, settle
-from billing.store import audit, invoices, ledger, tables
+from billing.store import audit, invoices, ledger, messages, tables
 from billing.store import credits as store
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
@@ -94,8 +95,8 @@ def take_back(
     *,
     void: bool,
 ) -> CreditNoteView:
-    """Credit a part of a bill that is not credited yet, the last one if it is to be `void`; the
-    customer is locked (rules I2, M4)."""
+    """Credit a part of a bill that is not credited yet, the last one if it is to be `void`, and
+    tell the customer, who is locked (rules I2, M4)."""
     parts = credited(_charged(bill), Money(bill.credited_micros, bill.currency), amount)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
@@ -131,7 +132,9 @@ def take_back(
         entry_id=entry_id,
     )
     store.insert(tx, note, bill, now, void=void)
-    return store.view(note, bill)
+    view = store.view(note, bill)
+    messages.queue(tx, [_message(view, note.credit_note_id)], now)
+    return view
 
 
 def note_credit(
@@ -151,6 +154,22 @@ def note_credit(
             "to_wallet_micros": note.to_wallet_micros,
             "reason": note.reason,
             "void": bill.voided_at is not None,
+        },
+    )
+
+
+def _message(note: CreditNoteView, credit_note_id: int) -> MessageDraft:
+    return MessageDraft(
+        customer_id=note.customer_id,
+        kind=MessageKind.CREDIT_NOTE,
+        idempotency_key=f"credit_note:{credit_note_id}",
+        facts={
+            "number": note.number,
+            "invoice_number": note.invoice_number,
+            "currency": note.currency,
+            "total_micros": note.total_micros,
+            "to_wallet_micros": note.to_wallet_micros,
+            "reason": note.reason,
         },
     )
 

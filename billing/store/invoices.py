@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing.model.bills import BillDraft, IssuedBill
 from billing.model.views import InvoiceView
-from billing.store import tables
+from billing.store import letterheads, tables
 from billing.store.pool import named_query
 
 SERIES = "INV"
@@ -33,6 +33,7 @@ def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[Issue
         asdict(one) | {"ord": place, "number": next(series[one.org_id])}
         for place, one in enumerate(drafts)
     ]
+    letterheads.keep(tx, series, [one.customer_id for one in drafts])
     found = tx.connection().exec_driver_sql(
         named_query("issue_bills"), {"bills": json.dumps(rows, default=str), "now": now}
     )

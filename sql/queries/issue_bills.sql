@@ -1,6 +1,6 @@
 -- Bills that have their numbers already: the entry that makes each owed (rule M4), the bill and its
 -- lines. A bill of nothing has no entry and is paid. Gives the bills in the order of `bills`, a JSON
--- array. The customers are locked. Amounts in micros.
+-- array. Their letterheads are kept (keep_letterheads). The customers are locked. Amounts in micros.
 WITH bill AS MATERIALIZED (
     SELECT b.*, b.net_micros + b.tax_micros + b.rounding_micros AS total_micros,
         nextval(pg_get_serial_sequence('invoice', 'invoice_id')) AS invoice_id,
@@ -30,10 +30,13 @@ postings AS (
 issued AS (
     INSERT INTO invoice (customer_id, invoice_id, org_id, number, subscription_id, issued_at, due_on,
         cycle_from, cycle_until, total_micros, tax_micros, rounding_micros, paid_micros, currency,
-        paid_at, entry_id)
+        paid_at, entry_id, seller_letterhead_id, buyer_letterhead_id)
     SELECT customer_id, invoice_id, org_id, number, subscription_id, %(now)s, due_on, cycle_from,
         cycle_until, total_micros, tax_micros, rounding_micros, 0, currency,
-        CASE WHEN total_micros = 0 THEN %(now)s END, entry_id
+        CASE WHEN total_micros = 0 THEN %(now)s END, entry_id,
+        (SELECT max(h.letterhead_id) FROM organisation_letterhead h WHERE h.org_id = bill.org_id),
+        (SELECT max(h.letterhead_id) FROM customer_letterhead h
+            WHERE h.customer_id = bill.customer_id)
     FROM bill
 ),
 lines AS (

@@ -7,6 +7,7 @@ from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
     Command,
@@ -50,6 +51,7 @@ __all__ = [
     "Command",
     "CreditNote",
     "Customer",
+    "CustomerLetterhead",
     "DailyUsage",
     "DunningEvent",
     "DunningStep",
@@ -71,6 +73,7 @@ __all__ = [
     "Nas",
     "Operator",
     "Organisation",
+    "OrganisationLetterhead",
     "Overspend",
     "ParkedCustomer",
     "Payment",

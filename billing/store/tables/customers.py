@@ -34,6 +34,12 @@ class Customer(Base):
     postal_address: Mapped[str | None]
     """Lines, as on a letter; with `tax_id` it stands on bills."""
     tax_id: Mapped[str | None]
+    country: Mapped[str | None]
+    """Two capital letters; its organisation's where there is none."""
+    monthly_statement: Mapped[bool | None]
+    """Whether it gets a statement of account each month; NULL: as its profile says."""
+    stated_until: Mapped[date | None]
+    """It has got the statements of days before this one."""
 
 
 class Login(Base):
