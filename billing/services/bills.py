@@ -178,7 +178,15 @@ def _pay(
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
-    settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
+    settled = settle(
+        tx,
+        customer,
+        wallet_id,
+        now,
+        first=bill,
+        limit_micros=amount.amount_micros,
+        received_micros=0 if channel is None else amount.amount_micros,
+    )
     enforcement.reconcile(tx, context, customer.customer_id, now)
     audit.append(
         tx,

@@ -106,7 +106,7 @@ def topup(
             payment_id = receive(
                 tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
             )
-            settled = settle(tx, customer, chosen.wallet_id, now)
+            settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
             enforcement.reconcile(tx, context, customer_id, now)
             audit.append(
                 tx,
