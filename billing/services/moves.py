@@ -165,7 +165,10 @@ def _take_bills_back(
             plan_stays=move.plan is None,
         )
         left = Money(bill.total_micros - bill.credited_micros, bill.currency)
-        share = unused_days(_for_days(tx, bill), days, cycle.days)
+        # A bill that is void gives its usage back to be billed again; else usage was had.
+        whole = Money(bill.total_micros, bill.currency)
+        of_days = whole if days == cycle.days else _for_days(tx, bill)
+        share = unused_days(of_days, days, cycle.days)
         amount = min(left, share, key=lambda one: one.amount_micros)
         if days and package is not None:
             package.ended_at = move.now
