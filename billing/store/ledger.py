@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -129,7 +129,7 @@ def post_usage(tx: Session, entries: Sequence[UsageEntry], now: datetime) -> Non
     if not entries:
         return
     rows = [
-        asdict(entry)
+        asdict(replace(entry, pieces=()))
         | {"pieces": [asdict(usage) | {"tax_micros": tax} for usage, tax in entry.pieces]}
         for entry in entries
     ]

@@ -12,9 +12,21 @@ import psycopg
 import pytest
 from sqlalchemy import select
 
+from billing.cli.units import uninvoiced_words
 from billing.model.commerce import MoneyChannel
 from billing.model.profile import BillIn, BillingProfile, Payment
-from billing.services import bill_run, bills, books, credits, customers, holds, moves, sales
+from billing.services import (
+    bill_run,
+    bills,
+    books,
+    credits,
+    customers,
+    explain,
+    holds,
+    moves,
+    sales,
+    subscribers,
+)
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import ledger, tables, usage
@@ -384,6 +396,64 @@ def test_what_comes_to_nothing_waits(isp: Isp) -> None:
     isp.run(who, MAY)
     assert [rated for _, rated in isp.lines(who, 0)] == [6_000]
     assert isp.uninvoiced(who) == 2_000
+
+
+@pytest.mark.rule("I1")
+@pytest.mark.rule("Q3")
+def test_a_tariff_window_has_its_own_line(isp: Isp) -> None:
+    who = isp.customer()
+    for place, (day, window, micros) in enumerate(
+        [(20, "", 1_000_000), (20, "peak", 2_000_000), (21, "peak", 500_000)]
+    ):
+        isp.world.db.execute(
+            "INSERT INTO daily_usage (customer_id, session_id, local_day, kind, entitlement_id,"
+            " plan_version_id, subscription_id, org_id, seconds, input_octets, output_octets,"
+            " charged_micros, tariff_window) SELECT customer_id, %s, %s, 'payg', 0,"
+            " plan_version_id, subscription_id, org_id, 60, 1, 2, %s, %s FROM subscription"
+            " WHERE subscription_id = %s",
+            (place, date(2026, 3, day), micros, window, who.subscription_id),
+        )
+    isp.world.db.execute(
+        "UPDATE wallet SET unposted_micros = 3500000 WHERE customer_id = %s", (who.customer_id,)
+    )
+    isp.run(who, APRIL)
+    assert isp.lines(who, 1) == [
+        ("Usage, 2026-03-18 to 2026-04-01: 3 octets, 0:01:00", 1_000_000),
+        ("Usage in peak, 2026-03-18 to 2026-04-01: 6 octets, 0:02:00", 2_500_000),
+    ]
+
+
+@pytest.mark.rule("P8")
+def test_a_bill_gives_room_of_the_credit_limit_back(isp: Isp) -> None:
+    who = isp.customer(replace(TENTH, credit_limit_micros=5_000_000, automatic_suspend=False))
+    isp.use(who, on(3, 20), 5)
+
+    def rule(at: datetime) -> str:
+        return explain.why(isp.context, who.subscription_id, at).state.rule
+
+    assert rule(on(3, 21)) == "S6"
+    books.post_usage(isp.context, on(3, 21))
+    assert rule(on(3, 22)) == "S6"
+    isp.run(who, APRIL)
+    assert rule(APRIL) == "S8"
+    # The sweep brings running sessions in line at once.
+    (row,) = isp.world.rows(
+        "SELECT service_next_change_at FROM subscription WHERE subscription_id = %s",
+        who.subscription_id,
+    )
+    assert row.service_next_change_at <= APRIL
+
+
+@pytest.mark.rule("P2")
+def test_who_is_shown_is_shown_what_is_not_billed(isp: Isp) -> None:
+    who = isp.customer()
+    isp.use(who, on(3, 20), 1)
+    wallet = subscribers.show(isp.context, who.subscription_id, on(3, 21)).wallet
+    assert wallet.uninvoiced_micros == 1_234_567
+    assert uninvoiced_words(wallet) == ", 1.23 USD used and not billed yet"
+    isp.run(who, APRIL)
+    wallet = subscribers.show(isp.context, who.subscription_id, APRIL).wallet
+    assert uninvoiced_words(wallet) == ""
 
 
 CORRUPTED = {
