@@ -10,8 +10,8 @@ from billing.model.charges import BillLine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDraft:
-    """For local days from `cycle_from` to before `cycle_until`, None where it is for usage only.
-    The total is net (the sum of the lines), tax and rounding together, in micros (rule M2).
+    """For local days from `cycle_from` to before `cycle_until`, None where it is for usage or a
+    fee. The total is net (the sum of the lines), tax and rounding together, in micros (rule M2).
 
     Usage on it was charged to the wallet `wallet_id` as `usage_micros`, with a tax of
     `usage_tax_micros` in it; its lines have `usage_net_micros` of the net. Either it is owed from
@@ -20,7 +20,7 @@ class BillDraft:
 
     customer_id: int
     org_id: int
-    subscription_id: int
+    subscription_id: int | None
     due_on: date
     cycle_from: date | None
     cycle_until: date | None
@@ -99,6 +99,17 @@ class BillRunReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillRunNote:
+    """What is remembered of a run that issued bills or parked customers."""
+
+    at: datetime
+    issued: int
+    total_micros: int
+    currency: str
+    parked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BillPreview:
     """A bill that a run would issue."""
 
@@ -109,3 +120,23 @@ class BillPreview:
     plan_name: str
     total_micros: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewPage:
+    """A part of what a run would do, by customer; `next_after` continues (pass it as `after`)."""
+
+    bills: tuple[BillPreview, ...]
+    parked: tuple[Parked, ...]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewTotals:
+    """All that a run would do. `customers` are those whom it would look at."""
+
+    customers: int
+    bills: int
+    total_micros: int
+    currency: str
+    parked: int

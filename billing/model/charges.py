@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -35,6 +35,10 @@ class Extra:
     starts_on: date
     ends_on: date | None
     billed_until: date | None
+    repeated: bool = False
+    """The same command had been carried out before (rule M5)."""
+    waived_at: datetime | None = None
+    """When staff let a one-off charge go that no bill held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,8 @@ class UnbilledUsage:
     """Posted pay-as-you-go of a subscription that no bill holds, of the local days of a calendar
     month (`month` is its day 1) and one tariff window, in the pieces that are named.
 
-    `billed_this_month`: the subscription has had a bill since the present month began.
+    `billed_this_month`: the subscription has had a bill of a cycle or of usage since the present
+    month began.
     """
 
     customer_id: int

@@ -57,13 +57,19 @@ class DueBill:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The present day in the operator's zone; `until`: bill what there is up to before that day, of
-    usage only with `usage_only`."""
+    """The present day in the operator's zone; `until`: bill cycles up to before that day. `final`:
+    all usage, too, as no bill comes after; `usage_only`: nothing else."""
 
     today: date
     time_zone: str
     until: date | None = None
+    final: bool = False
     usage_only: bool = False
+
+    @property
+    def usage_ended(self) -> date:
+        """The local day before which usage may be billed: months that have ended (rule I1)."""
+        return self.until if self.final and self.until else self.today.replace(day=1)
 
 
 def due_bills(
@@ -83,15 +89,17 @@ def issue_due(
     now: datetime,
     until: date | None = None,
     *,
+    final: bool = False,
     usage_only: bool = False,
 ) -> list[IssuedBill]:
-    """Issue them, or their usage only, and settle them from free credit; the customers are locked
-    (rule B7)."""
+    """Issue them and settle them from free credit; the customers are locked (rule B7). `until`:
+    cycles up to before that local day; `final`: and all usage, or, with `usage_only`, nothing else.
+    """
     zone = operator_of(tx).time_zone
     # What was used before today stands on a bill of today, whether the job came to it or not.
     post_usage_of(tx, customer_ids, local_day(now, zone), now)
     all_billed = _billed(tx, customer_ids)
-    run = _Run(local_day(now, zone), zone, until, usage_only)
+    run = _Run(local_day(now, zone), zone, until, final, usage_only)
     due = list(_due_of(tx, customer_ids, all_billed, run))
     issued = invoices.issue(tx, [_drafted(one, now, zone) for one in due], now)
     for one in due:
@@ -163,18 +171,19 @@ def _due(
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
         priced = priced_lines(text, share, extras, profile, cycle)
-        until = run.until or usage_until(profile, cycle)
+        until = run.usage_ended if run.final else usage_until(profile, cycle)
+        until = min(until, run.usage_ended)
         priced += fitting(priced, usage_lines(usage, profile, until, joined_on))
         if len(priced) == 1 and not share.amount_micros:
             continue  # nothing to bill, nor to number
         yield _bill(one, profile, terms, cycle, share, priced, of_cycle=True)
         billed_now = True
         extras, usage = billed(extras, priced), left_over(usage, priced)
-    if run.until is None and (billed_now or any(piece.billed_this_month for piece in usage)):
+    if not run.final and (billed_now or any(piece.billed_this_month for piece in usage)):
         return  # what came late waits for the next bill
-    until = run.until or run.today.replace(day=1)
-    if alone := fitting([], usage_lines(usage, profile, until, joined_on)):
-        days = Cycle(min(line.usage.month for line in alone if line.usage), until)
+    if alone := fitting([], usage_lines(usage, profile, run.usage_ended, joined_on)):
+        first_month = min(line.usage.month for line in alone if line.usage)
+        days = Cycle(first_month, run.usage_ended)
         nothing = Money(0, terms.currency)
         yield _bill(one, profile, terms, days, nothing, alone, of_cycle=False)
 

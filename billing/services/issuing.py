@@ -33,8 +33,8 @@ def draft(
     lines: Sequence[BillLine],
     today: date,
 ) -> BillDraft:
-    """A bill issued on the local day `today`, with the profile's payment date, of a cycle or of
-    none; `lines` sum to the amount's net."""
+    """A bill issued on the local day `today`, with the profile's payment date; `lines` sum to the
+    amount's net. Without a cycle it is due as if its cycle began today."""
     first_day, next_first_day = cycle or (None, None)
     return BillDraft(
         customer_id=owner.customer_id,

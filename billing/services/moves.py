@@ -25,7 +25,7 @@ from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
 from billing.services.settling import settle
-from billing.store import catalog, entitlements, invoices, tables
+from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -72,6 +72,7 @@ def change_profile(
         for row in rows:
             _put_under(tx, move, row)
         tx.flush()
+        dunning.pass_over(tx, customer_id, move.today, now)
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)
         enforcement.reconcile(tx, context, customer_id, now)
@@ -142,6 +143,7 @@ def _bill_the_rest(
         [customer.customer_id],
         move.now,
         until=move.today + timedelta(days=1),
+        final=True,
         usage_only=move.new.kind is BillingKind.MONTHLY,
     )
 
@@ -164,7 +166,7 @@ def _take_bills_back(
             packaged=package is not None,
             plan_stays=move.plan is None,
         )
-        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
         # A bill that is void gives its usage back to be billed again; else usage was had.
         whole = Money(bill.total_micros, bill.currency)
         of_days = whole if days == cycle.days else _for_days(tx, bill)

@@ -13,6 +13,7 @@ operator owes to its customer, rises by a credit:
     tax                  taxes owed
     tax:unbilled         taxes in usage that a bill will hold: owed from its issue on
     rounding             what rounding to the minor unit added or took (rule M2)
+    bad_debt             what was owed and is not expected any more (rule I5)
     opening              balances taken over by an import
 """
 
@@ -41,6 +42,7 @@ REVENUE_USAGE = "revenue:usage"
 TAX = "tax"
 TAX_UNBILLED = "tax:unbilled"
 ROUNDING = "rounding"
+BAD_DEBT = "bad_debt"
 OPENING = "opening"
 
 USAGE = "usage"

@@ -24,12 +24,14 @@ from billing.services import (
     explain,
     holds,
     moves,
+    on_demand,
     sales,
     subscribers,
 )
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import ledger, tables, usage
+from billing.store.pool import Database
 from tests.factories import DAILY, MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.integration.meter_world import MIB, MeterWorld, start, stop
 
@@ -325,6 +327,17 @@ def test_in_arrears_usage_does_not_wait_for_the_cycle(isp: Isp) -> None:
     assert [rated // 1_234_567 for _, rated in isp.lines(who, 1)] == [2]
 
 
+@pytest.mark.rule("I5")
+def test_a_bill_ahead_on_demand_leaves_usage_to_its_month(isp: Isp) -> None:
+    who = isp.customer()
+    isp.use(who, on(3, 19), 2)
+    ahead = on_demand.bill_customer(isp.context, who.customer_id, on(3, 20), date(2026, 5, 10))
+    assert len(ahead) == 1
+    assert isp.lines(who, 1) == []
+    assert [isp.run(who, at) for at in (on(3, 21), APRIL, on(4, 2))] == [0, 1, 0]
+    assert isp.bills(who)[2].total_micros == 2_470_000
+
+
 @pytest.mark.rule("B14")
 @pytest.mark.parametrize("day", [5, 20])
 def test_who_becomes_daily_is_billed_the_usage_at_once(isp: Isp, day: int) -> None:
@@ -454,6 +467,25 @@ def test_who_is_shown_is_shown_what_is_not_billed(isp: Isp) -> None:
     isp.run(who, APRIL)
     wallet = subscribers.show(isp.context, who.subscription_id, APRIL).wallet
     assert uninvoiced_words(wallet) == ""
+
+
+@pytest.mark.rule("R2")
+def test_the_panels_role_may_post_and_bill_usage(isp: Isp, settings: Settings) -> None:
+    who = isp.customer(TAXED)
+    isp.use(who, on(3, 20), 2)
+    to, bought = isp.make.profile(CREATED, DAILY), isp.make.plan(CREATED)
+    panel = Database(settings.dsn("panel"))
+    actor = replace(isp.context, db=panel, actor="staff:1", org_ids=(1,))
+    try:
+        issued = moves.change_profile(actor, who.customer_id, to, on(3, 21), plan_id=bought).issued
+        credits.credit(
+            actor, issued[0].number, reason="a test", idempotency_key="v", now=on(3, 21), void=True
+        )
+    finally:
+        panel.close()
+    # No bill will come any more: the wallet has paid it, and the tax in it is owed.
+    assert isp.uninvoiced(who) == 0
+    assert isp.account(who, ledger.TAX_UNBILLED) == 0
 
 
 CORRUPTED = {
