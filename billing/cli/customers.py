@@ -7,7 +7,7 @@ from datetime import date, datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
-from billing.cli.units import DAY, letterhead_lines, show_money
+from billing.cli.units import DAY, letterhead_lines, show_money, uninvoiced_words
 from billing.model.views import CustomerView
 from billing.services import agreements, catalog, letterhead, messages, moves
 from billing.services import customers as services
@@ -178,7 +178,7 @@ def _lines(view: CustomerView) -> list[str]:
     lines = [f"customer {view.customer_id} {view.name} ({view.profile_name})"]
     for wallet in view.wallets:
         available = show_money(wallet.available_micros, wallet.currency)
-        lines.append(f"wallet {wallet.wallet_id}: {available} available")
+        lines.append(f"wallet {wallet.wallet_id}: {available} available{uninvoiced_words(wallet)}")
     if view.promise_until is not None:
         lines.append(f"promised to pay by {view.promise_until} (rule B19)")
     if view.discontinue_on is not None:

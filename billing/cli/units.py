@@ -20,6 +20,7 @@ from billing.model.quantities import (
     read_seconds,
     read_validity,
 )
+from billing.model.views import WalletView
 
 
 class Unit(click.ParamType[Any]):
@@ -76,6 +77,13 @@ def show_octets(octets: int | None) -> str:
 def show_money(amount_micros: int, currency: str) -> str:
     """`30.00 EUR`."""
     return str(Money(amount_micros, currency))
+
+
+def uninvoiced_words(wallet: WalletView) -> str:
+    """What to add to a wallet's figures where usage is on no bill yet (rule P2)."""
+    if not wallet.uninvoiced_micros:
+        return ""
+    return f", {show_money(wallet.uninvoiced_micros, wallet.currency)} used and not billed yet"
 
 
 def show_instant(instant: datetime | None) -> str:

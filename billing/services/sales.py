@@ -107,7 +107,7 @@ def topup(
                 tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
             )
             held = reconnection.suspended(tx, customer_id)
-            settled = settle(tx, customer, chosen.wallet_id, now)
+            settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
             enforcement.reconcile(tx, context, customer_id, now)
             reconnection.charge_restored(tx, context, customer, held, now)
             audit.append(

@@ -35,7 +35,13 @@ from billing.store.tables.network import (
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
-from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
+from billing.store.tables.usage import (
+    AcctDeadLetter,
+    AcctJournal,
+    Anomaly,
+    DailyUsage,
+    UsageCharge,
+)
 
 __all__ = [
     "AcctDeadLetter",
@@ -89,6 +95,7 @@ __all__ = [
     "StaffSession",
     "StaffThrottle",
     "Subscription",
+    "UsageCharge",
     "Wallet",
     "WriteOff",
 ]

@@ -113,6 +113,8 @@ class Subscription(Base):
     session_limit: Mapped[int | None]
     billed_from: Mapped[date | None]
     """Automatic bills cover no local day before, as another profile held then (rule B14)."""
+    packages_until: Mapped[date | None]
+    """In arrears: the day after the last cycle whose package has come (rule B6)."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     hold_note: Mapped[str | None]

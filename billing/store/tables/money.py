@@ -176,6 +176,8 @@ class InvoiceLine(Base):
     `next_first_day`."""
     first_day: Mapped[date | None]
     next_first_day: Mapped[date | None]
+    usage_micros: Mapped[int | None]
+    """Of usage: what was rated and is billed by the line, tax included, not rounded (rule M2)."""
 
 
 class CreditNote(Base):
