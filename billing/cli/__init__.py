@@ -29,6 +29,7 @@ from billing.cli import (
     organisations,
     pools,
     sales,
+    spending,
     staff,
     subscribers,
     usage,
@@ -79,6 +80,8 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+customers.customer.add_command(spending.alerts)
+customers.customer.add_command(spending.cap)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

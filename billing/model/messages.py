@@ -21,6 +21,7 @@ class MessageKind(StrEnum):
     SUSPENDED = "suspended"
     RECHARGE_FAILED = "recharge_failed"
     VOUCHER_RECEIPT = "voucher_receipt"
+    ALLOWANCE_USED = "allowance_used"
 
 
 class MessageState(StrEnum):

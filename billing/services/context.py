@@ -23,6 +23,8 @@ class Context:
     actor: str
     home_org_id: int = 1
     org_ids: tuple[int, ...] | None = None
+    portal_url: str = ""
+    """Where customers recharge, for messages to link to; empty: nowhere yet."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
