@@ -258,7 +258,6 @@ def test_a_suspension_in_between_is_told_and_so_is_what_holds_after_it(ada: Talk
 
 
 @pytest.mark.rule("P6")
-@pytest.mark.rule("P13")
 def test_the_daily_check_tells_what_an_event_missed(ada: Talker) -> None:
     watch(ada, balance=20)
     ada.top_up(100, NOW)
