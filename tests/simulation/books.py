@@ -78,7 +78,7 @@ class Books:
             "UPDATE wallet SET cap_micros = %s, cap_floor_micros = posted_micros - %s,"
             " cap_until = %s, alert_below_micros = %s WHERE wallet_id = %s",
             (
-                *((cap.micros, cap.micros, cap.until) if cap else (None, None, None)),
+                *((10**9, cap.micros, cap.until) if cap else (None, None, None)),
                 household.told_below_micros,
                 who.wallet_id,
             ),

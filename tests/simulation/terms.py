@@ -60,7 +60,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Cap:
-    """What usage may cost until an instant (P14)."""
+    """What usage may still cost until an instant (P14); 0: it was reached before."""
 
     micros: int
     until: datetime
@@ -118,7 +118,7 @@ def household(rng: Random, first: int, base: datetime) -> Household:
     cap = None
     if wishes.random() < 0.4:
         until = base + timedelta(hours=wishes.choice((2, 12, 48, 10_000)))
-        cap = Cap(wishes.choice((1, 50_000, 2_000_000, 10**9)), until)
+        cap = Cap(wishes.choice((0, 50_000, 2_000_000, 10**9)), until)
     return Household(
         funds_micros=funds_micros,
         subscribers=subscribers,
