@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         default="",
         description="public https:// address of the panel; empty: plain HTTP, on loopback only",
     )
+    portal_url: str = Field(
+        default="",
+        description="https:// address where customers recharge; empty: messages have no link",
+    )
 
     eap_certificate: str = Field(
         default="", description="PEM file of your own for PEAP and EAP-TTLS; empty: one is made"

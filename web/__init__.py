@@ -35,6 +35,7 @@ def create_app(
         box=SecretBox(settings.secrets_key()),
         actor="panel",
         org_ids=(),
+        portal_url=settings.portal_url,
     )
     app.extensions["tollway"] = Parts(nobody, clock)
     headers.init_app(app, options)

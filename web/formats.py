@@ -26,6 +26,7 @@ _REASONS = {
     Reason.DISCONTINUED: "bill unpaid at the agreed date",
     Reason.OVERDUE: "bill overdue",
     Reason.WALLET_EXHAUSTED: "wallet used up",
+    Reason.SPENDING_CAP: "spending cap reached",
     Reason.NOT_COVERED: "wallet does not cover the period",
     Reason.NO_ENTITLEMENT: "no package bought",
     Reason.EXPIRED: "package expired",

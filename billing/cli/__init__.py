@@ -30,6 +30,7 @@ from billing.cli import (
     organisations,
     pools,
     sales,
+    spending,
     staff,
     statements,
     subscribers,
@@ -85,6 +86,8 @@ bills.bill.add_command(bill_pdf.pdf)
 bills.bill.add_command(bill_pdf.xml)
 customers.customer.add_command(statements.statement)
 customers.customer.add_command(statements.statements)
+customers.customer.add_command(spending.alerts)
+customers.customer.add_command(spending.cap)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
 

@@ -47,6 +47,7 @@ class App:
             db=Database(self.settings.dsn("worker"), pool_size=2),
             box=self.secret_box,
             actor=f"cli:{os.environ.get('SUDO_USER') or getpass.getuser()}",
+            portal_url=self.settings.portal_url,
         )
         if not setup.schema_ready(opened):
             raise Unavailable("the database has no schema yet; run `tollway migrate`")

@@ -7,9 +7,12 @@ from datetime import date, datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.cli.catalog import amount
+from billing.cli.sales import CHANNELS
 from billing.cli.units import DAY, letterhead_lines, show_money, uninvoiced_words
+from billing.model.commerce import MoneyChannel
 from billing.model.views import CustomerView
-from billing.services import agreements, catalog, letterhead, messages, moves
+from billing.services import agreements, catalog, letterhead, moves
 from billing.services import customers as services
 
 
@@ -57,23 +60,38 @@ def add(
 def show(app: App, customer: str) -> None:
     """One customer, by number or exact name."""
     view = services.find_customer(app.context, customer)
-    app.show(view, *_lines(view))
+    app.show(view, *customer_lines(view))
 
 
 @customer.command("profile", cls=Command)
 @click.argument("customer")
 @click.argument("profile")
 @click.option("--plan", help="The plan that its subscribers are on from now on.")
+@click.option("--top-up", metavar="AMOUNT", help="Money that comes with it (rule P4).")
+@click.option("--channel", type=click.Choice(CHANNELS), default="cash", show_default=True)
 @at_option
 @click.pass_obj
-def profile_(app: App, customer: str, profile: str, plan: str | None, at: datetime) -> None:
-    """Move a customer to another billing profile (rules B6, B14)."""
+def profile_(
+    app: App,
+    customer: str,
+    profile: str,
+    plan: str | None,
+    top_up: str | None,
+    channel: str,
+    at: datetime,
+) -> None:
+    """Move a customer to another billing profile (rules B6, B14).
+
+    From postpaid to prepaid it must top up what it has used this month (rule P4).
+    """
     move = moves.change_profile(
         app.context,
         services.find_customer(app.context, customer).customer_id,
         catalog.find_profile(app.context, profile).profile_id,
         at,
         plan_id=None if plan is None else catalog.find_plan(app.context, plan, at).plan_id,
+        top_up_micros=None if top_up is None else amount(app, top_up, "top_up"),
+        channel=MoneyChannel(channel),
     )
     lines = [
         f"credited {show_money(note.total_micros, note.currency)} of {note.invoice_number} "
@@ -81,11 +99,13 @@ def profile_(app: App, customer: str, profile: str, plan: str | None, at: dateti
         for note in move.credited
     ]
     currency = move.customer.wallets[0].currency
+    if move.topped_up_micros:
+        lines.append(f"received {show_money(move.topped_up_micros, currency)} by {channel}")
     lines += [
         f"issued {bill.number}: {show_money(bill.total_micros, currency)}, due {bill.due_on}"
         for bill in move.issued
     ]
-    app.show(move, *_lines(move.customer), *lines)
+    app.show(move, *customer_lines(move.customer), *lines)
 
 
 @customer.command("promise", cls=Command)
@@ -103,7 +123,7 @@ def promise(app: App, customer: str, until: date | None, withdraw: bool, at: dat
         view = agreements.withdraw(app.context, customer_id, at)
     else:
         view = agreements.promise(app.context, customer_id, until, at)
-    app.show(view, *_lines(view))
+    app.show(view, *customer_lines(view))
 
 
 @customer.command("discontinue", cls=Command)
@@ -118,7 +138,7 @@ def discontinue(app: App, customer: str, on: date | None, never: bool, at: datet
         raise click.UsageError("give either --on or --never")
     customer_id = services.find_customer(app.context, customer).customer_id
     view = agreements.discontinue(app.context, customer_id, on, at)
-    app.show(view, *_lines(view))
+    app.show(view, *customer_lines(view))
 
 
 @customer.command("address", cls=Command)
@@ -150,31 +170,7 @@ def address(
     app.show(found, *letterhead_lines(found))
 
 
-@customer.command("alerts", cls=Command)
-@click.argument("customer")
-@click.option("--to", "addresses", multiple=True, help="An address; repeat for several.")
-@click.option("--to-email", is_flag=True, help="None of its own: to the customer's email.")
-@click.option("--language", help="Like en or pt-BR.")
-@at_option
-@click.pass_obj
-def alerts(
-    app: App,
-    customer: str,
-    addresses: tuple[str, ...],
-    to_email: bool,
-    language: str | None,
-    at: datetime,
-) -> None:
-    """Set where the customer's messages go, and in which language."""
-    if addresses and to_email:
-        raise click.UsageError("give either --to or --to-email")
-    customer_id = services.find_customer(app.context, customer).customer_id
-    wanted = addresses if addresses or to_email else None
-    view = messages.set_alerts(app.context, customer_id, at, addresses=wanted, language=language)
-    app.show(view, *_lines(view))
-
-
-def _lines(view: CustomerView) -> list[str]:
+def customer_lines(view: CustomerView) -> list[str]:
     lines = [f"customer {view.customer_id} {view.name} ({view.profile_name})"]
     for wallet in view.wallets:
         available = show_money(wallet.available_micros, wallet.currency)

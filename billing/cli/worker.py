@@ -33,7 +33,12 @@ def worker(app: App) -> None:
     _log_to_stderr()
     dsn = app.settings.dsn("worker")
     database = Database(dsn, pool_size=_CONNECTIONS)
-    context = Context(db=database, box=app.secret_box, actor="worker")
+    context = Context(
+        db=database,
+        box=app.secret_box,
+        actor="worker",
+        portal_url=app.settings.portal_url,
+    )
 
     def send_orders(stop: threading.Event) -> None:
         CoaSender(context).run(stop)

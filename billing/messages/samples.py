@@ -13,7 +13,17 @@ SAMPLES: dict[MessageKind, Facts] = {
         "currency": "USD",
         "recharge_url": None,
     },
-    MessageKind.EXHAUSTED: {"username": "ada", "recharge_url": None},
+    MessageKind.EXHAUSTED: {
+        "username": "ada",
+        "reason": "data-used-up",
+        "recharge_url": None,
+    },
+    MessageKind.ALLOWANCE_USED: {
+        "username": "ada",
+        "package": "Home 100",
+        "percent": 80,
+        "recharge_url": None,
+    },
     MessageKind.RESTORED: {"username": "ada"},
     MessageKind.INVOICE_ISSUED: {
         "number": "INV-1042",

@@ -37,6 +37,15 @@ class UnpaidBill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingCap:
+    """What a wallet may spend until an instant, in micros (rule P14); nothing left: reached."""
+
+    amount_micros: int
+    left_micros: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
     """Amounts in micros; `available` is rule P2."""
 
@@ -45,6 +54,7 @@ class Wallet:
     unposted_micros: int = 0
     reserved_micros: int = 0
     credit_limit_micros: int = 0
+    cap: SpendingCap | None = None
 
     @property
     def available_micros(self) -> int:
@@ -54,6 +64,13 @@ class Wallet:
     def spendable_micros(self) -> int:
         """What usage may still cost before rule P8 holds; never negative."""
         return max(0, self.available_micros + self.credit_limit_micros)
+
+    def spendable_at(self, now: datetime) -> int:
+        """The same, and no more than the spending cap leaves (rule P14): one of a month that is
+        over binds nobody."""
+        if self.cap is None or now >= self.cap.until:
+            return self.spendable_micros
+        return max(0, min(self.spendable_micros, self.cap.left_micros))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     DISCONTINUED = "discontinued"  # S4, B15
     OVERDUE = "overdue"  # S5, B9
     WALLET_EXHAUSTED = "wallet-exhausted"  # S6, P8
+    SPENDING_CAP = "spending-cap"  # S6, P14
     NOT_COVERED = "not-covered"  # S6, P10
     NO_ENTITLEMENT = "no-entitlement"  # S7: nothing was bought
     EXPIRED = "expired"  # S7, B3
@@ -131,6 +132,7 @@ MESSAGES: dict[Reason, str] = {
     Reason.DISCONTINUED: "Service ended because a bill is unpaid; pay it to go online",
     Reason.OVERDUE: "A bill is overdue; pay it to go online",
     Reason.WALLET_EXHAUSTED: "Your balance is used up; please recharge",
+    Reason.SPENDING_CAP: "Your spending cap of this month is reached; lift it to go online",
     Reason.NOT_COVERED: "Your balance does not cover the next period; please recharge",
     Reason.NO_ENTITLEMENT: "No package; please buy one",
     Reason.EXPIRED: "Your package has expired; please buy a new one",

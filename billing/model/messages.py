@@ -23,6 +23,7 @@ class MessageKind(StrEnum):
     VOUCHER_RECEIPT = "voucher_receipt"
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
+    ALLOWANCE_USED = "allowance_used"
 
 
 class MessageState(StrEnum):

@@ -16,3 +16,4 @@ class ProfileMove:
     customer: CustomerView
     credited: tuple[CreditNoteView, ...]
     issued: tuple[IssuedBill, ...]
+    topped_up_micros: int = 0

@@ -176,7 +176,7 @@ def _allowance(
             return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use
         is_free = window is not None and window.price is None
         return bought.ends_at, 0, None if is_free else bought.octets
-    spendable = account.wallet.spendable_micros
+    spendable = account.wallet.spendable_at(now)
     end, octets = (bought.ends_at, bought.octets) if bought.usable else (now, 0)
     if window is not None and window.price is None:
         octets = None

@@ -24,7 +24,7 @@ def examine(account: Account, now: datetime) -> tuple[Cause, ...]:
             ("S3", states.paused, _paused, "resuming"),
             ("S4", states.discontinued, _discontinued, _all_paid(account)),
             ("S5", states.overdue, _overdue, f"{_due_paid(account, now)}, or a promise to pay"),
-            ("S6", states.unfunded, _unfunded, _credit_needed(account)),
+            ("S6", states.unfunded, _unfunded, _credit_needed(account, now)),
             ("S7", states.unentitled, _unentitled, "buying a package"),
         )
     ]
@@ -112,11 +112,23 @@ def _unfunded(account: Account, now: datetime) -> str:
     if plan is None or not plan.pay_as_you_go:
         return "not pay-as-you-go: the wallet is not asked"
     available = money_words(wallet.available_micros, wallet.currency)
+    cap = _cap_words(account, now)
     limit = money_words(wallet.credit_limit_micros, wallet.currency)
     left = "an entitlement is left"
     if not usable(account.entitlements, account.last_ended, now):
         left = "no entitlement left"
-    return f"pay-as-you-go, available {available}, credit limit {limit}, {left}"
+    return f"pay-as-you-go, available {available}, credit limit {limit}, {cap}{left}"
+
+
+def _cap_words(account: Account, now: datetime) -> str:
+    """Rule P14: what was spent of which cap, and until when it holds."""
+    wallet = account.wallet
+    if wallet.cap is None or now >= wallet.cap.until:
+        return ""
+    spent = money_words(wallet.cap.amount_micros - wallet.cap.left_micros, wallet.currency)
+    amount = money_words(wallet.cap.amount_micros, wallet.currency)
+    until = instant_words(wallet.cap.until, account.time_zone)
+    return f"spent {spent} of a cap of {amount} until {until}, "
 
 
 def _unentitled(account: Account, now: datetime) -> str:
@@ -177,9 +189,15 @@ def _due_paid(account: Account, now: datetime) -> str:
     return f"paying {money_words(owed, account.wallet.currency)}" if owed else "payment"
 
 
-def _credit_needed(account: Account) -> str:
+def _credit_needed(account: Account, now: datetime) -> str:
     wallet = account.wallet
+    wanted = ["a credit"]
     short = -wallet.available_micros - wallet.credit_limit_micros
-    if short <= 0:
-        return "a credit, or buying a package"
-    return f"a credit of more than {money_words(short, wallet.currency)}, or buying a package"
+    if short > 0:
+        wanted = [f"a credit of more than {money_words(short, wallet.currency)}"]
+    cap = wallet.cap
+    if cap is not None and now < cap.until and cap.left_micros <= 0:
+        lifted = "the spending cap lifted or raised, or by itself the end of the month on "
+        lifted += instant_words(cap.until, account.time_zone)
+        wanted = [*wanted, lifted] if wallet.spendable_micros == 0 else [lifted]
+    return f"{' and '.join(wanted)}, or buying a package"

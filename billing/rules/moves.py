@@ -1,10 +1,12 @@
-"""What a change of billing profile does to bills that are issued already (rules B6, B14)."""
+"""What a change of billing profile does to bills that are issued already (rules B6, B14), and
+what it asks for (rule P4)."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from billing.model.profile import BillIn, BillingKind, BillingProfile
+from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
+from billing.model.profile import BillIn, BillingKind, BillingProfile, Payment
 from billing.rules.cycles import Cycle, cycle_of
 
 
@@ -29,6 +31,19 @@ def days_given_back(
     if new.kind is BillingKind.DAILY and not packaged:
         return max(0, (billed.next_first_day - today).days - 1)
     return 0
+
+
+def becomes_prepaid(old: BillingProfile, new: BillingProfile) -> bool:
+    """Whether the move asks for an initial top-up (rule P4)."""
+    return old.payment is Payment.POSTPAID and new.payment is Payment.PREPAID
+
+
+def payable(amount: Money) -> Money:
+    """The least that can be paid and is not less than `amount`: whole minor units (rule M2)."""
+    rounded = amount.rounded()
+    if rounded.amount_micros >= amount.amount_micros:
+        return rounded
+    return rounded + Money(MICROS_PER_UNIT // 10 ** minor_digits(amount.currency), amount.currency)
 
 
 def bills_by_itself(profile: BillingProfile) -> bool:

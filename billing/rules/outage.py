@@ -19,6 +19,7 @@ REFUSED_FOR_GOOD = frozenset(
         Reason.DISCONTINUED,
         Reason.OVERDUE,
         Reason.WALLET_EXHAUSTED,
+        Reason.SPENDING_CAP,
         Reason.NOT_COVERED,
         Reason.NO_ENTITLEMENT,
         Reason.EXPIRED,

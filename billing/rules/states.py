@@ -1,4 +1,4 @@
-"""The table S: which cause decides a subscription's state (rules S1–S8, B3, B9, B10, B15, P8).
+"""The table S: which cause decides a subscription's state (rules S1–S8, B3, B9, B10, B15, P8, P14).
 
 One predicate a cause, asked in the table's order; the first that holds decides. `causes.py` puts
 the same predicates into words.
@@ -56,7 +56,8 @@ def deciding(account: Account, now: datetime) -> State:
         if overdue(account, now):
             return _pooled("S5", Reason.OVERDUE, account.profile.suspended_pool)
     if unfunded(account, now):
-        return _by_kind(account, "S6", Reason.WALLET_EXHAUSTED)
+        broke = account.wallet.spendable_micros == 0
+        return _by_kind(account, "S6", Reason.WALLET_EXHAUSTED if broke else Reason.SPENDING_CAP)
     if unentitled(account, now):
         reason = ended_reason(account.entitlements, account.last_ended, now)
         plan = account.plan
@@ -126,11 +127,12 @@ def overdue_cut(account: Account) -> datetime | None:
 
 
 def unfunded(account: Account, now: datetime) -> bool:
-    """S6: pay-as-you-go, nothing bought is left and the wallet is exhausted (rule P8)."""
+    """S6: pay-as-you-go, nothing bought is left and the wallet is exhausted (rule P8), or its
+    spending cap is reached (rule P14)."""
     plan = account.plan
     return (
         plan is not None and plan.pay_as_you_go
-        and wallet_exhausted(account.wallet)
+        and wallet_exhausted(account.wallet, now)
         and not _supplied(account, now)
     )  # fmt: skip
 
@@ -174,12 +176,14 @@ def _moments(account: Account) -> Iterator[datetime]:
     """Every instant at which some predicate above may turn by time alone."""
     hold = account.staff_hold
     discontinue = account.discontinue_on
+    cap = account.wallet.cap
     for moment in (
         account.closed_at,
         account.paused_at,
         hold.until if hold is not None else None,
         day_passed_at(discontinue, account.time_zone) if discontinue is not None else None,
         overdue_cut(account),
+        cap.until if cap is not None else None,
     ):
         if moment is not None:
             yield moment

@@ -1,13 +1,16 @@
-"""What a wallet can still pay for (rules P3, P8, P12)."""
+"""What a wallet can still pay for (rules P3, P8, P12, P14)."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from billing.model.account import Wallet
 
 
-def wallet_exhausted(wallet: Wallet) -> bool:
-    """Available ≤ −credit limit: the wallet's half of rule P8, prepaid or postpaid (rule P12)."""
-    return wallet.spendable_micros == 0
+def wallet_exhausted(wallet: Wallet, now: datetime) -> bool:
+    """Available ≤ −credit limit: the wallet's half of rule P8, prepaid or postpaid (rule P12). A
+    spending cap that is reached acts like it (rule P14)."""
+    return wallet.spendable_at(now) == 0
 
 
 def affordable(spendable_micros: int, step: int, step_micros: int) -> int:

@@ -216,6 +216,7 @@ class AccessDesk:
                 unposted_micros=row.unposted_micros,
                 reserved_micros=row.reserved_micros,
                 credit_limit_micros=row.credit_limit_micros,
+                cap=hotpath.spending_cap_of(row.cap),
             ),
             time_zone=time_zone,
             created_at=row.created_at,

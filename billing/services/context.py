@@ -24,6 +24,8 @@ class Context:
     actor: str
     home_org_id: int = 1
     org_ids: tuple[int, ...] | None = None
+    portal_url: str = ""
+    """Where customers recharge, for messages to link to; empty: nowhere yet."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
@@ -47,7 +49,15 @@ class Context:
             pass
 
     def _within(self, tx: Session) -> Context:
-        return _Joined(self.db, self.box, self.actor, self.home_org_id, self.org_ids, tx)
+        return _Joined(
+            self.db,
+            self.box,
+            self.actor,
+            self.home_org_id,
+            self.org_ids,
+            self.portal_url,
+            tx,
+        )
 
 
 class _Undone(Exception):

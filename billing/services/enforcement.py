@@ -20,9 +20,9 @@ from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
-from billing.services import fair_use, notices
+from billing.services import alerts, caps, fair_use, notices
 from billing.services.context import Context
-from billing.store import customers
+from billing.store import customers, spending
 from billing.store import enforcement as store
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
@@ -73,15 +73,20 @@ class _Running:
 
 
 def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime) -> int:
-    """Bring the customer's running sessions in line with its state; returns orders written.
+    """Bring the customer's running sessions in line with its state; returns orders written. What
+    the customer is to be told is queued (rules P6, P8), and its spending caps are counted anew
+    (rule P14).
 
     The caller holds the customer's row lock and has changed what it wanted to (radius.md F15).
     """
     tx.flush()
+    watched = spending.watched_wallets(tx, customer_id)
+    cap_ends = caps.renew(tx, watched, now)
     rows = {row.subscription_id: row for row in store.subscriptions_of(tx, customer_id)}
     running = _running(tx, customer_id)
     purchases = store.last_purchases(tx, customer_id) if running else {}
     orders = 0
+    used_up = set()
     for account in _accounts(tx, rows, now):
         row = rows[account.subscription_id]
         state = deciding(account, now)
@@ -96,8 +101,11 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
                     reason = _FAIR_USE if slowed else state.reason.value
                     store.insert_intent(tx, one.session, goal=goal, reason=reason, now=now)
                     orders += 1
-        notices.changed_state(tx, account, row.service_rule, state, now)
-        _remember(row, account, state, now)
+        notices.changed_state(tx, context, account, row, state, now)
+        if notices.is_used_up(state):
+            used_up.add(row.subscription_id)
+        _remember(row, account, state, cap_ends.get(row.wallet_id), now)
+    alerts.look(tx, context, watched, rows.values(), used_up, now)
     tx.flush()
     if orders:
         store.notify(tx)
@@ -244,7 +252,9 @@ def _speed(account: Account) -> str:
     return f"{up or ''}/{down or ''}"
 
 
-def _remember(row: Subscription, account: Account, state: State, now: datetime) -> None:
+def _remember(
+    row: Subscription, account: Account, state: State, cap_end: datetime | None, now: datetime
+) -> None:
     row.service_rule = state.rule
     row.service_checked_at = now
     if state.effect is Effect.NORMAL:
@@ -252,5 +262,5 @@ def _remember(row: Subscription, account: Account, state: State, now: datetime) 
     # Never taken back: what is reported late may lie in windows that are gone.
     row.has_tariff_windows = row.has_tariff_windows or has_windows(account)
     full_speed_at = None if row.capped_by_octets is None else fair_use.period_end(account, now)
-    moments = (next_change(account, now), next_speed_change(account, now), full_speed_at)
+    moments = (next_change(account, now), next_speed_change(account, now), full_speed_at, cap_end)
     row.service_next_change_at = min((at for at in moments if at is not None), default=None)

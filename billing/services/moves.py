@@ -1,4 +1,4 @@
-"""A customer is moved to another billing profile (rules B6, B14)."""
+"""A customer is moved to another billing profile (rules B6, B14, P4)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from billing.errors import NotFound, Refused
 from billing.model.bills import IssuedBill
+from billing.model.commerce import MoneyChannel
 from billing.model.credits import CreditNoteView
 from billing.model.money import Money
 from billing.model.moves import ProfileMove
@@ -17,14 +18,14 @@ from billing.rules import moves as rules
 from billing.rules.credits import unused_days, without_usage
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, enforcement
+from billing.services import alerts, cycle_bills, enforcement, initial_top_up
 from billing.services.books import post_usage_of
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
-from billing.services.settling import settle
+from billing.services.settling import checked_amount, settle
 from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
@@ -49,18 +50,25 @@ def change_profile(
     now: datetime,
     *,
     plan_id: int | None = None,
+    top_up_micros: int | None = None,
+    channel: MoneyChannel = MoneyChannel.CASH,
 ) -> ProfileMove:
     """Put a customer under another profile, and its subscriptions that have none of their own, on
     `plan_id` where it is given (rules B6, B14).
 
     Bills past the change are credited; what the old profile has left unbilled is billed, up to
-    today where the new one is daily; the new one bills from where the old one's bills end. Raises
-    NotFound, Refused (the profile is the customer's already, or a plan does not fit it).
+    today where the new one is daily; the new one bills from where the old one's bills end. Who
+    becomes prepaid tops up `top_up_micros` by `channel`, at least what was used this month and is
+    on no bill (rule P4). Sent twice it acts once: the profile is the customer's already.
+
+    Raises NotFound, InvalidInput, Refused (the profile is the customer's already, a plan does not
+    fit it, or the top-up is too little).
     """
     with changing_customer(context, customer_id) as (tx, customer):
         move = _checked(tx, customer, profile_id, plan_id, now)
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
+        credited = _take_top_up(tx, move, customer, rows, top_up_micros, channel)
         # What was used until now is the old profile's, on a bill or from the wallet.
         post_usage_of(tx, [customer_id], move.today, now, to_the_end=True)
         issued = _bill_what_is_due(tx, context, move, customer)
@@ -75,9 +83,12 @@ def change_profile(
         dunning.pass_over(tx, customer_id, move.today, now)
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)
+        for wallet_id in credited:
+            alerts.note_top_up(tx, customer_id, wallet_id)
         enforcement.reconcile(tx, context, customer_id, now)
         issued += cycle_bills.issue_due(tx, context, [customer_id], now)
         detail: dict[str, object] = {"from": move.old.name, "to": move.new.name, "plan": plan_id}
+        detail["top_up_micros"] = top_up_micros or 0
         audit_customer(context, tx, customer, "customer.profile", now, detail)
         for bill, note in taken_back:
             note_credit(tx, context, bill, note, now)
@@ -86,6 +97,7 @@ def change_profile(
             customer=read_customer(tx, customer_id),
             credited=tuple(note for _, note in taken_back),
             issued=tuple(issued),
+            topped_up_micros=top_up_micros or 0,
         )
 
 
@@ -119,6 +131,25 @@ def _check_plans(tx: Transaction, move: _Move, rows: list[tables.Subscription]) 
             plan = terms[row.plan_version_id]
         if plan is not None and (problem := sale_problem(plan, move.new.kind)):
             raise Refused(f"{row.username} is on {plan.plan_name}: {problem}", field="plan")
+
+
+def _take_top_up(
+    tx: Transaction,
+    move: _Move,
+    customer: tables.Customer,
+    rows: list[tables.Subscription],
+    amount_micros: int | None,
+    channel: MoneyChannel,
+) -> list[int]:
+    """The wallets that the initial top-up has credited (rule P4)."""
+    own = store.wallets_of(tx, customer.customer_id)[0]
+    needed = {own.wallet_id: Money(0, own.currency)}
+    if rules.becomes_prepaid(move.old, move.new):
+        needed |= initial_top_up.needed_by_wallet(
+            tx, customer.customer_id, rows, move.now, move.time_zone
+        )
+    amount = None if amount_micros is None else checked_amount(amount_micros, own.currency)
+    return initial_top_up.take(tx, customer, needed, amount, channel, move.now)
 
 
 def _bill_what_is_due(

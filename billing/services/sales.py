@@ -13,7 +13,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import enforcement, reconnection
+from billing.services import alerts, enforcement, reconnection
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -53,7 +53,8 @@ def sell(
     still active instead of after it (rule B4). A monthly customer buys its next unbilled cycle
     and gets the bill, paid (rules B5, B6). Raises NotFound, NotBuiltYet, Conflict (rule M5) and
     Refused: the plan does not fit the billing profile (B5), a monthly customer buys online (B8),
-    the wallet has too little (P12), the subscription is closed (S1).
+    the wallet has too little (P12), its spending cap leaves too little (P14), the subscription is
+    closed (S1).
     """
     if channel in _NOT_BUILT:
         raise NotBuiltYet(f"sales by {channel.value} are not built yet", field="channel")
@@ -108,6 +109,7 @@ def topup(
             )
             held = reconnection.suspended(tx, customer_id)
             settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
+            alerts.note_top_up(tx, customer_id, chosen.wallet_id)
             enforcement.reconcile(tx, context, customer_id, now)
             reconnection.charge_restored(tx, context, customer, held, now)
             audit.append(
@@ -253,7 +255,15 @@ class _Sale:
         if amount.total.amount_micros == 0:
             return None
         self._receive(amount.total, None)
-        return spend(self.tx, self.customer, self.row.wallet_id, amount, memo=memo, now=self.now)
+        return spend(
+            self.tx,
+            self.customer,
+            self.row.wallet_id,
+            amount,
+            memo=memo,
+            now=self.now,
+            capped=self.pay_by is None,
+        )
 
     def _pay_bill(self, amount: Charge, bill: tables.Invoice) -> int | None:
         """The same for the bill of a cycle."""

@@ -9,6 +9,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.views import WalletView
 from billing.rules.taxes import Charge
+from billing.services import caps
 from billing.store import customers, invoices, ledger, tables, usage
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
@@ -94,14 +95,19 @@ def spend(
     *,
     memo: str,
     now: datetime,
+    capped: bool = True,
 ) -> int:
-    """Debit the wallet for a package; returns the entry's id. Raises Refused (rule P12)."""
+    """Debit the wallet for a package; returns the entry's id. `capped`: not for more than the
+    wallet's spending cap leaves; what is paid with money that arrives for it is counted only (rule
+    P14). Raises Refused (rules P12, P14)."""
     check_spendable(tx, customer, wallet_id, charge.total)
+    if capped:
+        caps.check(tx, customer.customer_id, wallet_id, charge.total, now)
     return ledger.post(
         tx,
         customer_id=customer.customer_id,
         org_id=customer.org_id,
-        kind="sale",
+        kind=ledger.SALE,
         memo=memo,
         lines=[
             Line(ledger.WALLET, -charge.total.amount_micros, wallet_id),

@@ -13,7 +13,15 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from billing.model.account import Account, Credential, HoldBehaviour, StaffHold, UnpaidBill, Wallet
+from billing.model.account import (
+    Account,
+    Credential,
+    HoldBehaviour,
+    SpendingCap,
+    StaffHold,
+    UnpaidBill,
+    Wallet,
+)
 from billing.model.login_hours import parse_login_hours
 from billing.model.own_reply import OwnReply
 from billing.model.plan import Entitlement
@@ -260,7 +268,17 @@ def _wallet(row: WalletRow) -> Wallet:
         unposted_micros=row.unposted_micros,
         reserved_micros=row.reserved_micros,
         credit_limit_micros=row.credit_limit_micros,
+        cap=spending_cap(row),
     )
+
+
+def spending_cap(row: WalletRow) -> SpendingCap | None:
+    """The wallet's spending cap as it was compiled last (rule P14); None: it has none, or it is
+    lifted."""
+    if row.cap_micros is None or row.cap_floor_micros is None or row.cap_until is None:
+        return None
+    left_micros = row.posted_micros - row.unposted_micros - row.cap_floor_micros
+    return SpendingCap(amount_micros=row.cap_micros, left_micros=left_micros, until=row.cap_until)
 
 
 def _hold(row: Subscription) -> StaffHold | None:

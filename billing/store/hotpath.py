@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from billing.errors import Unavailable
-from billing.model.account import UnpaidBill
+from billing.model.account import SpendingCap, UnpaidBill
 from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, UnusableRecord
 from billing.model.making import maker
 from billing.model.plan import Entitlement, PlanTerms
@@ -198,6 +198,16 @@ def unpaid_bills_of(text: str | None) -> tuple[UnpaidBill, ...]:
     return tuple(
         UnpaidBill(number=name, due_on=date.fromisoformat(due), open_micros=int(left))
         for name, due, left in parts
+    )
+
+
+def spending_cap_of(text: str | None) -> SpendingCap | None:
+    """The wallet's cap that load_access_v1 gives (rule P14)."""
+    if text is None:
+        return None
+    amount, left, until = text.split(":")
+    return SpendingCap(
+        amount_micros=int(amount), left_micros=int(left), until=from_us(until) or _EPOCH
     )
 
 

@@ -24,8 +24,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import SQLColumnExpression, func, select, update
 from sqlalchemy.orm import Session
 
 from billing.model.books import UsageEntry
@@ -47,6 +48,8 @@ OPENING = "opening"
 
 USAGE = "usage"
 """The kind of entries that post what the meter has charged already."""
+SALE = "sale"
+"""The kind of entries that pay for a package from a wallet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,16 @@ def post(
         if line.wallet_id is not None:
             moved[line.wallet_id] += line.amount_micros
     for wallet_id, amount_micros in moved.items():
+        changes: dict[str, SQLColumnExpression[Any]] = {
+            "posted_micros": tables.Wallet.posted_micros + amount_micros
+        }
+        if kind not in (SALE, USAGE):
+            # Only what is bought and used comes nearer to the spending cap (rule P14).
+            changes["cap_floor_micros"] = tables.Wallet.cap_floor_micros + amount_micros
         tx.execute(
             update(tables.Wallet)
             .where(tables.Wallet.customer_id == customer_id, tables.Wallet.wallet_id == wallet_id)
-            .values(posted_micros=tables.Wallet.posted_micros + amount_micros)
+            .values(changes)
         )
     return entry.entry_id
 

@@ -49,6 +49,7 @@ DECLARE
     v_has_ended boolean[];
     v_over_seconds bigint[];
     v_over_octets bigint[];
+    v_is_low boolean[];
     v_orders int := 0;
 BEGIN
     SELECT time_zone INTO STRICT v_zone FROM operator;
@@ -323,11 +324,13 @@ BEGIN
                 e.s_until > e.s_from OR e.o_until > e.o_from AS used,
                 e.usable AND COALESCE(e.seconds_left > e.s_until - e.s_from, true)
                     AND COALESCE(e.octets_left > e.o_until - e.o_from, true) AS lasts,
-                u.reserves, e.seconds_left, e.octets_left
+                u.reserves, e.seconds_left, e.octets_left,
+                e.seconds_left - (e.s_until - e.s_from) <= e.alert_seconds_left
+                    OR e.octets_left - (e.o_until - e.o_from) <= e.alert_octets_left AS is_low
             FROM usage u
             CROSS JOIN LATERAL (
                 SELECT c.entitlement_id, c.plan_version_id, c.seconds_left, c.octets_left,
-                    c.waiting, c.usable,
+                    c.waiting, c.usable, c.alert_seconds_left, c.alert_octets_left,
                     LEAST(COALESCE(sum(c.seconds_room) OVER w, 0),
                         COALESCE((u.windowed).seconds, u.d_seconds))::bigint AS s_from,
                     LEAST(COALESCE(sum(c.seconds_room) OVER w, 0) + c.seconds_room,
@@ -344,7 +347,7 @@ BEGIN
                             AS waiting,
                         e.valid_from <= u.bought_by
                             AND (e.valid_until IS NULL OR e.valid_until > u.event_at) AS usable,
-                        e.use_order, e.valid_until
+                        e.use_order, e.valid_until, e.alert_seconds_left, e.alert_octets_left
                     FROM entitlement e
                     WHERE e.customer_id = u.customer_id
                       AND e.subscription_id = u.subscription_id AND e.ended_at IS NULL
@@ -353,7 +356,7 @@ BEGIN
                       AND (e.valid_until IS NULL OR e.valid_until > u.from_at)
                     UNION ALL
                     SELECT 0, u.plan_version_id, NULL, NULL, c_endless, c_endless, NULL, false,
-                        NULL, NULL
+                        NULL, NULL, NULL, NULL
                 ) c
                 WINDOW w AS (ORDER BY c.entitlement_id = 0, c.waiting, c.use_order,
                              c.valid_until, c.entitlement_id
@@ -561,15 +564,16 @@ BEGIN
             WHERE u.all_anomalies <> ''
         )
         -- Who may have nothing left, or something else from now on; whose sessions hold reservations
-        -- (Q4); whose package would not last for a few intervals like this one (Q5): looked at again
-        -- after this statement's writes.
+        -- (Q4); whose package would not last for a few intervals like this one (Q5), or is so far used
+        -- that its customer wants to know (P6): looked at again after this statement's writes.
         SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.session_id),
             array_agg(x.event_at), array_agg(x.d_seconds), array_agg(x.d_octets),
             array_agg(x.is_suspect), array_agg(x.reserves), array_agg(x.is_limited),
-            array_agg(x.has_ended), array_agg(x.over_seconds), array_agg(x.over_octets)
+            array_agg(x.has_ended), array_agg(x.over_seconds), array_agg(x.over_octets),
+            array_agg(x.is_low)
         INTO v_closer_customer, v_closer_subscription, v_closer_session, v_closer_at,
             v_closer_seconds, v_closer_octets, v_is_suspect, v_reserves, v_is_limited, v_has_ended,
-            v_over_seconds, v_over_octets
+            v_over_seconds, v_over_octets, v_is_low
         FROM (
             SELECT c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
                 c.d_octets, c.reserves,
@@ -581,11 +585,13 @@ BEGIN
                 (sum(c.s_until - c.s_from) FILTER (WHERE c.entitlement_id = 0))::bigint
                     AS over_seconds,
                 (sum(c.o_until - c.o_from) FILTER (WHERE c.entitlement_id = 0))::bigint
-                    AS over_octets
+                    AS over_octets,
+                bool_or(c.used AND c.is_low) AS is_low
             FROM cover c
             GROUP BY c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
                 c.d_octets, c.reserves, c.requires_entitlement, c.is_payg
             HAVING c.reserves OR NOT bool_or(c.lasts)
+                OR bool_or(c.used AND c.is_low)
                 OR bool_or(c.used AND c.entitlement_id > 0 AND NOT c.lasts OR c.lasts AND (
                     (c.octets_left - (c.o_until - c.o_from)) / 4 <= c.d_octets
                     OR (c.seconds_left - (c.s_until - c.s_from)) / 4 <= c.d_seconds))
@@ -595,6 +601,14 @@ BEGIN
             v_orders := v_orders + look_closer_v1(p_now, v_closer_customer, v_closer_subscription,
                 v_closer_session, v_closer_at, v_closer_seconds, v_closer_octets, v_is_suspect,
                 v_reserves, v_is_limited, v_has_ended, v_over_seconds, v_over_octets);
+            -- The sweep looks at once, tells the customer and arms the next level (P6).
+            IF true = ANY (v_is_low) THEN
+                UPDATE subscription s SET service_next_change_at = p_now
+                FROM unnest(v_closer_customer, v_closer_subscription, v_is_low)
+                    AS x(customer_id, subscription_id, is_low)
+                WHERE x.is_low AND s.customer_id = x.customer_id
+                  AND s.subscription_id = x.subscription_id;
+            END IF;
         END IF;
     END LOOP;
 

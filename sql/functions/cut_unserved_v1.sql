@@ -1,6 +1,8 @@
 -- For subscriptions that the meter has just seen use up a package: start what waits in the chain
 -- (B4); where nothing does, write one order per running session of every subscription on that
--- customer that is no longer served (P8, C1). Returns the number of orders. Customers are locked.
+-- customer that is no longer served (P8, P14, C1). The sweep looks at once at who was cut, to tell the
+-- customer, and at whose wallet fell below its alert (P6). Returns the number of orders. Customers are
+-- locked.
 CREATE FUNCTION cut_unserved_v1(
     p_now timestamptz, p_customer_id bigint[], p_subscription_id bigint[], p_event_at timestamptz[]
 ) RETURNS int LANGUAGE plpgsql AS $$
@@ -16,15 +18,19 @@ BEGIN
           AND e.ended_at IS NULL
           AND (e.valid_from IS NULL OR e.follows AND e.valid_from > p_now));
     -- Another package pays from now on: the sweep tells running sessions its speed (Q2), and ends
-    -- it in time.
+    -- it in time. Or the wallet pays, and has come below its alert (P6).
     UPDATE subscription s SET service_next_change_at = p_now
     FROM unnest(p_customer_id, p_subscription_id) AS u(customer_id, subscription_id)
     WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
-      AND EXISTS (
+      AND (EXISTS (
         SELECT 1 FROM entitlement e
         WHERE e.customer_id = u.customer_id AND e.subscription_id = u.subscription_id
           AND e.ended_at IS NULL AND e.valid_from <= p_now
-          AND (e.valid_until IS NULL OR e.valid_until > p_now));
+          AND (e.valid_until IS NULL OR e.valid_until > p_now))
+        OR EXISTS (
+        SELECT 1 FROM wallet w
+        WHERE w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
+          AND w.posted_micros - w.unposted_micros - w.reserved_micros < w.alert_below_micros));
 
     WITH unserved AS MATERIALIZED (
         SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,
@@ -58,7 +64,13 @@ BEGIN
                 WHERE r.customer_id = c.customer_id AND r.session_id = c.session_id
                   AND r.state = 'held' AND p.final_unit_action = 'redirect')
             THEN 'disconnect' ELSE 'suspend' END,
-            CASE c.rule WHEN 'S6' THEN 'wallet-exhausted' ELSE COALESCE((
+            CASE c.rule WHEN 'S6' THEN (
+                SELECT CASE WHEN w.posted_micros - w.unposted_micros - w.reserved_micros
+                        + w.credit_limit_micros > 0 THEN 'spending-cap' ELSE 'wallet-exhausted' END
+                FROM subscription s
+                JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
+                WHERE s.customer_id = c.customer_id AND s.subscription_id = c.subscription_id)
+            ELSE COALESCE((
                 SELECT CASE WHEN e.octets_left = 0 THEN 'data-used-up'
                             WHEN e.seconds_left = 0 THEN 'time-used-up' ELSE 'expired' END
                 FROM entitlement e
@@ -69,7 +81,9 @@ BEGIN
         FROM cut c
         RETURNING 1
     ), remembered AS (
-        UPDATE subscription s SET service_rule = u.rule FROM unserved u
+        UPDATE subscription s SET service_rule = u.rule, service_notice = 'due',
+            service_next_change_at = p_now
+        FROM unserved u
         WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
           AND s.service_rule = 'S8'
     )

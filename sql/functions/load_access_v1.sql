@@ -5,6 +5,8 @@
 --   id:version:minutes:from:until:seconds_left:octets_left:follows;
 -- with instants in microseconds since 1970 and empty fields for NULL. `bills` lists unpaid ones as
 --   number|due day|open micros;
+-- `cap` is the wallet's spending cap where it has one of the present month (P14), in micros:
+--   cap:left:until;
 -- `own_reply` is JSON (billing.model.own_reply), NULL for whoever has nothing of its own.
 CREATE FUNCTION load_access_v1(
     p_now timestamptz, p_username text[], p_nas_address inet[], p_station text[]
@@ -20,7 +22,7 @@ CREATE FUNCTION load_access_v1(
     credit_limit_micros bigint,
     entitlements text, last_ended text, paid_until date, bills text,
     open_sessions int, station_known boolean, station_failures int, all_failures int,
-    own_reply text, vendor text
+    own_reply text, vendor text, cap text
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
@@ -46,7 +48,10 @@ BEGIN
             'delegated_ipv6_prefix', s.delegated_ipv6_prefix::text,
             'framed_ipv6_address', host(s.framed_ipv6_address),
             'attributes', s.reply_attributes)::text END,
-        n.vendor
+        n.vendor,
+        CASE WHEN w.cap_floor_micros IS NOT NULL AND w.cap_until > p_now THEN
+            concat(w.cap_micros, ':', w.posted_micros - w.unposted_micros - w.cap_floor_micros, ':',
+                (EXTRACT(epoch FROM w.cap_until) * 1000000)::bigint) END
     FROM unnest(p_username, p_nas_address, p_station)
         WITH ORDINALITY AS q(username, nas_address, station, ord)
     LEFT JOIN nas n ON n.address = q.nas_address

@@ -22,12 +22,14 @@ from tests.mutation.known import HARMLESS
 CHECKOUT = Path(__file__).parents[2]
 RULES = Path("billing/rules")
 FILES = (
+    "alerts",
     "bill_run",
     "credits",
     "cycles",
     "dunning",
     "extras",
     "moves",
+    "spending",
     "states",
     "taxes",
     "wallets",

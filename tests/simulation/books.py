@@ -33,6 +33,7 @@ class Books:
         self.nas_ids = nas_ids
         self.people: dict[int, Metered] = {}
         self.accounts: dict[int, Account] = {}
+        self.told_percents: dict[int, int | None] = {}
         self.charged: list[Delivery] = []
         with world.db.transaction():
             for household in told.traffic.households:
@@ -50,12 +51,18 @@ class Books:
                 yield
 
     def _move_in(self, household: Household) -> None:
-        wallet = Wallet(household.funds_micros)
+        wallet = Wallet(household.funds_micros, told_below_micros=household.told_below_micros)
+        if household.cap is not None:
+            wallet.cap_micros, wallet.cap_until = household.cap.micros, household.cap.until
         first: Metered | None = None
         for terms in household.subscribers:
             who = self._subscribe(terms, household, first)
-            first = first or who
+            if first is None:
+                first = who
+                self._wish(who, household)
             self.people[terms.number] = who
+            self._arm(who, household.told_percent)
+            self.told_percents[terms.number] = household.told_percent
             self.accounts[terms.number] = Account(
                 zone=ZoneInfo(self.history.traffic.zone),
                 packages=[package_of(row, terms.windows) for row in self.world.entitlements(who)],
@@ -63,6 +70,29 @@ class Books:
                 requires_package=terms.requires_entitlement,
                 wallet=wallet,
             )
+
+    def _wish(self, who: Metered, household: Household) -> None:
+        """The cap and the alert of its wallet, as Python compiles them for the meter."""
+        cap = household.cap
+        self.world.db.execute(
+            "UPDATE wallet SET cap_micros = %s, cap_floor_micros = posted_micros - %s,"
+            " cap_until = %s, alert_below_micros = %s WHERE wallet_id = %s",
+            (
+                *((10**9, cap.micros, cap.until) if cap else (None, None, None)),
+                household.told_below_micros,
+                who.wallet_id,
+            ),
+        )
+
+    def _arm(self, who: Metered, told_percent: int | None) -> None:
+        """The same of packages that were just bought."""
+        self.world.db.execute(
+            "UPDATE entitlement SET alert_seconds_left = seconds_total * (100 - %s) / 100,"
+            " alert_octets_left = octets_total * (100 - %s) / 100"
+            " WHERE customer_id = %s AND subscription_id = %s AND alert_seconds_left IS NULL"
+            " AND alert_octets_left IS NULL",
+            (told_percent, told_percent, who.customer_id, who.subscription_id),
+        )
 
     def _subscribe(self, terms: Terms, household: Household, first: Metered | None) -> Metered:
         if first is None:
@@ -96,6 +126,7 @@ class Books:
         match change:
             case Purchase(pack=pack):
                 self.world.buy(who, pack, account.plan.version_id)
+                self._arm(who, self.told_percents[change.subscriber])
                 bought = package_of(self.world.entitlements(who)[-1])
                 bought.windows = account.plan.windows
                 account.packages.append(bought)
@@ -107,8 +138,9 @@ class Books:
 
     def _credit(self, who: Metered, wallet: Wallet, amount_micros: int) -> None:
         self.world.db.execute(
-            "UPDATE wallet SET posted_micros = posted_micros + %s WHERE wallet_id = %s",
-            (amount_micros, who.wallet_id),
+            "UPDATE wallet SET posted_micros = posted_micros + %s,"
+            " cap_floor_micros = cap_floor_micros + %s WHERE wallet_id = %s",
+            (amount_micros, amount_micros, who.wallet_id),
         )
         self.world.db.execute(
             "UPDATE subscription SET service_rule = 'S8' WHERE customer_id = %s",
@@ -200,6 +232,8 @@ def package_of(row: Any, windows: str | None = None) -> Package:
         row.follows,
         row.use_order,
         windows_of(windows),
+        row.alert_seconds_left,
+        row.alert_octets_left,
     )
 
 

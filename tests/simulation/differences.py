@@ -62,6 +62,14 @@ class _Stored:
         self.journal = self._read("acct_journal", "record_id")
         self.overspends = self._read("overspend", "overspend_id")
         self.orders = self._read("coa_intent", "session_id, intent_id")
+        self.next_changes = {
+            row.subscription_id: row.service_next_change_at
+            for row in self._rows(
+                "SELECT subscription_id, service_next_change_at FROM subscription"
+                " WHERE customer_id = ANY(%s)",
+                self._customers,
+            )
+        }
         self.wallets = {
             row.wallet_id: row
             for row in self._rows(
@@ -198,6 +206,8 @@ def _compared(books: Books, stored: _Stored, number: int, account: Account) -> I
     )
     wallet = stored.wallets[who.wallet_id]
     yield "unposted micros", wallet.unposted_micros, account.wallet.unposted_micros
+    looked_at = stored.next_changes[who.subscription_id] is not None
+    yield "whether the sweep is to look", looked_at, account.looked_at
     goal = "disconnect" if account.requires_package else "suspend"
     yield (
         "orders",

@@ -1,4 +1,5 @@
-"""A slow model of the meter, written from the rules alone (U2-U7, U9, Q1, Q3, B4, P3, P8, M6, C1).
+"""A slow model of the meter, written from the rules alone (U2-U7, U9, Q1, Q3, B4, P3, P6, P8, P14,
+M6, C1).
 
 It takes one record after the other, keeps every reading of every session and computes all of it
 anew each time. It shares no code with the product. Units: seconds, octets, micros; None: absent.
@@ -80,7 +81,18 @@ class Package:
     """Lower ones are used first, whatever expires first (Q1)."""
     windows: tuple[Window, ...] = ()
     """Tariff windows of its version (Q3)."""
+    told_seconds_left: int | None = None
+    told_octets_left: int | None = None
+    """Its customer wants to be told when no more than this is left (P6)."""
     ended: bool = False
+
+    @property
+    def is_low(self) -> bool:
+        pairs = (
+            (self.seconds_left, self.told_seconds_left),
+            (self.octets_left, self.told_octets_left),
+        )
+        return any(left is not None and told is not None and left <= told for left, told in pairs)
 
     def begins(self, at: datetime) -> None:
         self.valid_from = at
@@ -243,6 +255,23 @@ class Wallet:
     """What may still be spent: posted balance and credit limit."""
     unposted_micros: int = 0
     accounts: list[Account] = field(default_factory=list)
+    cap_micros: int | None = None
+    cap_until: datetime | None = None
+    """What usage may cost until an instant (P14)."""
+    told_below_micros: int | None = None
+    """Its customer wants to be told when less than this is there (P6)."""
+
+    def pays(self, now: datetime) -> bool:
+        """Whether more may be used (P8, P14)."""
+        limits = [self.funds_micros]
+        if self.cap_micros is not None and self.cap_until is not None and now < self.cap_until:
+            limits.append(self.cap_micros)
+        return self.unposted_micros < min(limits)
+
+    @property
+    def is_low(self) -> bool:
+        left = self.funds_micros - self.unposted_micros
+        return self.told_below_micros is not None and left < self.told_below_micros
 
 
 @dataclass(eq=False)
@@ -255,6 +284,9 @@ class Account:
     requires_package: bool
     wallet: Wallet
     suspended: bool = False
+    looked_at: bool = False
+    """Its customer was to be looked at by the sweep: to be told something, or as another package
+    pays (P6, P8, Q2)."""
     sessions: list[Session] = field(default_factory=list)
     slices: dict[SliceKey, Slice] = field(default_factory=lambda: defaultdict(Slice))
     journal: list[Line] = field(default_factory=list)
@@ -303,11 +335,15 @@ class Account:
             payers, reading, now
         ):
             self._chain(min(reading.event_at, now), now)
+            if self.wallet.is_low or any(p.active(now) for p in self.packages):
+                self.looked_at = True
             for account in self.wallet.accounts:
                 if not account._served(now):
                     account._cut(now)
         if self.requires_package and self.plan.tariff is None:
             self._exhaust(payers, reading, now)
+        if any(part.payer is not None and part.payer.is_low for part in payers):
+            self.looked_at = True
 
     def _exhaust(self, payers: list[Stretch], reading: Reading, now: datetime) -> None:
         """Note that all is used up, and what this record used beyond (Q4)."""
@@ -544,7 +580,7 @@ class Account:
         if any(p.active(now) for p in self.packages):
             return True
         if self.plan.tariff is not None:
-            return self.wallet.funds_micros - self.wallet.unposted_micros > 0
+            return self.wallet.pays(now)
         return not self.requires_package
 
     def _cut(self, now: datetime) -> None:
@@ -554,6 +590,7 @@ class Account:
             for session in self.sessions:
                 if session.closed_at is None and session.cut_at is None:
                     session.cut_at = now
+        self.looked_at = self.looked_at or not self.suspended
         self.suspended = True
 
     def _chain(self, ended_at: datetime, now: datetime) -> None:

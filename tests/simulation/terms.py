@@ -59,11 +59,23 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """What usage may still cost until an instant (P14); 0: it was reached before."""
+
+    micros: int
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Household:
     """A customer: its subscriptions share one wallet."""
 
     funds_micros: int
     subscribers: tuple[Terms, ...]
+    cap: Cap | None = None
+    told_below_micros: int | None = None
+    told_percent: int | None = None
+    """It wants to be told below which balance, and when how much of a package is used (P6)."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +111,20 @@ def household(rng: Random, first: int, base: datetime) -> Household:
     kinds = [rng.choice(KINDS)]
     if rng.random() < 0.3:
         kinds.append(rng.choice((kinds[0], rng.choice(KINDS))))
+    funds_micros = rng.choice((0, 100_000, 10_000_000, 10**9, 10**12))
+    subscribers = tuple(_terms(rng, first + place, kind, base) for place, kind in enumerate(kinds))
+    # Of a stream of its own, so that all else is as if nobody had a cap.
+    wishes = Random(f"{base} {first}")
+    cap = None
+    if wishes.random() < 0.4:
+        until = base + timedelta(hours=wishes.choice((2, 12, 48, 10_000)))
+        cap = Cap(wishes.choice((0, 50_000, 2_000_000, 10**9)), until)
     return Household(
-        funds_micros=rng.choice((0, 100_000, 10_000_000, 10**9, 10**12)),
-        subscribers=tuple(
-            _terms(rng, first + place, kind, base) for place, kind in enumerate(kinds)
-        ),
+        funds_micros=funds_micros,
+        subscribers=subscribers,
+        cap=cap,
+        told_below_micros=wishes.choice((None, 50_000, 5_000_000, 10**9 - 10**6)),
+        told_percent=wishes.choice((None, 50, 80, 100)),
     )
 
 

@@ -94,7 +94,8 @@ def test_a_fact_that_is_missing_is_an_error_and_not_a_gap() -> None:
 
 
 def test_a_link_is_a_button_and_stays_escaped() -> None:
-    facts = {"username": "ada", "recharge_url": 'https://pay.example/?a=1&b="><script>'}
+    link = 'https://pay.example/?a=1&b="><script>'
+    facts = {"username": "ada", "reason": "expired", "recharge_url": link}
     made = render(
         MessageKind.EXHAUSTED, "en", organisation="Net", customer="Ada", facts=facts
     )  # fmt: skip

@@ -8,10 +8,17 @@ from itertools import pairwise
 
 import pytest
 
+from billing.model.money import Money
 from billing.model.profile import BillIn, BillingKind, BillingProfile, Payment
 from billing.rules.bill_run import cycles_until
 from billing.rules.cycles import Cycle
-from billing.rules.moves import billed_from, bills_by_itself, days_given_back
+from billing.rules.moves import (
+    becomes_prepaid,
+    billed_from,
+    bills_by_itself,
+    days_given_back,
+    payable,
+)
 
 DAILY = BillingProfile(name="daily", kind=BillingKind.DAILY, payment=Payment.PREPAID)
 ON_10TH = BillingProfile(
@@ -90,3 +97,38 @@ def test_the_last_bills_end_with_the_day_of_the_change() -> None:
     assert all(one.next_first_day == other.first_day for one, other in pairwise(cycles))
     assert list(cycles_until(ON_10TH, until, until)) == []
     assert list(cycles_until(ON_10TH, until + timedelta(days=1), until)) == []
+
+
+@pytest.mark.rule("P4")
+@pytest.mark.parametrize(
+    ("before", "after", "asked"),
+    [
+        (Payment.POSTPAID, Payment.PREPAID, True),
+        (Payment.POSTPAID, Payment.POSTPAID, False),
+        (Payment.PREPAID, Payment.PREPAID, False),
+        (Payment.PREPAID, Payment.POSTPAID, False),
+    ],
+)
+def test_who_becomes_prepaid_is_asked_for_a_top_up(
+    before: Payment, after: Payment, asked: bool
+) -> None:
+    old, new = replace(ON_10TH, payment=before), replace(DAILY, payment=after)
+    assert becomes_prepaid(old, new) is asked
+
+
+@pytest.mark.rule("P4")
+@pytest.mark.parametrize(
+    ("micros", "currency", "least"),
+    [
+        (12_340_000, "USD", 12_340_000),
+        (12_340_001, "USD", 12_350_000),
+        (12_349_999, "USD", 12_350_000),
+        (0, "USD", 0),
+        (1, "JPY", 1_000_000),
+        (1_001, "KWD", 2_000),
+    ],
+)
+def test_what_is_needed_is_rounded_up_to_what_can_be_paid(
+    micros: int, currency: str, least: int
+) -> None:
+    assert payable(Money(micros, currency)) == Money(least, currency)

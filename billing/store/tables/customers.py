@@ -69,6 +69,9 @@ class Subscription(Base):
             "hold_behaviour IS NULL OR hold_behaviour IN ('reject', 'suspended_pool')",
             name="hold_behaviour",
         ),
+        CheckConstraint(
+            "service_notice IN ('due', 'suspended', 'exhausted')", name="service_notice"
+        ),
         Index("subscription_username_idx", "username"),
         Index(
             "subscription_framed_ip_idx",
@@ -124,6 +127,9 @@ class Subscription(Base):
     service_rule: Mapped[str] = mapped_column(server_default="S8")
     """The state that running sessions were last brought in line with (table S)."""
     service_checked_at: Mapped[datetime | None]
+    service_notice: Mapped[str | None]
+    """What the customer was told last of its service (services.notices), until it is back; `due`:
+    the meter has cut it, and nobody was told yet."""
     service_next_change_at: Mapped[datetime | None]
     """When time alone may change the state; the sweep looks again then."""
     service_speed: Mapped[str | None]
@@ -154,6 +160,7 @@ class Entitlement(Base):
     __table_args__ = (
         CheckConstraint("seconds_left >= 0", name="seconds_left"),
         CheckConstraint("octets_left >= 0", name="octets_left"),
+        CheckConstraint("alerted_percent BETWEEN 0 AND 100", name="alerted_percent"),
         Index(
             "entitlement_open_idx",
             "customer_id",
@@ -180,3 +187,8 @@ class Entitlement(Base):
     purchased_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     """When it was used up; expiry by time alone does not set it."""
+    alerted_percent: Mapped[Int] = mapped_column(server_default="0")
+    """The highest level of use that was told (rule P6)."""
+    alert_seconds_left: Mapped[int | None]
+    alert_octets_left: Mapped[int | None]
+    """The next level, as what is left then; the meter has it told. NULL: not armed."""

@@ -25,12 +25,18 @@ def _letterheads() -> tuple[ForeignKeyConstraint, ...]:
 
 
 class Wallet(Base):
-    """`posted` equals the sum of its postings; `unposted` is usage not yet in the journal (P2)."""
+    """`posted` equals the sum of its postings; `unposted` is usage not yet in the journal (P2).
+
+    The meter reads what Python compiles for it: `alert_below` and `cap_floor` are compared where it
+    looks at the wallet anyway.
+    """
 
     __tablename__ = "wallet"
     __table_args__ = (
         CheckConstraint("reserved_micros >= 0", name="reserved"),
         CheckConstraint("credit_limit_micros >= 0", name="credit_limit"),
+        CheckConstraint("alert_percent BETWEEN 1 AND 99", name="alert_percent"),
+        CheckConstraint("cap_micros > 0", name="cap"),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -42,6 +48,21 @@ class Wallet(Base):
     reserved_micros: Mapped[int] = mapped_column(server_default="0")
     credit_limit_micros: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
+    alert_percent: Mapped[Int | None]
+    """Of `topped_up`: below it the customer is told (rule P6)."""
+    topped_up_micros: Mapped[int | None]
+    """What was available right after the last top-up."""
+    alert_below_micros: Mapped[int | None]
+    """Armed: told once when less than this is available. NULL: not armed."""
+    usage_alert_percents: Mapped[list[int]] = mapped_column(server_default="{}")
+    """Told when so much of a package is used (rule P6)."""
+    cap_micros: Mapped[int | None]
+    """What may be spent in a calendar month (rule P14)."""
+    cap_lifted_until: Mapped[datetime | None]
+    cap_floor_micros: Mapped[int | None]
+    """Posted less unposted at which the cap is reached; NULL: nothing is capped."""
+    cap_until: Mapped[datetime | None]
+    """The end of the month that `cap_floor` is of."""
 
 
 class JournalEntry(Base):

@@ -1,0 +1,107 @@
+"""`tollway customer alerts`, `customer cap` and `customer profile --top-up` (rules P4, P6, P14)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.cli import main
+from billing.settings import Settings
+from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.integration.talker import BY_THE_MIB
+
+Run = Callable[..., tuple[int, str, str]]
+AT = ("--at", "2026-03-20T09:00")
+NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `tollway ARGUMENTS`; the exit code, and what was printed."""
+    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
+    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
+
+    def tollway(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return tollway
+
+
+@pytest.fixture
+def ada(make: Factory) -> Subscriber:
+    return make.subscriber(NOW, plan=BY_THE_MIB)
+
+
+@pytest.mark.rule("P6")
+def test_alerts_are_set_and_shown(run: Run, ada: Subscriber) -> None:
+    customer = str(ada.customer_id)
+    code, out, _ = run("customer", "alerts", customer, "--balance", "20", "--usage", "80",
+                       "--usage", "100", *AT)  # fmt: skip
+    assert code == 0
+    assert "alert at 20 %, the next top-up tells below which amount" in out
+    assert "alert when 80 %, 100 % of a package is used" in out
+    assert run("topup", ada.username, "200", *AT)[0] == 0
+    assert "alert at 20 %, below 40.00 USD\n" in run("customer", "alerts", customer, *AT)[1]
+    _, out, _ = run("customer", "alerts", customer, "--json", *AT)
+    (wallet,) = json.loads(out)["wallets"]
+    assert (wallet["threshold_micros"], wallet["armed"]) == (40_000_000, True)
+    _, out, _ = run("customer", "alerts", customer, "--balance", "0", "--no-usage", *AT)
+    assert "alert" not in out
+
+
+@pytest.mark.rule("P6")
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (("--balance", "100"), "balance_percent"),
+        (("--usage", "0"), "usage_percents"),
+        (("--wallet", "9999999"), "wallet"),
+    ],
+)
+def test_alerts_that_cannot_be_set_are_refused(
+    run: Run, ada: Subscriber, arguments: tuple[str, ...], field: str
+) -> None:
+    code, _, err = run("customer", "alerts", str(ada.customer_id), *arguments, *AT)
+    assert (code > 0, err.startswith(f"error: {field}: ")) == (True, True)
+
+
+def test_options_that_exclude_each_other(run: Run, ada: Subscriber) -> None:
+    customer = str(ada.customer_id)
+    assert run("customer", "alerts", customer, "--usage", "80", "--no-usage")[0] == 2
+    assert run("customer", "alerts", customer, "--to", "a@net.example", "--to-email")[0] == 2
+    assert run("customer", "cap", customer, "50", "--lift")[0] == 2
+
+
+@pytest.mark.rule("P14")
+def test_a_cap_is_set_shown_lifted_and_taken_away(run: Run, ada: Subscriber) -> None:
+    cap = ("customer", "cap", str(ada.customer_id))
+    assert "no spending cap" in run(*cap, *AT)[1]
+    shown = "spent 0.00 USD of a cap of 50.00 USD until 2026-04-01 00:00:00Z"
+    assert f"{shown} (rule P14)" in run(*cap, "50", *AT)[1]
+    assert f"{shown}, lifted (rule P14)" in run(*cap, "--lift", *AT)[1]
+    (watch,) = json.loads(run(*cap, "--json", *AT)[1])
+    assert (watch["cap_micros"], watch["cap_left_micros"]) == (50_000_000, None)
+    assert "no spending cap" in run(*cap, "--none", *AT)[1]
+    code, _, err = run(*cap, "--lift", *AT)
+    assert (code > 0, "no spending cap" in err) == (True, True)
+    assert run(*cap, "0", *AT)[2].startswith("error: amount: ")
+
+
+@pytest.mark.rule("P4")
+def test_a_top_up_comes_with_a_move(run: Run, make: Factory) -> None:
+    bob = make.subscriber(NOW, profile=MONTHLY, plan=MONTH_PLAN)
+    prepaid = f"Prepaid {bob.username}"
+    assert run("profile", "add", prepaid, "--kind", "monthly")[0] == 0
+    code, out, _ = run("customer", "profile", str(bob.customer_id), prepaid, "--top-up", "15",
+                       "--channel", "card", *AT)  # fmt: skip
+    assert (code, "received 15.00 USD by card" in out) == (0, True)
+    assert f"({prepaid})" in out
