@@ -146,7 +146,12 @@ def _take_top_up(
     needed = {own.wallet_id: Money(0, own.currency)}
     if rules.becomes_prepaid(move.old, move.new):
         needed |= initial_top_up.needed_by_wallet(
-            tx, customer.customer_id, rows, move.now, move.time_zone
+            tx,
+            customer.customer_id,
+            rows,
+            move.now,
+            move.time_zone,
+            billed_by_itself=rules.bills_by_itself(move.old),
         )
     amount = None if amount_micros is None else checked_amount(amount_micros, own.currency)
     return initial_top_up.take(tx, customer, needed, amount, channel, move.now)
