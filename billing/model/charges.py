@@ -35,6 +35,8 @@ class Extra:
     starts_on: date
     ends_on: date | None
     billed_until: date | None
+    repeated: bool = False
+    """The same command had been carried out before (rule M5)."""
     waived_at: datetime | None = None
     """When staff let a one-off charge go that no bill held."""
 

@@ -10,15 +10,22 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 
-from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
+from billing.model.bills import (
+    BillPreview,
+    BillRunNote,
+    BillRunReport,
+    IssuedBill,
+    Parked,
+)
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.services.context import Context
 from billing.services.cycle_bills import due_bills, issue_due, note_issued
 from billing.services.issuing import operator_of
 from billing.services.parking import Progress, pages, preview_page, quiet, serve_page
-from billing.store import billing_jobs, customers
+from billing.store import audit, billing_jobs, customers
 
 JOB = "bill_run"
+_RUN = "bill.run"
 
 
 def run(context: Context, now: datetime, progress: Progress = quiet) -> BillRunReport:
@@ -34,16 +41,36 @@ def run(context: Context, now: datetime, progress: Progress = quiet) -> BillRunR
         total_micros += sum(bill.total_micros for bill in bills)
         done += len(page)
         progress(done, len(candidates))
-    return BillRunReport(
+    report = BillRunReport(
         at=now, issued=issued, total_micros=total_micros, currency=currency, parked=tuple(parked)
     )
+    if issued or parked:
+        _note_run(context, report)
+    return report
+
+
+def last_run(context: Context) -> BillRunNote | None:
+    """The newest run that did something; None where the log tells of none."""
+    with context.transaction() as tx:
+        found = audit.newest(tx, context.home_org_id, _RUN)
+        if found is None:
+            return None
+        at, detail = found
+        return BillRunNote(at=at, currency=operator_of(tx).currency, **detail)
 
 
 def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
-    """What a run at `now` would issue, and whom it would park; nothing is written."""
+    """What a run at `now` would issue, and whom it would park, by customer; nothing is written."""
     with context.transaction() as tx:
         candidates = billing_jobs.billed_automatically(tx)
-    for page in pages(candidates):
+    yield from preview_of(context, candidates, now)
+
+
+def preview_of(
+    context: Context, customer_ids: Sequence[int], now: datetime
+) -> Iterator[BillPreview | Parked]:
+    """The same for these customers only."""
+    for page in pages(customer_ids):
         yield from preview_page(JOB, page, now, partial(_look, context, now))
 
 
@@ -65,6 +92,23 @@ def parked(context: Context) -> list[Parked]:
     """Customers that the last runs could not bill, oldest first."""
     with context.transaction() as tx:
         return billing_jobs.parked(tx, JOB)
+
+
+def _note_run(context: Context, report: BillRunReport) -> None:
+    with context.transaction() as tx:
+        audit.append(
+            tx,
+            at=report.at,
+            org_id=context.home_org_id,
+            actor=context.actor,
+            action=_RUN,
+            subject=f"job:{JOB}",
+            detail={
+                "issued": report.issued,
+                "total_micros": report.total_micros,
+                "parked": len(report.parked),
+            },
+        )
 
 
 def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[BillPreview]:

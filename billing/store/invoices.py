@@ -78,9 +78,14 @@ def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceV
     return [view(row) for row in open_invoices(tx, customer_id, [subscription_id])]
 
 
-def find_invoice(tx: Session, number: str) -> tables.Invoice | None:
-    """By number."""
-    return tx.scalar(select(tables.Invoice).where(tables.Invoice.number == number))
+def find_invoices(
+    tx: Session, number: str, customer_id: int | None = None
+) -> list[tables.Invoice]:  # fmt: skip
+    """Bills of this number, of one customer or of all: each organisation has series of its own."""
+    statement = select(tables.Invoice).where(tables.Invoice.number == number)
+    if customer_id is not None:
+        statement = statement.where(tables.Invoice.customer_id == customer_id)
+    return list(tx.scalars(statement.order_by(tables.Invoice.org_id)))
 
 
 def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice:
