@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.errors import InvalidInput
 from billing.jobs.registry import JOBS
 
 
@@ -29,9 +30,17 @@ def list_(app: App) -> None:
 
 @jobs.command("run", cls=Command)
 @click.argument("name", type=click.Choice(sorted(JOBS)))
+@click.option("--dry-run", is_flag=True, help="List what it would do; write nothing.")
 @at_option
 @click.pass_obj
-def run(app: App, name: str, at: datetime) -> None:
+def run(app: App, name: str, dry_run: bool, at: datetime) -> None:
     """Run one now."""
+    if dry_run:
+        look = JOBS[name].preview
+        if look is None:
+            raise InvalidInput(f"{name} decides about no money; run it", field="dry-run")
+        found = list(look(app.context, at))
+        app.show({"job": name, "would": found}, *(found or ["nothing to do"]))
+        return
     said = JOBS[name].run(app.context, at)
     app.show({"job": name, "said": said}, said or "nothing to do")

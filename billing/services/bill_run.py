@@ -14,8 +14,9 @@ from datetime import date, datetime
 from billing.errors import NotFound, Refused, Unavailable
 from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
 from billing.rules.cycles import day_start, local_day, next_month
+from billing.rules.prepaid import covered, short_micros
 from billing.services.context import Context
-from billing.services.cycle_bills import due_bills, issue_due, note_issued
+from billing.services.cycle_bills import Standing, by_wallet, issue_due, note_issued, standings
 from billing.services.issuing import operator_of
 from billing.store import billing_jobs, customers
 
@@ -88,7 +89,7 @@ def _preview_page(
 ) -> Iterator[BillPreview | Parked]:
     try:
         with context.transaction() as tx:
-            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
+            found = list(standings(tx, page, now, operator_of(tx).time_zone))
     except (NotFound, Refused) as error:
         if len(page) == 1:
             yield Parked(job=JOB, customer_id=page[0], at=now, problem=error.message)
@@ -96,7 +97,8 @@ def _preview_page(
             for one in page:
                 yield from _preview_page(context, [one], now)
         return
-    for due in found:
+    short = _short(found)
+    for due in (bill for one in found for bill in one.bills):
         yield BillPreview(
             customer_id=due.billable.customer_id,
             username=due.billable.username,
@@ -105,7 +107,32 @@ def _preview_page(
             plan_name=due.terms.plan_name,
             total_micros=due.amount.total.amount_micros,
             currency=due.amount.total.currency,
+            short_micros=short.get((due.billable.subscription_id, due.first_day), 0),
         )
+
+
+def _short(found: Sequence[Standing]) -> dict[tuple[int, date], int]:
+    """What prepaid wallets lack for their bills, by subscription and first day (rule P10). Older
+    bills and those that are issued anyway go first."""
+    missing: dict[tuple[int, date], int] = {}
+    for (_, wallet_id), bills in by_wallet(found, prepaid=True).items():
+        known = bills[0].billable
+        free = known.free_micros - sum(
+            one.billable.owed_micros for one in found if one.billable.wallet_id == wallet_id
+        )
+        for others in by_wallet(found, prepaid=False).items():
+            if others[0] == (known.customer_id, wallet_id):
+                free -= sum(one.amount.total.amount_micros for one in others[1])
+        left = max(0, max(0, free) + known.credit_limit_micros)
+        totals = [(one.billable.subscription_id, one.amount.total.amount_micros) for one in bills]
+        for one, pays in zip(bills, covered(totals, left), strict=True):
+            total = one.amount.total.amount_micros
+            if pays:
+                left -= total
+            else:
+                lacks = short_micros(total, left) or total
+                missing[one.billable.subscription_id, one.first_day] = lacks
+    return missing
 
 
 def _bill_page(

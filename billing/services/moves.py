@@ -160,6 +160,9 @@ def _take_bills_back(
 def _put_under(tx: Transaction, move: _Move, row: tables.Subscription) -> None:
     row.requires_entitlement = move.new.kind is BillingKind.DAILY
     row.billed_from = rules.billed_from(move.old, move.today, row.billed_from)
+    if row.on_hold_since is not None:  # no charges accrued until today (rule P10)
+        row.billed_from, row.on_hold_since = move.today, None
+    row.renews_at = None
     if move.plan is not None:
         row.plan_version_id = move.plan.plan_version_id
     store.set_credit_limit(tx, row.customer_id, row.wallet_id, credit_limit(move.new))

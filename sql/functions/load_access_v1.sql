@@ -20,7 +20,7 @@ CREATE FUNCTION load_access_v1(
     credit_limit_micros bigint,
     entitlements text, last_ended text, paid_until date, bills text,
     open_sessions int, station_known boolean, station_failures int, all_failures int,
-    own_reply text, vendor text
+    own_reply text, vendor text, on_hold_since timestamptz
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
@@ -46,7 +46,7 @@ BEGIN
             'delegated_ipv6_prefix', s.delegated_ipv6_prefix::text,
             'framed_ipv6_address', host(s.framed_ipv6_address),
             'attributes', s.reply_attributes)::text END,
-        n.vendor
+        n.vendor, s.on_hold_since
     FROM unnest(p_username, p_nas_address, p_station)
         WITH ORDINALITY AS q(username, nas_address, station, ord)
     LEFT JOIN nas n ON n.address = q.nas_address
