@@ -173,8 +173,11 @@ def _issue_covered(
     *,
     again: bool = True,
 ) -> list[IssuedBill]:
-    """The bills of recurring prepaid that its wallets pay, paid (rules P10, P12). Who is put on hold
-    for days that are past may have enough for those that are left: with `again` that is tried."""
+    """The bills of recurring prepaid that its wallets pay, paid (rules P10, P12).
+
+    Who is put on hold for days that are past may have enough for those that are left: with `again`
+    that is tried.
+    """
     taken: list[DueBill] = []
     for wallet, bills in by_wallet(found, prepaid=True).items():
         spendable = _spendable(tx, *wallet, bills, now)
