@@ -9,6 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.errors import InvalidInput
 from billing.jobs.registry import JOBS
+from billing.services import renewal_run
 
 
 @click.group(cls=Group)
@@ -25,6 +26,18 @@ def list_(app: App) -> None:
         [{"name": job.name, "cron": job.cron, "purpose": job.purpose} for job in found],
         ("job", "cron (UTC)", "what it does"),
         [(job.name, job.cron, job.purpose) for job in found],
+    )
+
+
+@jobs.command("parked", cls=Command)
+@click.pass_obj
+def parked(app: App) -> None:
+    """Customers that a job could not serve, and why; each run tries them again."""
+    found = renewal_run.parked(app.context, None)
+    app.show_table(
+        found,
+        ("job", "customer", "since", "problem"),
+        [(one.job, one.customer_id, f"{one.at:%Y-%m-%d %H:%M}", one.problem) for one in found],
     )
 
 

@@ -63,10 +63,10 @@ def preview(context: Context, now: datetime) -> Iterator[RenewalPreview]:
         yield from found
 
 
-def parked(context: Context) -> list[Parked]:
-    """Customers that the last runs could not renew, oldest first."""
+def parked(context: Context, job: str | None = JOB) -> list[Parked]:
+    """Customers that the last runs (of any job: None) could not serve, oldest first."""
     with context.transaction() as tx:
-        return billing_jobs.parked(tx, JOB)
+        return billing_jobs.parked(tx, job)
 
 
 def _renew_page(

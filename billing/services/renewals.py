@@ -111,20 +111,17 @@ def note(tx: Transaction, context: Context, renewed: Renewed, now: datetime) -> 
 def foreseen(tx: Transaction, accounts: Sequence[Account], now: datetime) -> dict[int, Upcoming]:
     """What each of these subscriptions buys next from its wallet, by its number; those that buy
     nothing by themselves are left out (rules P10, B16)."""
-    zone = operator_of(tx).time_zone
     found: dict[int, Upcoming] = {}
-    prepaid = {one.customer_id for one in accounts if one.profile.recurring_prepaid}
     wanted = {one.subscription_id: one for one in accounts}
-    for standing in cycle_bills.standings(tx, sorted(prepaid), now, zone, ahead=True):
-        number = standing.billable.subscription_id
-        if number in wanted and standing.profile.recurring_prepaid and standing.bills:
-            bill = standing.bills[0]
-            on_hold = standing.billable.on_hold_since is not None
-            found[number] = Upcoming(
-                text=f"{bill.first_day} to {bill.next_first_day}",
-                begins_at=None if on_hold else day_start(bill.first_day, zone),
-                total_micros=bill.amount.total.amount_micros,
-            )
+    for customer_id in sorted({o.customer_id for o in accounts if o.profile.recurring_prepaid}):
+        try:
+            periods = _periods(tx, customer_id, now)
+        except (NotFound, Refused) as error:
+            trouble = Upcoming(text="the next period", begins_at=None, total_micros=0,
+                               problem=error.message)  # fmt: skip
+            own = [one for one in accounts if one.customer_id == customer_id]
+            periods = {o.subscription_id: trouble for o in own if o.profile.recurring_prepaid}
+        found |= {number: one for number, one in periods.items() if number in wanted}
     for number, account in wanted.items():
         row = customers.get_subscription(tx, number)
         if row is None or not row.renews or account.profile.kind is not BillingKind.DAILY:
@@ -137,6 +134,21 @@ def foreseen(tx: Transaction, accounts: Sequence[Account], now: datetime) -> dic
                 begins_at=None if end == now else end,
                 total_micros=following.amount.total.amount_micros,
                 problem=following.problem,
+            )
+    return found
+
+
+def _periods(tx: Transaction, customer_id: int, now: datetime) -> dict[int, Upcoming]:
+    """The first period without a bill of each monthly prepaid subscription."""
+    zone = operator_of(tx).time_zone
+    found: dict[int, Upcoming] = {}
+    for standing in cycle_bills.standings(tx, [customer_id], now, zone, ahead=True):
+        if standing.profile.recurring_prepaid and standing.bills:
+            bill, known = standing.bills[0], standing.billable
+            found[known.subscription_id] = Upcoming(
+                text=f"{bill.first_day} to {bill.next_first_day}",
+                begins_at=None if known.on_hold_since else day_start(bill.first_day, zone),
+                total_micros=bill.amount.total.amount_micros,
             )
     return found
 

@@ -80,7 +80,7 @@ def _doubtful(context: Context, page: Sequence[int], now: datetime) -> dict[int,
 
 def _doubt(account: Account, row: tables.Subscription, now: datetime) -> str:
     """In words; empty where all is well."""
-    if account.profile.recurring_prepaid and account.closed_at is None:
+    if account.profile.recurring_prepaid and account.plan and account.closed_at is None:
         if row.on_hold_since is not None:
             return "on hold until the wallet covers the period"
         if row.renews_at is None or row.renews_at <= now:

@@ -86,10 +86,11 @@ def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> None:
     tx.execute(delete(table).where(table.customer_id.in_(customer_ids), table.job == job))
 
 
-def parked(tx: Session, job: str) -> list[Parked]:
-    """Whom a job could not serve, oldest first."""
+def parked(tx: Session, job: str | None) -> list[Parked]:
+    """Whom a job (None: any) could not serve, oldest first."""
     table = tables.ParkedCustomer
-    rows = tx.scalars(select(table).where(table.job == job).order_by(table.at, table.customer_id))
+    chosen = select(table).order_by(table.at, table.customer_id)
+    rows = tx.scalars(chosen if job is None else chosen.where(table.job == job))
     return [
         Parked(job=row.job, customer_id=row.customer_id, at=row.at, problem=row.problem)
         for row in rows

@@ -27,6 +27,7 @@ FILES = (
     "cycles",
     "extras",
     "moves",
+    "prepaid",
     "states",
     "taxes",
     "wallets",
