@@ -39,8 +39,8 @@ def short_micros(total_micros: int, spendable_micros: int) -> int:
 def packages_end(account: Account, now: datetime) -> datetime:
     """When the last package ends by time alone: `now` where none is left, END_OF_TIME where that is
     not known (it waits for a login, or ends by use only)."""
-    return max((window.end for window in timeline(account.entitlements, account.last_ended)
-                if window.end > now), default=now)  # fmt: skip
+    windows = timeline(account.entitlements, account.last_ended)
+    return max([now, *(window.end for window in windows)])
 
 
 def renewal_at(account: Account, now: datetime) -> datetime | None:

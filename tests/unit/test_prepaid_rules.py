@@ -94,6 +94,8 @@ def test_a_late_run_holds_nobody() -> None:
     # Nothing says that the wallet was asked: the login is served.
     poor = monthly(profile=prepaid(), wallet=Wallet(currency=USD))
     assert not uncovered(poor, NOW + 30 * DAY)
+    unknown = replace(upcoming(), begins_at=None)
+    assert not uncovered(replace(poor, upcoming=unknown), NOW + 30 * DAY)
 
 
 @pytest.mark.rule("P10")
@@ -167,6 +169,9 @@ def test_a_short_package_is_not_bought_more_than_half_of_it_ahead() -> None:
     assert renewal_at(one, BEGIN) == BEGIN + 3 * MINUTE
     ten = account(entitlements=(package(1, BEGIN, validity_minutes=10),))
     assert renewal_at(ten, BEGIN) == BEGIN + 5 * MINUTE
+    # It is the last one's time that counts.
+    chain = (package(1, BEGIN), package(2, follows=True, validity_minutes=6))
+    assert renewal_at(account(entitlements=chain), BEGIN) == BEGIN + DAY + 3 * MINUTE
 
 
 @pytest.mark.rule("P10")
