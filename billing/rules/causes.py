@@ -237,7 +237,8 @@ def _package_needed(account: Account) -> str:
 
 def _credit_needed(account: Account, now: datetime) -> str:
     if states.uncovered(account, now):
-        return _period_credit(account) or "the next look at what the wallet covers"
+        credit = _period_credit(account) or "the next look at what the wallet covers"
+        return f"{credit}, or a promise to pay" if account.on_hold_since else credit
     wallet = account.wallet
     short = -wallet.available_micros - wallet.credit_limit_micros
     if short <= 0:

@@ -76,20 +76,6 @@ class Standing:
     bills: tuple[DueBill, ...]
 
 
-def due_bills(
-    tx: Transaction,
-    customer_ids: Sequence[int],
-    now: datetime,
-    time_zone: str,
-    until: date | None = None,
-) -> Iterator[DueBill]:
-    """What is not billed yet of these customers' cycles, oldest first within a subscription (rule
-    B7); up to before the local day `until` where it is given. Raises Refused (a plan in another
-    currency than the wallet), NotFound (no wallet)."""
-    for one in standings(tx, customer_ids, now, time_zone, until):
-        yield from one.bills
-
-
 def standings(
     tx: Transaction,
     customer_ids: Sequence[int],
@@ -99,8 +85,12 @@ def standings(
     *,
     ahead: bool = False,
 ) -> Iterator[Standing]:
-    """Every subscription of these customers that is billed automatically, with the bills that
-    `due_bills` tells; with `ahead` the one of the next cycle instead, due or not."""
+    """Every subscription of these customers that is billed automatically, with what is not billed
+    yet of its cycles (rule B7), up to before the local day `until` where it is given; with `ahead`
+    the bill of the next cycle instead, due or not.
+
+    Raises Refused (a plan in another currency than the wallet), NotFound (no wallet).
+    """
     found = billing_jobs.billable(tx, customer_ids)
     extras = charges.extras_of(tx, customer_ids)
     profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
@@ -146,18 +136,49 @@ def issue_due(
     postpaid = [one for one in found if not one.profile.recurring_prepaid]
     issued: list[IssuedBill] = []
     if not prepaid_only:
-        issued += _issue(tx, [bill for one in postpaid for bill in one.bills], now, zone)
-        _settle(tx, context, [bill for one in postpaid for bill in one.bills], now)
+        due = [bill for one in postpaid for bill in one.bills]
+        issued += _issue(tx, due, now, zone)
+        _settle(tx, context, due, now)
+        _renewals(tx, postpaid, now, zone, {})  # who was prepaid, and on hold, is so no more
     if until is None:
         issued += _issue_covered(tx, context, prepaid, now, zone)
-        _renewals(tx, [one for one in postpaid if not prepaid_only], now, zone, {})
     # Last, as what free credit has paid is not open any more.
     messages.queue_bills(tx, [(bill.customer_id, bill.invoice_id) for bill in issued], now)
     return issued
 
 
-def _issue(tx: Transaction, due: Sequence[DueBill], now: datetime, zone: str) -> list[IssuedBill]:
-    issued = invoices.issue(tx, [_drafted(one, now, zone) for one in due], now)
+def issue_on_promise(
+    tx: Transaction, context: Context, customer_id: int, until: date, now: datetime
+) -> list[IssuedBill]:
+    """Bill what prepaid service is on hold for as owed by the local day `until`, instead of paid.
+
+    So a promise lifts S6, and S5 takes its place when it is not kept (rule B19). The customer is
+    locked, and reconciled by the caller.
+    """
+    tx.flush()
+    zone = operator_of(tx).time_zone
+    found = standings(tx, [customer_id], now, zone)
+    held = [one for one in found if one.profile.recurring_prepaid and one.billable.on_hold_since]
+    due = [one.bills[0] for one in held if one.bills]
+    issued = _issue(tx, due, now, zone, until)
+    billed = {one.billable.subscription_id: one.next_first_day for one in due}
+    _renewals(tx, held, now, zone, billed)
+    _settle(tx, context, due, now)
+    messages.queue_bills(tx, [(bill.customer_id, bill.invoice_id) for bill in issued], now)
+    return issued
+
+
+def _issue(
+    tx: Transaction,
+    due: Sequence[DueBill],
+    now: datetime,
+    zone: str,
+    due_on: date | None = None,
+) -> list[IssuedBill]:
+    drafts = [_drafted(one, now, zone) for one in due]
+    if due_on is not None:
+        drafts = [replace(one, due_on=due_on) for one in drafts]
+    issued = invoices.issue(tx, drafts, now)
     for one in due:
         _bring_package(tx, one, now, zone)
     customers.look_again(tx, _moments(due, issued, now, zone))

@@ -14,6 +14,7 @@ from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
 from billing.model.profile import Payment
 from billing.services import (
+    agreements,
     bill_run,
     bills,
     books,
@@ -417,6 +418,23 @@ def test_a_month_sold_for_cash_lifts_the_hold_and_begins_that_day(
     )
     row = _row(context, owner)
     assert (row.on_hold_since, row.service_rule) == (None, "S8")
+
+
+@pytest.mark.rule("P10")
+@pytest.mark.rule("B19")
+def test_a_promise_bills_the_days_left_on_credit(context: Context, make: Factory) -> None:
+    owner = _funded(context, make)
+    renewal_run.run(context, TENTH)
+    at = datetime(2026, 4, 12, 12, tzinfo=UTC)
+    agreements.promise(context, owner.customer_id, date(2026, 4, 15), at)
+    assert _bills(context, owner)[1] == (date(2026, 4, 12), date(2026, 5, 10), 28_000_000, 0)
+    kept, broken = (datetime(2026, 4, day, tzinfo=UTC) for day in (15, 16))
+    assert [_rule(context, owner, one) for one in (at, kept, broken)] == ["S8", "S8", "S5"]
+    bill_run.run(context, broken)
+    assert len(_bills(context, owner)) == 2
+    _topup(context, owner, 28_000_000, broken)
+    assert (_rule(context, owner, broken), _wallet(context, owner)) == ("S8", 0)
+    assert _row(context, owner).renews_at == datetime(2026, 5, 10, tzinfo=UTC)
 
 
 @pytest.mark.rule("P10")

@@ -245,12 +245,12 @@ class Life:
         )
 
     def _promise(self, pair: Pair) -> None:
-        if not any(bill.open for bill in pair.model.bills):
+        if not pair.model.on_hold and not any(bill.open for bill in pair.model.bills):
             return
         until = self._day(0, 20)
         self._tell(f"{pair.real.username} promises to pay by {until}")
         agreements.promise(self.context, pair.real.customer_id, until, self.now)
-        pair.model.promise = until
+        pair.model.promise_to_pay(until, self.now)
 
     def _move(self, pair: Pair) -> None:
         terms = self.chance.choice([one for one in self.choices if one != pair.model.terms])

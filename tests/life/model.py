@@ -170,6 +170,16 @@ class Person:
         if self.on_hold and self.first_unbilled() > today:
             self._go_on(today)
 
+    def promise_to_pay(self, until: date, now: datetime) -> None:
+        """By that day; what is on hold is billed on credit, due then (rules B19, P10)."""
+        self.promise = until
+        if self.on_hold:
+            today = self.today(now)
+            self._go_on(today)
+            self._issue(today, self.terms.end(today), today)
+            self.bills[-1].due = until
+            self.settle()
+
     def price_of(self, first: date, today: date) -> int:
         """What the bill from a day to its cycle's end would come to."""
         trial = deepcopy(self)
