@@ -60,10 +60,12 @@ def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
 
 
 def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
-    """What a run on a local day would issue."""
+    """What a run on a local day would issue; what a prepaid wallet does not cover is left out."""
     with context.transaction() as tx:
         zone = operator_of(tx).time_zone
-    return preview(context, day_start(day, zone))
+    for one in preview(context, day_start(day, zone)):
+        if isinstance(one, Parked) or not one.short_micros:
+            yield one
 
 
 def next_day_one(context: Context, now: datetime) -> date:
