@@ -11,12 +11,11 @@ from billing.model.views import SaleReceipt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """For one or several customers; `waiting` are daily subscriptions, by user name, whose wallet
-    does not cover the next package."""
+    """For one customer; `problems` say what could not be bought for another reason than money."""
 
     bills: tuple[IssuedBill, ...] = ()
     packages: tuple[SaleReceipt, ...] = ()
-    waiting: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def _renew_page(
 ) -> list[Renewed]:
     """What was bought for these customers; who fails is added to `parked`."""
     try:
-        return _renew(context, page, now)
+        return _renew(context, page, now, parked)
     except Unavailable:
         raise
     except Exception as error:
@@ -84,19 +84,29 @@ def _renew_page(
     return [done for one in page for done in _renew_page(context, [one], now, parked)]
 
 
-def _renew(context: Context, page: Sequence[int], now: datetime) -> list[Renewed]:
-    done: list[Renewed] = []
+def _renew(
+    context: Context, page: Sequence[int], now: datetime, parked: list[Parked]
+) -> list[Renewed]:
+    done: dict[int, Renewed] = {}
     with context.transaction() as tx:
         customers.lock_customers(tx, page)
         for customer_id in page:
-            done.append(renewals.renew(tx, context, customer_id, now))
+            done[customer_id] = renewals.renew(tx, context, customer_id, now)
             enforcement.reconcile(tx, context, customer_id, now)
         # Who was not covered waits for a credit, who is closed for nothing.
         billing_jobs.put_off_renewals(tx, page, now, None)
         billing_jobs.unpark(tx, JOB, page)
-        for one in done:
+        for customer_id, one in done.items():
+            for problem in one.problems:
+                billing_jobs.park(tx, JOB, customer_id, problem, now)
+        for one in done.values():
             renewals.note(tx, context, one, now)
-    return done
+    parked += [
+        Parked(job=JOB, customer_id=customer_id, at=now, problem=problem)
+        for customer_id, one in done.items()
+        for problem in one.problems
+    ]
+    return list(done.values())
 
 
 def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> Parked:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.errors import Conflict, InvalidInput, NotFound, Refused
+from billing.errors import NotFound, Refused
 from billing.model.account import Account, Upcoming
 from billing.model.bills import IssuedBill
 from billing.model.money import Money
@@ -52,16 +52,17 @@ def credited(tx: Transaction, context: Context, customer_id: int, now: datetime)
     """A wallet of the customer has got money: buy what it covers now, and bring service back (rules
     P9, P10). In the place of `enforcement.reconcile`; the customer is locked, bills are settled.
 
-    What cannot be bought for another reason than money does not keep the money out: the job parks
+    What cannot be bought for another reason than money does not keep the money out: the jobs park
     it.
     """
     tx.flush()
-    renewed = Renewed()
     try:
         with tx.begin_nested():
             renewed = renew(tx, context, customer_id, now)
-    except (NotFound, Refused, InvalidInput, Conflict) as error:
-        log.warning("customer %d is not renewed: %s", customer_id, error.message)
+    except (NotFound, Refused) as error:
+        renewed = Renewed(problems=(error.message,))
+    for problem in renewed.problems:
+        log.warning("customer %d is not renewed: %s", customer_id, problem)
     enforcement.reconcile(tx, context, customer_id, now)
     note(tx, context, renewed, now)
 
@@ -70,7 +71,7 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     """Pay from the customer's wallets what is due of its recurring prepaid services, as far as they
     cover it (rules P10, P12); the customer is locked, and reconciled afterwards by the caller.
 
-    Raises Refused, NotFound: something else than money is missing.
+    Raises Refused, NotFound (a monthly plan in another currency than its wallet, no wallet).
     """
     tx.flush()
     rows = customers.subscriptions_of(tx, customer_id)
@@ -79,12 +80,15 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     if any(profile.recurring_prepaid for profile in profiles.values()):
         bills = cycle_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
     packages: list[SaleReceipt] = []
-    waiting: list[str] = []
+    problems: list[str] = []
     for row in rows:
         if row.renews and profiles[row.subscription_id].kind is BillingKind.DAILY:
-            receipt = _renew_package(tx, row, now, waiting)
-            packages += [] if receipt is None else [receipt]
-    return Renewed(bills=tuple(bills), packages=tuple(packages), waiting=tuple(waiting))
+            done = _renew_package(tx, row, now)
+            if isinstance(done, str):
+                problems.append(f"{row.username}: {done}")
+            elif done is not None:
+                packages.append(done)
+    return Renewed(bills=tuple(bills), packages=tuple(packages), problems=tuple(problems))
 
 
 def note(tx: Transaction, context: Context, renewed: Renewed, now: datetime) -> None:
@@ -154,10 +158,10 @@ def _periods(tx: Transaction, customer_id: int, now: datetime) -> dict[int, Upco
 
 
 def _renew_package(
-    tx: Transaction, row: tables.Subscription, now: datetime, waiting: list[str]
-) -> SaleReceipt | None:
+    tx: Transaction, row: tables.Subscription, now: datetime
+) -> SaleReceipt | str | None:
     """Buy the last package's plan again where its end has come; who lacks the money waits for a
-    credit."""
+    credit. Text: why it cannot be bought at all."""
     (account,) = load_accounts(tx, None, [row.subscription_id], now)
     due_at = renewal_at(account, now)
     if due_at is None or now < due_at:
@@ -170,10 +174,9 @@ def _renew_package(
     if following is None:
         return None
     if following.problem is not None:
-        raise Refused(f"{row.username}: {following.problem}", field="plan")
+        return following.problem
     wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
     if short_micros(following.amount.total.amount_micros, wallet.spendable_micros):
-        waiting.append(row.username)
         return None
     receipt = run_once(
         tx,

@@ -108,6 +108,8 @@ def _look_again(
             renewed = renewals.renew(tx, context, customer_id, now)
             orders = enforcement.reconcile(tx, context, customer_id, now)
             billing_jobs.unpark(tx, JOB, [customer_id])
+            for problem in renewed.problems:
+                billing_jobs.park(tx, JOB, customer_id, problem, now)
             what = _done(renewed, before, _rules(tx, customer_id), orders)
             renewals.note(tx, context, renewed, now)
     except Unavailable:
@@ -119,6 +121,10 @@ def _look_again(
             billing_jobs.park(tx, JOB, customer_id, problem, now)
         parked.append(Parked(job=JOB, customer_id=customer_id, at=now, problem=problem))
         return None
+    parked += [
+        Parked(job=JOB, customer_id=customer_id, at=now, problem=problem)
+        for problem in renewed.problems
+    ]
     return Repair(customer_id=customer_id, what=what) if what else None
 
 

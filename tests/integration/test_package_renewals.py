@@ -309,6 +309,9 @@ def test_a_plan_that_is_not_sold_any_more_parks_the_run_and_lets_money_in(
     assert len(_packages(context, other)) == 2
     _topup(context, owner, 1_000_000, BOUGHT + DAY)
     assert (_wallet(context, owner), _rule(context, owner, BOUGHT + DAY)) == (2_000_000, "S7")
+    # Each daily check says so again, until renewing is switched off or another package is bought.
+    checked = wallet_check.run(context, BOUGHT + 2 * DAY)
+    assert [one.customer_id for one in checked.parked] == [owner.customer_id]
 
 
 @pytest.mark.rule("P10")
