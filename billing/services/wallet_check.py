@@ -17,7 +17,7 @@ from billing.model.profile import BillingKind
 from billing.model.renewals import Renewed, Repair, WalletCheckReport
 from billing.rules.prepaid import renewal_at
 from billing.rules.states import deciding
-from billing.services import enforcement, renewals
+from billing.services import enforcement, renewal_run, renewals
 from billing.services.context import Context
 from billing.store import billing_jobs, customers, tables
 from billing.store import enforcement as store
@@ -37,7 +37,10 @@ def run(context: Context, now: datetime) -> WalletCheckReport:
     looked_at = 0
     for page in _pages(context):
         looked_at += len(page)
-        for customer_id in _doubtful(context, page, now):
+        doubtful = _doubtful(context, page, now)
+        with context.transaction() as tx:
+            _unpark(tx, [one for one in page if one not in doubtful])
+        for customer_id in doubtful:
             found = _look_again(context, customer_id, now, parked)
             if found is not None:
                 log.warning("customer %d: %s", customer_id, found.what)
@@ -67,7 +70,19 @@ def _pages(context: Context) -> Iterator[list[int]]:
 
 
 def _doubtful(context: Context, page: Sequence[int], now: datetime) -> dict[int, str]:
-    """The customers that are not as they should be, or wait for money, and why."""
+    """The customers that are not as they should be, or wait for money, and why. One that cannot be
+    read is among them, and keeps no other of its page from being read."""
+    try:
+        return _read(context, page, now)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(page) == 1:
+            return {page[0]: f"cannot be read: {error}"}
+    return {number: why for one in page for number, why in _doubtful(context, [one], now).items()}
+
+
+def _read(context: Context, page: Sequence[int], now: datetime) -> dict[int, str]:
     found: dict[int, str] = {}
     with context.transaction() as tx:
         rows = {row.subscription_id: row for row in customers.subscriptions_of_all(tx, page)}
@@ -107,7 +122,7 @@ def _look_again(
             before = _rules(tx, customer_id)
             renewed = renewals.renew(tx, context, customer_id, now)
             orders = enforcement.reconcile(tx, context, customer_id, now)
-            billing_jobs.unpark(tx, JOB, [customer_id])
+            _unpark(tx, [customer_id])
             for problem in renewed.problems:
                 billing_jobs.park(tx, JOB, customer_id, problem, now)
             what = _done(renewed, before, _rules(tx, customer_id), orders)
@@ -126,6 +141,12 @@ def _look_again(
         for problem in renewed.problems
     ]
     return Repair(customer_id=customer_id, what=what) if what else None
+
+
+def _unpark(tx: Transaction, customer_ids: Sequence[int]) -> None:
+    """Nothing is wrong with these, also where a run of renewals has found something before."""
+    for job in (JOB, renewal_run.JOB):
+        billing_jobs.unpark(tx, job, customer_ids)
 
 
 def _rules(tx: Transaction, customer_id: int) -> dict[str, str]:

@@ -338,18 +338,34 @@ def test_monthly_service_is_renewed_by_its_bills(context: Context, make: Factory
 @pytest.mark.rule("P13")
 def test_the_daily_check_renews_what_no_run_was_told_of(context: Context, make: Factory) -> None:
     owner, _ = _bought(context, make, 1_000_000)
-    with context.transaction() as tx:
-        tx.execute(
-            update(tables.Subscription)
-            .where(tables.Subscription.subscription_id == owner.subscription_id)
-            .values(renews_at=None)
-        )
+    _write(context, owner, renews_at=None)
     at = BOUGHT + DAY + MINUTE
     assert renewal_run.run(context, at).customers == 0
     report = wallet_check.run(context, at)
     assert [one.customer_id for one in report.repaired] == [owner.customer_id]
     assert report.repaired[0].what.startswith("renewed ")
     assert _packages(context, owner)[1] == (at, at + DAY)
+
+
+@pytest.mark.rule("P13")
+def test_a_customer_that_cannot_be_read_is_parked_and_the_others_are_checked(
+    context: Context, make: Factory
+) -> None:
+    broken, (sound, _) = make.subscriber(BOUGHT), _bought(context, make, 1_000_000)
+    _write(context, broken, login_hours="whenever")
+    _write(context, sound, renews_at=None)
+    report = wallet_check.run(context, BOUGHT + DAY + MINUTE)
+    assert [one.customer_id for one in report.parked] == [broken.customer_id]
+    assert [one.customer_id for one in report.repaired] == [sound.customer_id]
+    _write(context, broken, login_hours=None)
+    assert wallet_check.run(context, BOUGHT + DAY + 2 * MINUTE).parked == ()
+    assert renewal_run.parked(context, None) == []
+
+
+def _write(context: Context, owner: Subscriber, **values: object) -> None:
+    row = tables.Subscription
+    with context.transaction() as tx:
+        tx.execute(update(row).where(row.subscription_id == owner.subscription_id).values(**values))
 
 
 def _use(
