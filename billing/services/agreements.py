@@ -7,7 +7,7 @@ from datetime import date, datetime
 from billing.errors import InvalidInput, Refused
 from billing.model.views import CustomerView
 from billing.rules.cycles import local_day
-from billing.services import cycle_bills, enforcement
+from billing.services import cycle_bills, due_bills, enforcement
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
@@ -25,7 +25,7 @@ def promise(context: Context, customer_id: int, until: date, now: datetime) -> C
     with changing_customer(context, customer_id) as (tx, customer):
         if until < local_day(now, operator_of(tx).time_zone):
             raise InvalidInput("has passed", field="until")
-        issued = cycle_bills.issue_on_promise(tx, context, customer_id, until, now)
+        issued = due_bills.issue_on_promise(tx, context, customer_id, until, now)
         if not invoices.open_invoices(tx, customer_id):
             raise Refused("no bill is unpaid, so there is nothing to promise", field="customer")
         customer.promise_until = until

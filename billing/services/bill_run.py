@@ -16,7 +16,8 @@ from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.rules.prepaid import covered, short_micros
 from billing.services.context import Context
-from billing.services.cycle_bills import Standing, by_wallet, issue_due, note_issued, standings
+from billing.services.cycle_bills import Standing, note_issued, standings
+from billing.services.due_bills import by_wallet, issue_due
 from billing.services.issuing import operator_of
 from billing.store import billing_jobs, customers
 

@@ -17,7 +17,7 @@ from billing.rules import moves as rules
 from billing.rules.credits import unused_days
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, enforcement
+from billing.services import cycle_bills, due_bills, enforcement
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.credits import note_credit, take_back
@@ -69,7 +69,7 @@ def change_profile(
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)
         enforcement.reconcile(tx, context, customer_id, now)
-        issued += cycle_bills.issue_due(tx, context, [customer_id], now)
+        issued += due_bills.issue_due(tx, context, [customer_id], now)
         detail: dict[str, object] = {"from": move.old.name, "to": move.new.name, "plan": plan_id}
         audit_customer(context, tx, customer, "customer.profile", now, detail)
         for bill, note in taken_back:
@@ -122,10 +122,10 @@ def _bill_what_is_left(
     if not rules.bills_by_itself(move.old):
         return []
     ids = [customer.customer_id]
-    issued = cycle_bills.issue_due(tx, context, ids, move.now)
+    issued = due_bills.issue_due(tx, context, ids, move.now)
     if move.new.kind is BillingKind.DAILY:
         tomorrow = move.today + timedelta(days=1)
-        issued += cycle_bills.issue_due(tx, context, ids, move.now, until=tomorrow)
+        issued += due_bills.issue_due(tx, context, ids, move.now, until=tomorrow)
     return issued
 
 

@@ -24,7 +24,7 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
 from billing.rules.taxes import Charge, charge
-from billing.services import cycle_bills, enforcement
+from billing.services import cycle_bills, due_bills, enforcement
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.issuing import operator_of, owner_of
@@ -78,7 +78,7 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     profiles = {row.subscription_id: customers.effective_profile(tx, row) for row in rows}
     bills: list[IssuedBill] = []
     if any(profile.recurring_prepaid for profile in profiles.values()):
-        bills = cycle_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
+        bills = due_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
     packages: list[SaleReceipt] = []
     problems: list[str] = []
     for row in rows:

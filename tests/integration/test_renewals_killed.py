@@ -23,10 +23,10 @@ from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY
 
 CREATED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DUE = datetime(2026, 4, 10, tzinfo=UTC)
-EACH = 400
+EACH = 300
 """Daily and monthly customers; half of them have the money."""
-KILLS = 5
-LONGEST_SECONDS = 120.0
+KILLS = 4
+LONGEST_SECONDS = 300.0
 
 
 @pytest.mark.rule("P10")
