@@ -37,8 +37,11 @@ def issue_due(
     *,
     prepaid_only: bool = False,
 ) -> list[IssuedBill]:
-    """Issue what is due and settle it from free credit; the customers are locked (rule B7). Recurring
-    prepaid is looked at whether a bill is due or not, with `prepaid_only` nothing else (P10)."""
+    """Issue what is due and settle it from free credit; the customers are locked (rule B7).
+
+    Recurring prepaid is looked at whether a bill is due or not, with `prepaid_only` nothing else
+    (rule P10).
+    """
     tx.flush()
     zone = operator_of(tx).time_zone
     found = list(standings(tx, customer_ids, now, zone, until))
