@@ -18,6 +18,7 @@ from billing.cli import (
     coa,
     customers,
     design,
+    dunning,
     evidence,
     grants,
     imports,
@@ -60,6 +61,7 @@ for _command in (
     sales.topup,
     bills.bill,
     charges.charge,
+    dunning.dunning,
     design.design,
     usage.usage,
     usage.sessions,
@@ -79,6 +81,8 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+bills.bill.add_command(dunning.bill_dunning)
+bills.bill.add_command(dunning.write_off)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

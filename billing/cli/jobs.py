@@ -51,7 +51,7 @@ def run(app: App, name: str, dry_run: bool, at: datetime) -> None:
     if dry_run:
         look = JOBS[name].preview
         if look is None:
-            raise InvalidInput(f"{name} decides about no money; run it", field="dry-run")
+            raise InvalidInput(f"the job {name} has no dry run", field="dry-run")
         found = list(look(app.context, at))
         app.show({"job": name, "would": found}, *(found or ["nothing to do"]))
         return

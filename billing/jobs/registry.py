@@ -11,7 +11,7 @@ from datetime import datetime
 
 from billing.model.bills import Parked
 from billing.model.money import Money
-from billing.services import bill_run, books, renewal_run, upkeep, wallet_check
+from billing.services import bill_run, books, dunning_run, renewal_run, upkeep, wallet_check
 from billing.services.context import Context
 
 _NAMED = 10
@@ -21,7 +21,7 @@ _NAMED = 10
 @dataclass(frozen=True, slots=True)
 class Job:
     """`cron` is in UTC; `run` says what it did in one line, empty when there was nothing to do.
-    `preview` lists what it would do, a line each; None: it decides about no money."""
+    `preview` lists what it would do, a line each, where there is such a list."""
 
     name: str
     cron: str
@@ -110,12 +110,26 @@ def _would_repair(context: Context, now: datetime) -> Iterator[str]:
         yield f"customer {one.customer_id}: {one.what}"
 
 
+def _dunning(context: Context, now: datetime) -> str:
+    report = dunning_run.run(context, now)
+    said = (
+        f"{report.reminders} reminders, {report.fees} late fees"
+        if report.reminders or report.fees
+        else ""
+    )
+    if report.parked:
+        said = f"{said or 'dunned nobody'}; {len(report.parked)} customers PARKED"
+    return said
+
+
 JOBS = {
     job.name: job
     for job in (
         # The partitions reach two weeks ahead, so days of downtime do no harm.
         Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
         Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
+        # Before the bill run, so that after downtime its bills carry the fees of the days before.
+        Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning),
         # Every hour, as the operator's day begins at any of them.
         Job(
             "bill_run",

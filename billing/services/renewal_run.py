@@ -7,25 +7,22 @@ is not due any more, so a run that was killed is taken up where it was.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
-from billing.errors import Unavailable
 from billing.model.bills import Parked
 from billing.model.renewals import RenewalPreview, RenewalReport, Renewed
 from billing.rules.prepaid import LEAD, short_micros
 from billing.services import enforcement, renewals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
+from billing.services.parking import pages, serve_page
 from billing.store import billing_jobs, customers, ledger
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 
-log = logging.getLogger(__name__)
-
 JOB = "renewals"
-_PAGE = 100
 _AGAIN_AFTER = timedelta(hours=1)
 
 
@@ -36,12 +33,18 @@ def run(context: Context, now: datetime) -> RenewalReport:
         due = billing_jobs.renewals_due(tx, now)
     parked: list[Parked] = []
     bills = packages = total_micros = 0
-    for start in range(0, len(due), _PAGE):
-        for one in _renew_page(context, due[start : start + _PAGE], now, parked):
+    serve = partial(_renew, context, now, parked)
+    for page in pages(due):
+        for one in serve_page(context, JOB, page, now, serve, parked):
             bills += len(one.bills)
             packages += len(one.packages)
             total_micros += sum(bill.total_micros for bill in one.bills)
             total_micros += sum(package.total_micros for package in one.packages)
+    if parked:
+        ids = sorted({one.customer_id for one in parked})
+        with context.transaction() as tx:
+            customers.lock_customers(tx, ids)
+            billing_jobs.put_off_renewals(tx, ids, now, now + _AGAIN_AFTER)
     return RenewalReport(
         at=now,
         customers=len(due),
@@ -69,24 +72,10 @@ def parked(context: Context, job: str | None = JOB) -> list[Parked]:
         return billing_jobs.parked(tx, job)
 
 
-def _renew_page(
-    context: Context, page: Sequence[int], now: datetime, parked: list[Parked]
-) -> list[Renewed]:
-    """What was bought for these customers; who fails is added to `parked`."""
-    try:
-        return _renew(context, page, now, parked)
-    except Unavailable:
-        raise
-    except Exception as error:
-        if len(page) == 1:
-            parked.append(_park(context, page[0], error, now))
-            return []
-    return [done for one in page for done in _renew_page(context, [one], now, parked)]
-
-
 def _renew(
-    context: Context, page: Sequence[int], now: datetime, parked: list[Parked]
+    context: Context, now: datetime, parked: list[Parked], page: Sequence[int]
 ) -> list[Renewed]:
+    """One transaction; who has problems of its own is parked with them."""
     done: dict[int, Renewed] = {}
     with context.transaction() as tx:
         customers.lock_customers(tx, page)
@@ -107,16 +96,6 @@ def _renew(
         for problem in one.problems
     ]
     return list(done.values())
-
-
-def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> Parked:
-    log.error("customer %d cannot be renewed", customer_id, exc_info=error)
-    problem = str(error) or type(error).__name__
-    with context.transaction() as tx:
-        customers.lock_customers(tx, [customer_id])
-        billing_jobs.put_off_renewals(tx, [customer_id], now, now + _AGAIN_AFTER)
-        billing_jobs.park(tx, JOB, customer_id, problem, now)
-    return Parked(job=JOB, customer_id=customer_id, at=now, problem=problem)
 
 
 def _foreseen(tx: Transaction, customer_id: int, now: datetime) -> list[RenewalPreview]:
