@@ -192,7 +192,7 @@ def _preview(app: App, at: datetime) -> None:
     bills = [one for one in found if isinstance(one, BillPreview)]
     app.show_table(
         found,
-        ("subscriber", "from", "until", "plan", "total"),
+        ("subscriber", "from", "until", "plan", "total", "the wallet lacks"),
         [
             (
                 one.username,
@@ -200,15 +200,17 @@ def _preview(app: App, at: datetime) -> None:
                 one.next_first_day,
                 one.plan_name,
                 show_money(one.total_micros, one.currency),
+                show_money(one.short_micros, one.currency) if one.short_micros else None,
             )
             for one in bills
         ],
     )
     if app.json:
         return
+    issued = [one for one in bills if not one.short_micros]
     if bills:
-        total = show_money(sum(one.total_micros for one in bills), bills[0].currency)
-        click.echo(f"{len(bills)} bills, {total} in all; nothing was written")
+        total = show_money(sum(one.total_micros for one in issued), bills[0].currency)
+        click.echo(f"{len(issued)} bills, {total} in all; nothing was written")
     for one in found:
         if isinstance(one, Parked):
             click.echo(f"would be PARKED: customer {one.customer_id}: {one.problem}")

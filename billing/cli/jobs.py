@@ -7,7 +7,9 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.errors import InvalidInput
 from billing.jobs.registry import JOBS
+from billing.services import renewal_run
 
 
 @click.group(cls=Group)
@@ -27,11 +29,31 @@ def list_(app: App) -> None:
     )
 
 
+@jobs.command("parked", cls=Command)
+@click.pass_obj
+def parked(app: App) -> None:
+    """Customers that a job could not serve, and why; each run tries them again."""
+    found = renewal_run.parked(app.context, None)
+    app.show_table(
+        found,
+        ("job", "customer", "since", "problem"),
+        [(one.job, one.customer_id, f"{one.at:%Y-%m-%d %H:%M}", one.problem) for one in found],
+    )
+
+
 @jobs.command("run", cls=Command)
 @click.argument("name", type=click.Choice(sorted(JOBS)))
+@click.option("--dry-run", is_flag=True, help="List what it would do; write nothing.")
 @at_option
 @click.pass_obj
-def run(app: App, name: str, at: datetime) -> None:
+def run(app: App, name: str, dry_run: bool, at: datetime) -> None:
     """Run one now."""
+    if dry_run:
+        look = JOBS[name].preview
+        if look is None:
+            raise InvalidInput(f"the job {name} has no dry run", field="dry-run")
+        found = list(look(app.context, at))
+        app.show({"job": name, "would": found}, *(found or ["nothing to do"]))
+        return
     said = JOBS[name].run(app.context, at)
     app.show({"job": name, "said": said}, said or "nothing to do")

@@ -216,6 +216,19 @@ def resume(app: App, username: str, at: datetime) -> None:
     _show_state(app, username, at)
 
 
+@subscriber.command("renew", cls=Command)
+@click.argument("username")
+@click.option("--on/--off", "on", required=True, help="Whether.")
+@at_option
+@click.pass_obj
+def renew(app: App, username: str, on: bool, at: datetime) -> None:
+    """Buy the last package again from the wallet at its end, by itself (rule P10)."""
+    subscription_id = customers.subscription_id_of(app.context, username)
+    holds.set_renewal(app.context, subscription_id, at, on=on)
+    view = subscribers.show(app.context, subscription_id, at)
+    app.show(view, f"{view.row.username}: {view.row.state.text}", *_upcoming(view))
+
+
 @subscriber.command("close", cls=Command)
 @click.argument("username")
 @at_option
@@ -278,6 +291,7 @@ def _lines(view: SubscriptionView) -> list[str]:
             f"fair use: {view.slowed_up_kbps} up, {view.slowed_down_kbps} down (kbit/s)"
             f" after {show_octets(view.slowed_after_octets)}"
         )
+    lines += _upcoming(view)
     lines += own_lines(view.own_reply)
     lines += [f"package:  {_package(entitlement)}" for entitlement in view.entitlements]
     lines += [
@@ -290,6 +304,20 @@ def _lines(view: SubscriptionView) -> list[str]:
         f"{show_octets(session.input_octets + session.output_octets)}"
         for session in view.sessions
     ]
+    return lines
+
+
+def _upcoming(view: SubscriptionView) -> list[str]:
+    """What is bought next by itself (rule P10)."""
+    lines = []
+    if view.on_hold_since is not None:
+        lines.append(f"on hold:  since {show_instant(view.on_hold_since)}, the wallet is short")
+    one, wallet = view.upcoming, view.wallet
+    if one is not None:
+        when = "as soon as it is covered" if one.begins_at is None else show_instant(one.begins_at)
+        lines.append(
+            f"renews:   {one.text}, {show_money(one.total_micros, wallet.currency)}, {when}"
+        )
     return lines
 
 

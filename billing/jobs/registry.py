@@ -5,22 +5,37 @@ Each may be run at any time, again, and after days of downtime: it does what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import bill_run, books, dunning_run, statement_run, upkeep
+from billing.model.bills import Parked
+from billing.model.money import Money
+from billing.services import (
+    bill_run,
+    books,
+    dunning_run,
+    renewal_run,
+    statement_run,
+    upkeep,
+    wallet_check,
+)
 from billing.services.context import Context
+
+_NAMED = 10
+"""So many of those that the check of wallets repaired are named in its line; the log has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`cron` is in UTC; `run` says what it did in one line, empty when there was nothing to do."""
+    """`cron` is in UTC; `run` says what it did in one line, empty when there was nothing to do.
+    `preview` lists what it would do, a line each, where there is such a list."""
 
     name: str
     cron: str
     purpose: str
     run: Callable[[Context, datetime], str]
+    preview: Callable[[Context, datetime], Iterator[str]] | None = None
 
 
 def _ensure_partitions(context: Context, now: datetime) -> str:
@@ -63,6 +78,54 @@ def _statements(context: Context, now: datetime) -> str:
     return said
 
 
+def _would_bill(context: Context, now: datetime) -> Iterator[str]:
+    for one in bill_run.preview(context, now):
+        if isinstance(one, Parked):
+            yield f"would be PARKED: customer {one.customer_id}: {one.problem}"
+            continue
+        total = Money(one.total_micros, one.currency)
+        what = f"{one.username}: {one.plan_name}, {one.first_day} to {one.next_first_day}, {total}"
+        yield what + _lacking(one.short_micros, one.currency)
+
+
+def _renewals(context: Context, now: datetime) -> str:
+    report = renewal_run.run(context, now)
+    total = Money(report.total_micros, report.currency)
+    bought = report.bills + report.packages
+    said = f"paid {report.bills} bills and {report.packages} packages, {total}" if bought else ""
+    if report.parked:
+        said = f"{said or 'paid nothing'}; {len(report.parked)} customers PARKED"
+    return said
+
+
+def _would_renew(context: Context, now: datetime) -> Iterator[str]:
+    for one in renewal_run.preview(context, now):
+        total = Money(one.total_micros, one.currency)
+        yield f"{one.username}: {one.text}, {total}{_lacking(one.short_micros, one.currency)}"
+
+
+def _lacking(short_micros: int, currency: str) -> str:
+    return f": NOT COVERED, {Money(short_micros, currency)} more is needed" if short_micros else ""
+
+
+def _check_wallets(context: Context, now: datetime) -> str:
+    report = wallet_check.run(context, now)
+    said = ""
+    if report.repaired:
+        named = ", ".join(str(one.customer_id) for one in report.repaired[:_NAMED])
+        more = ", …" if len(report.repaired) > _NAMED else ""
+        count = len(report.repaired)
+        said = f"repaired {count} of {report.customers} customers: {named}{more}"
+    if report.parked:
+        said = f"{said or 'repaired nobody'}; {len(report.parked)} customers PARKED"
+    return said
+
+
+def _would_repair(context: Context, now: datetime) -> Iterator[str]:
+    for one in wallet_check.preview(context, now):
+        yield f"customer {one.customer_id}: {one.what}"
+
+
 def _dunning(context: Context, now: datetime) -> str:
     report = dunning_run.run(context, now)
     said = (
@@ -84,7 +147,27 @@ JOBS = {
         # Before the bill run, so that after downtime its bills carry the fees of the days before.
         Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning),
         # Every hour, as the operator's day begins at any of them.
-        Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
+        Job(
+            "bill_run",
+            "11 * * * *",
+            "bills of monthly customers (rule B7)",
+            _bill_run,
+            _would_bill,
+        ),
+        Job(
+            "renewals",
+            "* * * * *",
+            "prepaid periods and packages that are due (rule P10)",
+            _renewals,
+            _would_renew,
+        ),
+        Job(
+            "check_wallets",
+            "23 2 * * *",
+            "whether an event was missed (rule P13)",
+            _check_wallets,
+            _would_repair,
+        ),
         Job("statements", "23 * * * *", "statements of the last month", _statements),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),

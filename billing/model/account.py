@@ -74,6 +74,18 @@ class Wallet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """What recurring prepaid service buys next from its wallet (rule P10): in micros, tax and
+    charges included. `begins_at` is None where nothing runs: the period begins with the credit."""
+
+    text: str
+    begins_at: datetime | None
+    total_micros: int
+    problem: str | None = None
+    """Why it cannot be bought, whatever the wallet has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginWindow:
     """Login allowed on these local weekdays (0 = Monday) from minute to minute of the day.
 
@@ -127,6 +139,11 @@ class Account:
     """End of the last paid cycle; None when none was ever paid (rule B9)."""
     unpaid_bills: tuple[UnpaidBill, ...] = ()
     """Oldest due day first."""
+    on_hold_since: datetime | None = None
+    """Recurring prepaid: since when billing is on hold, as the wallet did not cover the period that
+    had begun (rule P10)."""
+    upcoming: Upcoming | None = None
+    """For explanations only; nothing is decided by it but what they foresee."""
     framed_ip: str | None = None
     speed_up_kbps: int | None = None
     speed_down_kbps: int | None = None

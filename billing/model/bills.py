@@ -54,10 +54,11 @@ class Billable:
     """A subscription that is billed automatically, with what decides its next bill (rule B7).
 
     `billed_from`: no local day before is billed, as another profile held then. `billed_until`: the
-    day after the last billed cycle. `wallet_currency` is None where the wallet
-    is missing, which no service makes; `free_micros` is what the wallet has to pay with. A closed
-    one is billed its usage only. `packages_until`: the day after the last cycle whose package has
-    come without a bill.
+    day after the last billed cycle. `on_hold_since`: recurring prepaid whose period the wallet did
+    not cover (rule P10); `renews_at` is when that is looked at next. `wallet_currency` is None
+    where the wallet is missing, which no service makes; `free_micros` is what the wallet has to pay
+    with, `owed_micros` what is open of the subscription's bills. A closed one is billed its usage
+    only. `packages_until`: the day after the last cycle whose package has come without a bill.
     """
 
     customer_id: int
@@ -71,8 +72,12 @@ class Billable:
     profile_id: int
     bills_from: date
     billed_until: date | None
+    on_hold_since: datetime | None
+    renews_at: datetime | None
     wallet_currency: str | None
     free_micros: int
+    credit_limit_micros: int
+    owed_micros: int
     is_closed: bool = False
     packages_until: date | None = None
 
@@ -111,7 +116,8 @@ class BillRunNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillPreview:
-    """A bill that a run would issue."""
+    """A bill that a run would issue; where `short_micros` is more than zero it would not, as the
+    prepaid wallet lacks so much (rule P10)."""
 
     customer_id: int
     username: str
@@ -120,6 +126,7 @@ class BillPreview:
     plan_name: str
     total_micros: int
     currency: str
+    short_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

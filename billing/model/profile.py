@@ -53,3 +53,9 @@ class BillingProfile:
     credit_limit_micros: int = 0
     tax_rate_ppm: int = 0
     tax_inclusive: bool = True
+
+    @property
+    def recurring_prepaid(self) -> bool:
+        """Whether each period must be paid before it begins (rule P10)."""
+        prepaid = self.payment is Payment.PREPAID
+        return self.kind is BillingKind.MONTHLY and self.automatic_bill and prepaid

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.model.account import Upcoming
 from billing.model.grants import OverspendView
 from billing.model.network import Vendor, dialect_of
 from billing.model.own_reply import OwnReply
@@ -205,6 +206,12 @@ class SubscriptionView:
     hold_until: datetime | None
     hold_behaviour: str | None
     paused_at: datetime | None
+    on_hold_since: datetime | None
+    """Recurring prepaid that its wallet does not cover (rule P10)."""
+    renews: bool
+    """Daily packages are bought again by themselves (rule P10)."""
+    upcoming: Upcoming | None
+    """What recurring prepaid buys next."""
     entitlements: tuple[EntitlementView, ...]
     sessions: tuple[SessionView, ...]
     """Open ones."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from billing.model.account import Account, Cause
+from billing.model.account import Account, Cause, Upcoming
 from billing.model.plan import Entitlement
 from billing.model.profile import BillingKind
 from billing.rules import states
 from billing.rules.chain import ended_last, timeline, usable
 from billing.rules.cycles import END_OF_TIME, day_passed_at
+from billing.rules.prepaid import short_micros
 from billing.rules.words import bill_words, day_words, instant_words, left_words, money_words
 
 
@@ -24,8 +25,8 @@ def examine(account: Account, now: datetime) -> tuple[Cause, ...]:
             ("S3", states.paused, _paused, "resuming"),
             ("S4", states.discontinued, _discontinued, _all_paid(account)),
             ("S5", states.overdue, _overdue, f"{_due_paid(account, now)}, or a promise to pay"),
-            ("S6", states.unfunded, _unfunded, _credit_needed(account, now)),
-            ("S7", states.unentitled, _unentitled, "buying a package"),
+            ("S6", states.prepaid_short, _unfunded, _credit_needed(account, now)),
+            ("S7", states.unentitled, _unentitled, _package_needed(account)),
         )
     ]
     normal = not any(cause.holds for cause in causes)
@@ -108,9 +109,17 @@ def _paid_words(account: Account, now: datetime) -> str:
 
 
 def _unfunded(account: Account, now: datetime) -> str:
-    plan, wallet = account.plan, account.wallet
-    if plan is None or not plan.pay_as_you_go:
-        return "not pay-as-you-go: the wallet is not asked"
+    parts = []
+    if account.plan is not None and account.plan.pay_as_you_go:
+        parts.append(_by_use(account, now))
+    if account.profile.recurring_prepaid:
+        parts.append(_by_period(account))
+    return "; ".join(parts) or "not pay-as-you-go: the wallet is not asked"
+
+
+def _by_use(account: Account, now: datetime) -> str:
+    """Rule P8."""
+    wallet = account.wallet
     available = money_words(wallet.available_micros, wallet.currency)
     cap = _cap_words(account, now)
     limit = money_words(wallet.credit_limit_micros, wallet.currency)
@@ -131,7 +140,41 @@ def _cap_words(account: Account, now: datetime) -> str:
     return f"spent {spent} of a cap of {amount} until {until}, "
 
 
+def _by_period(account: Account) -> str:
+    """Rule P10."""
+    words = ["recurring prepaid"]
+    if account.on_hold_since is not None:
+        words.append(f"on hold since {instant_words(account.on_hold_since, account.time_zone)}")
+    if account.upcoming is not None:
+        words.append(_upcoming_words(account, account.upcoming))
+    return ", ".join(words)
+
+
+def _upcoming_words(account: Account, upcoming: Upcoming) -> str:
+    """What is bought next, when, and whether the wallet covers it."""
+    wallet = account.wallet
+    cost = money_words(upcoming.total_micros, wallet.currency)
+    begins = "now"
+    if upcoming.begins_at is not None:
+        begins = f"on {instant_words(upcoming.begins_at, account.time_zone)}"
+    available = money_words(wallet.available_micros, wallet.currency)
+    words = f"{upcoming.text} for {cost} {begins}, available {available}"
+    if upcoming.problem is not None:
+        return f"{words}: {upcoming.problem}"
+    short = short_micros(upcoming.total_micros, wallet.spendable_micros)
+    if short:
+        return f"{words}: not covered, needs {money_words(short, wallet.currency)} more"
+    return f"{words}: covered"
+
+
 def _unentitled(account: Account, now: datetime) -> str:
+    words = _bought(account, now)
+    if account.upcoming is None or account.profile.kind is not BillingKind.DAILY:
+        return words
+    return f"{words}; renewal: {_upcoming_words(account, account.upcoming)}"
+
+
+def _bought(account: Account, now: datetime) -> str:
     if account.plan is None and not account.entitlements:
         return "no plan and no package"
     packages = _packages(account, now)
@@ -189,7 +232,25 @@ def _due_paid(account: Account, now: datetime) -> str:
     return f"paying {money_words(owed, account.wallet.currency)}" if owed else "payment"
 
 
+def _period_credit(account: Account) -> str:
+    """What lets the wallet pay for what comes next (rule P10)."""
+    upcoming, wallet = account.upcoming, account.wallet
+    short = 0
+    if upcoming is not None and upcoming.problem is None:
+        short = short_micros(upcoming.total_micros, wallet.spendable_micros)
+    return f"a credit of {money_words(short, wallet.currency)}" if short else ""
+
+
+def _package_needed(account: Account) -> str:
+    if account.profile.kind is BillingKind.DAILY and (credit := _period_credit(account)):
+        return f"{credit}, or buying a package"
+    return "buying a package"
+
+
 def _credit_needed(account: Account, now: datetime) -> str:
+    if states.uncovered(account, now):
+        credit = _period_credit(account) or "the next look at what the wallet covers"
+        return f"{credit}, or a promise to pay" if account.on_hold_since else credit
     wallet = account.wallet
     wanted = ["a credit"]
     short = -wallet.available_micros - wallet.credit_limit_micros

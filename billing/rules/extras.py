@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from billing.model.charges import ChargeKind, Extra, UnbilledUsage
 from billing.model.money import Money
@@ -63,6 +63,19 @@ def billed(extras: Sequence[Extra], on_bill: Sequence[PricedLine]) -> list[Extra
     }
     return [
         replace(one, billed_until=until[one.charge_id]) if one.charge_id in until else one
+        for one in extras
+    ]
+
+
+def none_before(extras: Sequence[Extra], day: date | None) -> list[Extra]:
+    """The same, but no recurring charge accrues before a local day: another profile held then, or
+    billing was on hold (rules B14, P10)."""
+    if day is None:
+        return list(extras)
+    return [
+        replace(one, billed_until=max(day, one.billed_until or day))
+        if one.kind is ChargeKind.RECURRING and one.starts_on < day
+        else one
         for one in extras
     ]
 

@@ -1,4 +1,5 @@
-"""The table S: which cause decides a subscription's state (rules S1–S8, B3, B9, B10, B15, P8, P14).
+"""The table S: which cause decides a subscription's state (rules S1–S8, B3, B9, B10, B15, P8, P10,
+P14).
 
 One predicate a cause, asked in the table's order; the first that holds decides. `causes.py` puts
 the same predicates into words.
@@ -58,6 +59,8 @@ def deciding(account: Account, now: datetime) -> State:
     if unfunded(account, now):
         broke = account.wallet.spendable_micros == 0
         return _by_kind(account, "S6", Reason.WALLET_EXHAUSTED if broke else Reason.SPENDING_CAP)
+    if uncovered(account, now):
+        return _by_kind(account, "S6", Reason.NOT_COVERED)
     if unentitled(account, now):
         reason = ended_reason(account.entitlements, account.last_ended, now)
         plan = account.plan
@@ -127,14 +130,35 @@ def overdue_cut(account: Account) -> datetime | None:
 
 
 def unfunded(account: Account, now: datetime) -> bool:
-    """S6: pay-as-you-go, nothing bought is left and the wallet is exhausted (rule P8), or its
-    spending cap is reached (rule P14)."""
+    """S6 by use: pay-as-you-go, nothing bought is left, and the wallet is exhausted (P8) or its
+    spending cap is reached (P14)."""
     plan = account.plan
     return (
         plan is not None and plan.pay_as_you_go
         and wallet_exhausted(account.wallet, now)
         and not _supplied(account, now)
     )  # fmt: skip
+
+
+def uncovered(account: Account, now: datetime) -> bool:
+    """S6 by time: recurring prepaid, and the wallet did not cover the period that began (rule P10).
+
+    It is held from when that was tried, not by the clock: who has the money is not cut because the
+    run is late. What is foreseen is known to explanations only (`upcoming`).
+    """
+    if not account.profile.recurring_prepaid:
+        return False
+    if account.on_hold_since is not None:
+        return account.on_hold_since <= now
+    upcoming = account.upcoming
+    if upcoming is None or upcoming.begins_at is None or now < upcoming.begins_at:
+        return False
+    return upcoming.total_micros > account.wallet.spendable_micros
+
+
+def prepaid_short(account: Account, now: datetime) -> bool:
+    """S6: either."""
+    return unfunded(account, now) or uncovered(account, now)
 
 
 def unentitled(account: Account, now: datetime) -> bool:
@@ -184,6 +208,7 @@ def _moments(account: Account) -> Iterator[datetime]:
         day_passed_at(discontinue, account.time_zone) if discontinue is not None else None,
         overdue_cut(account),
         cap.until if cap is not None else None,
+        account.upcoming.begins_at if account.upcoming is not None else None,
     ):
         if moment is not None:
             yield moment

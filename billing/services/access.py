@@ -225,6 +225,7 @@ class AccessDesk:
             last_ended=self._entitlements(lane, row.last_ended)[0] if row.last_ended else None,
             paid_until=None if paid_until is None else day_start(paid_until, time_zone),
             unpaid_bills=hotpath.unpaid_bills_of(row.bills),
+            on_hold_since=row.on_hold_since,
             own_reply=None if row.own_reply is None else own_reply_of(row.own_reply),
         )
         if hotpath.nothing_of_its_own(row):  # nearly every login

@@ -26,6 +26,8 @@ def page(context: Context, day: date, *, after: int = 0, limit: int = 100) -> Pr
     next_after = looked_at[-1] if len(rest) > LOOKED_AT else None
     found: list[BillPreview | Parked] = []
     for one in preview_of(context, looked_at, begins):
+        if isinstance(one, BillPreview) and one.short_micros:
+            continue  # its prepaid wallet does not cover it (rule P10)
         if len(found) >= limit and one.customer_id != found[-1].customer_id:
             next_after = found[-1].customer_id
             break

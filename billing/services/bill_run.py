@@ -18,8 +18,10 @@ from billing.model.bills import (
     Parked,
 )
 from billing.rules.cycles import day_start, local_day, next_month
+from billing.rules.prepaid import covered, short_micros
 from billing.services.context import Context
-from billing.services.cycle_bills import due_bills, issue_due, note_issued
+from billing.services.cycle_bills import Standing, note_issued, standings
+from billing.services.due_bills import by_wallet, issue_due
 from billing.services.issuing import operator_of
 from billing.services.parking import Progress, pages, preview_page, quiet, serve_page
 from billing.store import audit, billing_jobs, customers
@@ -75,10 +77,12 @@ def preview_of(
 
 
 def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
-    """What a run on a local day would issue."""
+    """What a run on a local day would issue; what a prepaid wallet does not cover is left out."""
     with context.transaction() as tx:
         zone = operator_of(tx).time_zone
-    return preview(context, day_start(day, zone))
+    for one in preview(context, day_start(day, zone)):
+        if isinstance(one, Parked) or not one.short_micros:
+            yield one
 
 
 def next_day_one(context: Context, now: datetime) -> date:
@@ -113,7 +117,8 @@ def _note_run(context: Context, report: BillRunReport) -> None:
 
 def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[BillPreview]:
     with context.transaction() as tx:
-        found = list(due_bills(tx, customer_ids, now, operator_of(tx).time_zone))
+        found = list(standings(tx, customer_ids, now, operator_of(tx).time_zone))
+    short = _short(found)
     return [
         BillPreview(
             customer_id=due.billable.customer_id,
@@ -123,9 +128,35 @@ def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[
             plan_name=due.terms.plan_name,
             total_micros=due.amount.total.amount_micros,
             currency=due.amount.total.currency,
+            short_micros=short.get((due.billable.subscription_id, due.first_day), 0),
         )
-        for due in found
+        for one in found
+        for due in one.bills
     ]
+
+
+def _short(found: Sequence[Standing]) -> dict[tuple[int, date], int]:
+    """What prepaid wallets lack for their bills, by subscription and first day (rule P10). Older
+    bills and those that are issued anyway go first."""
+    missing: dict[tuple[int, date], int] = {}
+    for (_, wallet_id), bills in by_wallet(found, prepaid=True).items():
+        known = bills[0].billable
+        free = known.free_micros - sum(
+            one.billable.owed_micros for one in found if one.billable.wallet_id == wallet_id
+        )
+        for others in by_wallet(found, prepaid=False).items():
+            if others[0] == (known.customer_id, wallet_id):
+                free -= sum(one.to_pay_micros for one in others[1])
+        left = max(0, max(0, free) + known.credit_limit_micros)
+        totals = [(one.billable.subscription_id, one.to_pay_micros) for one in bills]
+        for one, pays in zip(bills, covered(totals, left), strict=True):
+            total = one.to_pay_micros
+            if pays:
+                left -= total
+            else:
+                lacks = short_micros(total, left) or total
+                missing[one.billable.subscription_id, one.first_day] = lacks
+    return missing
 
 
 def _bill(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[IssuedBill]:

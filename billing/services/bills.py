@@ -12,7 +12,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge
-from billing.services import enforcement, reconnection
+from billing.services import reconnection, renewals
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
@@ -72,7 +72,7 @@ def issue_bill(
         bill = write_bill(tx, draft(owner_of(row), profile, amount, cycle, lines, today), now)
         customer = tx_customer(tx, row.customer_id)
         settle(tx, customer, row.wallet_id, now)
-        enforcement.reconcile(tx, context, row.customer_id, now)
+        renewals.credited(tx, context, row.customer_id, now)
         messages.queue_bills(tx, [(row.customer_id, bill.invoice_id)], now)
         audit.append(
             tx,
@@ -151,6 +151,8 @@ def next_cycle(
     first_day = cycle_of(today, profile).first_day
     joined_on = max(local_day(row.created_at, time_zone), row.billed_from or first_day)
     first_day = max(first_day, joined_on, billed or first_day)
+    if row.on_hold_since is not None:  # no charges accrued until today (rule P10)
+        first_day = max(first_day, today)
     part = partial_cycle(price, first_day, profile)
     return NextCycle(part.first_day, part.next_first_day, part.amount)
 
@@ -194,7 +196,7 @@ def _pay(
         limit_micros=amount.amount_micros,
         received_micros=0 if channel is None else amount.amount_micros,
     )
-    enforcement.reconcile(tx, context, customer.customer_id, now)
+    renewals.credited(tx, context, customer.customer_id, now)
     reconnection.charge_restored(tx, context, customer, held, now)
     audit.append(
         tx,

@@ -15,7 +15,7 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, enforcement, pools
+from billing.services import cycle_bills, due_bills, enforcement, pools
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.identity import (
@@ -307,7 +307,7 @@ def _insert_subscription(
         )
     enforcement.reconcile(tx, context, customer.customer_id, now)
     # What day 1 of the month would have issued, had it been known (rule B7).
-    issued = cycle_bills.issue_due(tx, context, [customer.customer_id], now)
+    issued = due_bills.issue_due(tx, context, [customer.customer_id], now)
     detail: dict[str, object] = {"username": name, "plan": wanted.plan_id}
     audit_customer(context, tx, customer, "subscription.add", now, detail, subscription_id)
     cycle_bills.note_issued(tx, context, issued, now)

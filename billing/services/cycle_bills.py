@@ -1,4 +1,5 @@
-"""The bills of cycles that are due, and the packages that they bring (rules B6, B7, B11, I1)."""
+"""The bills of cycles that are due, and the packages that they bring (rules B6, B7, B11, I1). Which
+of them are issued is `due_bills.py`'s."""
 
 from __future__ import annotations
 
@@ -14,8 +15,15 @@ from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillIn, BillingProfile
 from billing.rules.bill_run import cycles_due, cycles_until
-from billing.rules.cycles import Cycle, day_passed_at, day_start, local_day, partial_cycle
-from billing.rules.extras import PricedLine, billed
+from billing.rules.cycles import (
+    Cycle,
+    cycle_of,
+    day_passed_at,
+    day_start,
+    local_day,
+    partial_cycle,
+)
+from billing.rules.extras import PricedLine, billed, none_before
 from billing.rules.extras import lines as priced_lines
 from billing.rules.taxes import Charge, charge_all
 from billing.rules.usage_lines import (
@@ -27,13 +35,12 @@ from billing.rules.usage_lines import (
     usage_until,
 )
 from billing.services import cycle_packages, enforcement
-from billing.services.books import post_usage_of
 from billing.services.context import Context
 from billing.services.cycle_packages import unbilled_from
-from billing.services.issuing import draft, operator_of, owner_of
+from billing.services.issuing import draft, owner_of
 from billing.services.packages import entitle
 from billing.services.settling import settle
-from billing.store import audit, billing_jobs, catalog, charges, customers, invoices, messages
+from billing.store import audit, billing_jobs, catalog, charges, customers, invoices, tables
 from billing.store import usage as used
 from billing.store.guard import Transaction
 
@@ -54,63 +61,127 @@ class DueBill:
     usage: UsageShare
     of_cycle: bool
 
+    @property
+    def to_pay_micros(self) -> int:
+        """What is to be paid of it when it is issued: prepaid usage is paid already (rule P11)."""
+        return self.amount.total.amount_micros - self.usage.paid_micros
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The present day in the operator's zone; `until`: bill cycles up to before that day. `final`:
-    all usage, too, as no bill comes after; `usage_only`: nothing else."""
 
-    today: date
-    time_zone: str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a run bills: cycles that are due by now; `until`: cycles up to before that local day
+    instead. `final`: all usage, too, as no bill comes after; `usage_only`: nothing else. `ahead`:
+    the next cycle alone, due or not, and no usage."""
+
     until: date | None = None
     final: bool = False
     usage_only: bool = False
+    ahead: bool = False
 
-    @property
-    def usage_ended(self) -> date:
+    def usage_ended(self, today: date) -> date:
         """The local day before which usage may be billed: months that have ended (rule I1)."""
-        return self.until if self.final and self.until else self.today.replace(day=1)
+        return self.until if self.final and self.until else today.replace(day=1)
 
 
-def due_bills(
-    tx: Transaction, customer_ids: Sequence[int], now: datetime, time_zone: str
-) -> Iterator[DueBill]:
-    """What is not billed yet of these customers' cycles and of their posted usage, oldest first
-    within a subscription (rules B7, I1). Raises Refused (a plan in another currency than the
-    wallet), NotFound (no wallet)."""
-    run = _Run(local_day(now, time_zone), time_zone)
-    return _due_of(tx, customer_ids, _billed(tx, customer_ids), run)
+DUE = Span()
 
 
-def issue_due(
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subscription that is billed automatically: `bills` are due, oldest first; `first_day` is
+    the first local day that no bill holds, today where billing is on hold."""
+
+    billable: Billable
+    profile: BillingProfile
+    terms: PlanTerms
+    first_day: date
+    bills: tuple[DueBill, ...]
+
+
+def standings(
     tx: Transaction,
-    context: Context,
     customer_ids: Sequence[int],
     now: datetime,
-    until: date | None = None,
-    *,
-    final: bool = False,
-    usage_only: bool = False,
-) -> list[IssuedBill]:
-    """Issue them and settle them from free credit; the customers are locked (rule B7). `until`:
-    cycles up to before that local day; `final`: and all usage, or, with `usage_only`, nothing else.
+    time_zone: str,
+    span: Span = DUE,
+) -> Iterator[Standing]:
+    """Every subscription of these customers that is billed automatically, with what is not billed
+    yet of its cycles and of its posted usage (rules B7, I1).
+
+    Raises Refused (a plan in another currency than the wallet), NotFound (no wallet).
     """
-    zone = operator_of(tx).time_zone
-    # What was used before today stands on a bill of today, whether the job came to it or not.
-    post_usage_of(tx, customer_ids, local_day(now, zone), now)
-    all_billed = _billed(tx, customer_ids)
-    run = _Run(local_day(now, zone), zone, until, final, usage_only)
-    due = list(_due_of(tx, customer_ids, all_billed, run))
-    issued = invoices.issue(tx, [_drafted(one, now, zone) for one in due], now)
+    found = billing_jobs.billable(tx, customer_ids)
+    extras = charges.extras_of(tx, customer_ids)
+    profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
+    terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
+    today = local_day(now, time_zone)
+    month_began = day_start(today.replace(day=1), time_zone)
+    usage = [] if span.ahead else used.to_bill(tx, customer_ids, month_began)
+    for one in found:
+        profile, plan = profiles[one.profile_id], terms[one.plan_version_id]
+        first = _first_day(one, profile, today, time_zone)
+        own = [extra for extra in extras if extra.subscription_id == one.subscription_id]
+        own = none_before(own, one.billed_from if one.on_hold_since is None else first)
+        own_usage = [piece for piece in usage if piece.subscription_id == one.subscription_id]
+        work = _Work(one, profile, plan, first, today, local_day(one.created_at, time_zone), span)
+        yield Standing(one, profile, plan, first, tuple(_due(work, own, own_usage)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One subscription in a run, on the local day `today`."""
+
+    billable: Billable
+    profile: BillingProfile
+    terms: PlanTerms
+    first_day: date
+    today: date
+    joined_on: date
+    span: Span
+
+    def cycles(self) -> Iterator[Cycle]:
+        """Those to be billed."""
+        first, profile, until = self.first_day, self.profile, self.span.until
+        if self.billable.is_closed or self.span.usage_only:
+            return iter(())
+        if self.span.ahead:
+            return iter([Cycle(first, cycle_of(first, profile).next_first_day)])
+        if until is None:
+            return cycles_due(profile, first, self.today)
+        # Prepaid has no days in arrears: what was not covered was not served.
+        return iter(()) if profile.recurring_prepaid else cycles_until(profile, first, until)
+
+
+def _first_day(one: Billable, profile: BillingProfile, today: date, time_zone: str) -> date:
+    first = unbilled_from(one, profile, time_zone)
+    return first if one.on_hold_since is None else max(first, today)
+
+
+def issue(
+    tx: Transaction,
+    due: Sequence[DueBill],
+    now: datetime,
+    zone: str,
+    due_on: date | None = None,
+) -> list[IssuedBill]:
+    """Issue bills, by default with their profiles' payment dates, and the packages they bring;
+    nothing is settled yet."""
+    drafts = [_drafted(one, now, zone) for one in due]
+    if due_on is not None:
+        drafts = [replace(one, due_on=due_on) for one in drafts]
+    issued = invoices.issue(tx, drafts, now)
     for one in due:
         _bring_package(tx, one, now, zone)
-    if until is None:
-        cycle_packages.bring(tx, all_billed, now, zone)
-    _settle(tx, context, due, now)
     customers.look_again(tx, _moments(due, issued, now, zone))
-    # Last, as what free credit has paid is not open any more.
-    messages.queue_bills(tx, [(bill.customer_id, bill.invoice_id) for bill in issued], now)
     return issued
+
+
+def locked(tx: Transaction, customer_id: int) -> tables.Customer:
+    """The customer, locked. Raises NotFound."""
+    customer = customers.lock_customer(tx, customer_id)
+    if customer is None:
+        raise NotFound(f"no customer has the number {customer_id}", field="customer")
+    return customer
 
 
 def note_issued(
@@ -130,62 +201,29 @@ def note_issued(
         )
 
 
-def _billed(
-    tx: Transaction, customer_ids: Sequence[int]
-) -> list[tuple[Billable, BillingProfile, PlanTerms]]:
-    """Whom bills are issued to by themselves, with the profile and the plan that hold."""
-    found = billing_jobs.billable(tx, customer_ids)
-    profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
-    terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
-    return [(one, profiles[one.profile_id], terms[one.plan_version_id]) for one in found]
-
-
-def _due_of(
-    tx: Transaction,
-    customer_ids: Sequence[int],
-    all_billed: list[tuple[Billable, BillingProfile, PlanTerms]],
-    run: _Run,
-) -> Iterator[DueBill]:
-    extras = charges.extras_of(tx, customer_ids)
-    month_began = day_start(run.today.replace(day=1), run.time_zone)
-    usage = used.to_bill(tx, customer_ids, month_began)
-    for one, profile, terms in all_billed:
-        own = [extra for extra in extras if extra.subscription_id == one.subscription_id]
-        own_usage = [piece for piece in usage if piece.subscription_id == one.subscription_id]
-        yield from _due(run, one, profile, terms, own, own_usage)
-
-
-def _due(
-    run: _Run,
-    one: Billable,
-    profile: BillingProfile,
-    terms: PlanTerms,
-    extras: list[Extra],
-    usage: list[UnbilledUsage],
-) -> Iterator[DueBill]:
-    _check(one, terms)
+def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterator[DueBill]:
+    _check(work.billable, work.terms)
+    profile, terms, final = work.profile, work.terms, work.span.final
     price = Money(terms.price_micros, terms.currency)
-    joined_on = local_day(one.created_at, run.time_zone)
+    usage_ended = work.span.usage_ended(work.today)
     billed_now = False
-    for cycle in _cycles(run, one, profile):
+    for cycle in work.cycles():
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
         priced = priced_lines(text, share, extras, profile, cycle)
-        until = run.usage_ended if run.final else usage_until(profile, cycle)
-        until = min(until, run.usage_ended)
-        priced += fitting(priced, usage_lines(usage, profile, until, joined_on))
+        until = min(usage_ended, usage_ended if final else usage_until(profile, cycle))
+        priced += fitting(priced, usage_lines(usage, profile, until, work.joined_on))
         if len(priced) == 1 and not share.amount_micros:
             continue  # nothing to bill, nor to number
-        yield _bill(one, profile, terms, cycle, share, priced, of_cycle=True)
+        yield _bill(work, cycle, share, priced, of_cycle=True)
         billed_now = True
         extras, usage = billed(extras, priced), left_over(usage, priced)
-    if not run.final and (billed_now or any(piece.billed_this_month for piece in usage)):
+    if not final and (billed_now or any(piece.billed_this_month for piece in usage)):
         return  # what came late waits for the next bill
-    if alone := fitting([], usage_lines(usage, profile, run.usage_ended, joined_on)):
+    if alone := fitting([], usage_lines(usage, profile, usage_ended, work.joined_on)):
         first_month = min(line.usage.month for line in alone if line.usage)
-        days = Cycle(first_month, run.usage_ended)
-        nothing = Money(0, terms.currency)
-        yield _bill(one, profile, terms, days, nothing, alone, of_cycle=False)
+        days, nothing = Cycle(first_month, usage_ended), Money(0, terms.currency)
+        yield _bill(work, days, nothing, alone, of_cycle=False)
 
 
 def _check(one: Billable, terms: PlanTerms) -> None:
@@ -198,31 +236,16 @@ def _check(one: Billable, terms: PlanTerms) -> None:
         )
 
 
-def _cycles(run: _Run, one: Billable, profile: BillingProfile) -> Iterator[Cycle]:
-    if one.is_closed or run.usage_only:
-        return iter(())
-    first = unbilled_from(one, profile, run.time_zone)
-    if run.until is None:
-        return cycles_due(profile, first, run.today)
-    return cycles_until(profile, first, run.until)
-
-
 def _bill(
-    one: Billable,
-    profile: BillingProfile,
-    terms: PlanTerms,
-    days: Cycle,
-    share: Money,
-    priced: list[PricedLine],
-    *,
-    of_cycle: bool,
+    work: _Work, days: Cycle, share: Money, priced: list[PricedLine], *, of_cycle: bool
 ) -> DueBill:
+    profile = work.profile
     prices = [line.price for line in priced]
     amount, nets = charge_all(prices, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
     return DueBill(
-        one,
+        work.billable,
         profile,
-        terms,
+        work.terms,
         days.first_day,
         days.next_first_day,
         share,
@@ -277,7 +300,7 @@ def _bring_package(tx: Transaction, due: DueBill, now: datetime, time_zone: str)
         entitle(tx, owner_of(due.billable), due.terms, window, due.price.amount_micros, now)
 
 
-def _settle(tx: Transaction, context: Context, due: Sequence[DueBill], now: datetime) -> None:
+def settle_due(tx: Transaction, context: Context, due: Sequence[DueBill], now: datetime) -> None:
     """Free credit pays first; who has none is not looked at."""
     wallets = {
         (one.billable.customer_id, one.billable.wallet_id)
@@ -285,10 +308,8 @@ def _settle(tx: Transaction, context: Context, due: Sequence[DueBill], now: date
         if one.billable.free_micros + (one.usage.micros if one.usage.owed else 0) > 0
     }
     for customer_id, wallet_id in sorted(wallets):
-        customer = customers.lock_customer(tx, customer_id)
-        if customer is not None:
-            settle(tx, customer, wallet_id, now)
-            enforcement.reconcile(tx, context, customer_id, now)
+        settle(tx, locked(tx, customer_id), wallet_id, now)
+        enforcement.reconcile(tx, context, customer_id, now)
 
 
 def _moments(

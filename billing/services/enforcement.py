@@ -18,6 +18,7 @@ from billing.model.account import Account
 from billing.model.decision import Reason
 from billing.model.enforcement import Goal
 from billing.rules.access import next_speed_change, normal_speed
+from billing.rules.prepaid import renewal_at
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
 from billing.services import alerts, caps, fair_use, notices
@@ -255,6 +256,7 @@ def _speed(account: Account) -> str:
 def _remember(
     row: Subscription, account: Account, state: State, cap_end: datetime | None, now: datetime
 ) -> None:
+    changed = row.service_rule != state.rule
     row.service_rule = state.rule
     row.service_checked_at = now
     if state.effect is Effect.NORMAL:
@@ -262,5 +264,11 @@ def _remember(
     # Never taken back: what is reported late may lie in windows that are gone.
     row.has_tariff_windows = row.has_tariff_windows or has_windows(account)
     full_speed_at = None if row.capped_by_octets is None else fair_use.period_end(account, now)
+    if row.renews:
+        due_at = renewal_at(account, now)
+        if due_at is not None and due_at > now:
+            row.renews_at = due_at
+        elif due_at is not None and changed:  # it has just ended, or nothing else holds it any more
+            row.renews_at = now
     moments = (next_change(account, now), next_speed_change(account, now), full_speed_at, cap_end)
     row.service_next_change_at = min((at for at in moments if at is not None), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from billing.errors import NotFound
@@ -10,6 +11,7 @@ from billing.model.views import CauseView, StateView, WhyView
 from billing.rules.causes import examine
 from billing.rules.explain import explain, own_reply_lines, state_words, tariff_lines
 from billing.rules.states import State, deciding
+from billing.services import renewals
 from billing.services.context import Context
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
@@ -22,6 +24,8 @@ def why(context: Context, subscription_id: int, at: datetime) -> WhyView:
     """
     with context.transaction() as tx:
         accounts = load_accounts(tx, context.box, [subscription_id], at)
+        upcoming = renewals.foreseen(tx, accounts, at)
+    accounts = [replace(one, upcoming=upcoming.get(one.subscription_id)) for one in accounts]
     if not accounts:
         raise NotFound(f"no subscription has the number {subscription_id}", field="subscription")
     explanation = explain(accounts[0], at)

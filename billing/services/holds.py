@@ -6,6 +6,8 @@ from datetime import datetime
 
 from billing.errors import InvalidInput, Refused
 from billing.model.account import HoldBehaviour
+from billing.model.profile import BillingKind
+from billing.services import renewals
 from billing.services.context import Context
 from billing.services.customers import changing, finish
 from billing.services.identity import checked_name
@@ -58,6 +60,25 @@ def resume(context: Context, subscription_id: int, now: datetime) -> None:
             raise Refused("the subscription is neither suspended by staff nor paused")
         row.hold_note = row.hold_until = row.hold_behaviour = row.paused_at = None
         finish(context, tx, row, "subscription.resume", now, {})
+
+
+def set_renewal(context: Context, subscription_id: int, now: datetime, *, on: bool) -> None:
+    """Whether the last package's plan is bought again from the wallet at its end (rule P10). Where
+    nothing runs and the wallet covers it, that is at once.
+
+    Raises NotFound, Refused (a monthly customer's periods are billed by its profile).
+    """
+    with changing(context, subscription_id) as (tx, row):
+        if on and store.effective_profile(tx, row).kind is BillingKind.MONTHLY:
+            raise Refused(
+                "monthly service is renewed by its bills: a prepaid profile with automatic bills "
+                "does so from the wallet (rule P10)",
+                field="subscription",
+            )
+        row.renews, row.renews_at = on, None
+        renewals.credited(tx, context, row.customer_id, now)
+        detail: dict[str, object] = {"on": on}
+        finish(context, tx, row, "subscription.renew", now, detail)
 
 
 def close(context: Context, subscription_id: int, now: datetime) -> None:

@@ -18,7 +18,7 @@ from billing.rules import moves as rules
 from billing.rules.credits import unused_days, without_usage
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
-from billing.services import alerts, cycle_bills, enforcement, initial_top_up
+from billing.services import alerts, cycle_bills, due_bills, enforcement, initial_top_up
 from billing.services.books import post_usage_of
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
@@ -86,7 +86,7 @@ def change_profile(
         for wallet_id in credited:
             alerts.note_top_up(tx, customer_id, wallet_id)
         enforcement.reconcile(tx, context, customer_id, now)
-        issued += cycle_bills.issue_due(tx, context, [customer_id], now)
+        issued += due_bills.issue_due(tx, context, [customer_id], now)
         detail: dict[str, object] = {"from": move.old.name, "to": move.new.name, "plan": plan_id}
         detail["top_up_micros"] = top_up_micros or 0
         audit_customer(context, tx, customer, "customer.profile", now, detail)
@@ -163,7 +163,7 @@ def _bill_what_is_due(
     """What the old profile would have billed by now, whether its run has come to it or not."""
     if not rules.bills_by_itself(move.old):
         return []
-    return cycle_bills.issue_due(tx, context, [customer.customer_id], move.now)
+    return due_bills.issue_due(tx, context, [customer.customer_id], move.now)
 
 
 def _bill_the_rest(
@@ -173,14 +173,16 @@ def _bill_the_rest(
     daily one, the days served in arrears."""
     if not rules.bills_by_itself(move.old) or rules.bills_by_itself(move.new):
         return []
-    return cycle_bills.issue_due(
+    return due_bills.issue_due(
         tx,
         context,
         [customer.customer_id],
         move.now,
-        until=move.today + timedelta(days=1),
-        final=True,
-        usage_only=move.new.kind is BillingKind.MONTHLY,
+        cycle_bills.Span(
+            until=move.today + timedelta(days=1),
+            final=True,
+            usage_only=move.new.kind is BillingKind.MONTHLY,
+        ),
     )
 
 
@@ -245,6 +247,9 @@ def _end_packages(tx: Transaction, move: _Move, row: tables.Subscription) -> Non
 def _put_under(tx: Transaction, move: _Move, row: tables.Subscription) -> None:
     row.requires_entitlement = move.new.kind is BillingKind.DAILY
     row.billed_from = rules.billed_from(move.old, move.today, row.billed_from)
+    if row.on_hold_since is not None:  # no charges accrued until today (rule P10)
+        row.billed_from, row.on_hold_since = move.today, None
+    row.renews_at = None
     if move.plan is not None:
         row.plan_version_id = move.plan.plan_version_id
     store.set_credit_limit(tx, row.customer_id, row.wallet_id, credit_limit(move.new))

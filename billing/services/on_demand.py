@@ -12,7 +12,8 @@ from billing.rules.cycles import cycle_of, local_day
 from billing.services.bill_run import JOB
 from billing.services.context import Context
 from billing.services.customers import changing_customer
-from billing.services.cycle_bills import issue_due, note_issued
+from billing.services.cycle_bills import Span, note_issued
+from billing.services.due_bills import issue_due
 from billing.services.issuing import operator_of
 from billing.store import billing_jobs, catalog
 from billing.store.guard import Transaction
@@ -32,7 +33,7 @@ def bill_customer(
     """
     with changing_customer(context, customer_id) as (tx, _):
         _check(tx, customer_id, now, until)
-        issued = issue_due(tx, context, [customer_id], now, until)
+        issued = issue_due(tx, context, [customer_id], now, Span(until=until))
         billing_jobs.unpark(tx, JOB, [customer_id])
         note_issued(tx, context, issued, now)
         return issued

@@ -13,7 +13,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import alerts, enforcement, reconnection
+from billing.services import alerts, reconnection, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -110,7 +110,7 @@ def topup(
             held = reconnection.suspended(tx, customer_id)
             settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
             alerts.note_top_up(tx, customer_id, chosen.wallet_id)
-            enforcement.reconcile(tx, context, customer_id, now)
+            renewals.credited(tx, context, customer_id, now)
             reconnection.charge_restored(tx, context, customer, held, now)
             audit.append(
                 tx,
@@ -175,7 +175,8 @@ class _Sale:
             receipt = self._sell_package(terms, profile, open_before, start_now=start_now)
         self._change_plan(terms, open_before)
         self.tx.flush()
-        enforcement.reconcile(self.tx, self.context, self.row.customer_id, self.now)
+        # A month that was bought lifts the hold of one that was not covered (P10).
+        renewals.credited(self.tx, self.context, self.row.customer_id, self.now)
         audit.append(
             self.tx,
             at=self.now,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from billing.errors import InvalidInput, NotFound
+from billing.model.account import Upcoming
 from billing.model.views import (
     SessionView,
     SubscriptionPage,
@@ -15,11 +16,13 @@ from billing.model.views import (
     UsageView,
 )
 from billing.rules.cycles import local_day
+from billing.services import renewals
 from billing.services.context import Context
 from billing.services.explain import states
 from billing.services.identity import checked_optional
 from billing.store import catalog, grants, invoices, sessions, tables, usage
 from billing.store import customers as store
+from billing.store.accounts import load_accounts
 from billing.store.entitlements import entitlements_of
 from billing.store.guard import Transaction
 
@@ -80,6 +83,9 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
             hold_until=row.hold_until,
             hold_behaviour=row.hold_behaviour,
             paused_at=row.paused_at,
+            on_hold_since=row.on_hold_since,
+            renews=row.renews,
+            upcoming=_upcoming(tx, row, now),
             entitlements=tuple(entitlements_of(tx, row.customer_id, subscription_id, now)),
             sessions=tuple(
                 sessions.sessions_of(
@@ -144,6 +150,13 @@ def _one(tx: Transaction, subscription_id: int) -> tables.Subscription:
     if row is None:
         raise NotFound(f"no subscription has the number {subscription_id}", field="subscription")
     return row
+
+
+def _upcoming(tx: Transaction, row: tables.Subscription, now: datetime) -> Upcoming | None:
+    if not (row.renews or store.effective_profile(tx, row).recurring_prepaid):
+        return None
+    accounts = load_accounts(tx, None, [row.subscription_id], now)
+    return renewals.foreseen(tx, accounts, now).get(row.subscription_id)
 
 
 def rows(

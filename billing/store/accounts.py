@@ -142,6 +142,7 @@ def _account(
         paused_at=subscription.paused_at,
         discontinue_on=customer.discontinue_on,
         promise_until=customer.promise_until,
+        on_hold_since=subscription.on_hold_since,
         framed_ip=None if subscription.framed_ip is None else str(subscription.framed_ip),
         speed_up_kbps=_slower(subscription.speed_up_kbps, subscription.capped_up_kbps),
         speed_down_kbps=_slower(subscription.speed_down_kbps, subscription.capped_down_kbps),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -28,6 +28,45 @@ def billable(tx: Session, customer_ids: Sequence[int]) -> list[Billable]:
         named_query("billable"), {"customer_ids": list(customer_ids)}
     )
     return [Billable(**row._mapping) for row in rows]
+
+
+def renewals_due(tx: Session, now: datetime) -> list[int]:
+    """Ids of customers with a period or package that is to be paid by `now`, longest due first."""
+    row = tables.Subscription
+    due = (
+        select(row.customer_id)
+        .where(row.renews_at <= now)
+        .group_by(row.customer_id)
+        .order_by(func.min(row.renews_at), row.customer_id)
+    )
+    return list(tx.scalars(due))
+
+
+def put_off_renewals(
+    tx: Session, customer_ids: Sequence[int], now: datetime, until: datetime | None
+) -> None:
+    """What is due of these customers and was not bought is looked at again then; None: not by
+    time."""
+    row = tables.Subscription
+    tx.execute(
+        update(row)
+        .where(row.customer_id.in_(customer_ids), row.renews_at <= now)
+        .values(renews_at=until)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def wallet_owners(tx: Session, after: int, limit: int) -> list[int]:
+    """Ids of customers that have a wallet, ascending from behind `after`."""
+    row = tables.Wallet
+    owners = (
+        select(row.customer_id)
+        .where(row.customer_id > after)
+        .distinct()
+        .order_by(row.customer_id)
+        .limit(limit)
+    )
+    return list(tx.scalars(owners))
 
 
 def queue(tx: Session, job: str, now: datetime) -> bool:
@@ -64,10 +103,11 @@ def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> None:
     tx.execute(delete(table).where(table.customer_id.in_(customer_ids), table.job == job))
 
 
-def parked(tx: Session, job: str) -> list[Parked]:
-    """Whom a job could not serve, oldest first."""
+def parked(tx: Session, job: str | None) -> list[Parked]:
+    """Whom a job (None: any) could not serve, oldest first."""
     table = tables.ParkedCustomer
-    rows = tx.scalars(select(table).where(table.job == job).order_by(table.at, table.customer_id))
+    chosen = select(table).order_by(table.at, table.customer_id)
+    rows = tx.scalars(chosen if job is None else chosen.where(table.job == job))
     return [
         Parked(job=row.job, customer_id=row.customer_id, at=row.at, problem=row.problem)
         for row in rows

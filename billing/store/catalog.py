@@ -160,6 +160,12 @@ def get_plan(tx: Session, plan_id: int, now: datetime) -> PlanView | None:
     return in_force[-1] if in_force else versions[0]
 
 
+def plan_of_version(tx: Session, plan_version_id: int, now: datetime) -> PlanView | None:
+    """The plan of a version, with the version in force at `now`."""
+    row = tx.get(tables.PlanVersion, plan_version_id)
+    return None if row is None else get_plan(tx, row.plan_id, now)
+
+
 def find_plan(tx: Session, name: str, now: datetime) -> PlanView | None:
     """By exact name."""
     plan_id = tx.scalar(

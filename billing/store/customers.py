@@ -87,6 +87,25 @@ def set_packages_until(tx: Session, until: Mapping[tuple[int, int], date]) -> No
         )
 
 
+def set_renewal(
+    tx: Session,
+    key: tuple[int, int],
+    *,
+    on_hold_since: datetime | None,
+    renews_at: datetime | None,
+    billed_from: date | None = None,
+) -> None:
+    """Of a subscription (customer and own number): since when its billing is on hold, when its next
+    period is to be paid, and, where it is given, from which local day on it is billed."""
+    row = tables.Subscription
+    values: dict[str, object] = {"on_hold_since": on_hold_since, "renews_at": renews_at}
+    if billed_from is not None:
+        values["billed_from"] = billed_from
+    tx.execute(
+        update(row).where(row.customer_id == key[0], row.subscription_id == key[1]).values(values)
+    )
+
+
 def customer_of(tx: Session, subscription_id: int) -> int | None:
     """The customer that a subscription belongs to."""
     return tx.scalar(
@@ -197,6 +216,12 @@ def subscriptions_of(tx: Session, customer_id: int) -> list[tables.Subscription]
             .order_by(tables.Subscription.subscription_id)
         )
     )
+
+
+def subscriptions_of_all(tx: Session, customer_ids: Sequence[int]) -> list[tables.Subscription]:
+    """The subscriptions of several customers."""
+    row = tables.Subscription
+    return list(tx.scalars(select(row).where(row.customer_id.in_(customer_ids))))
 
 
 def effective_profile(tx: Session, subscription: tables.Subscription) -> BillingProfile:

@@ -37,6 +37,17 @@ def open_rows(
     )
 
 
+def last_bought(tx: Session, customer_id: int, subscription_id: int) -> tables.Entitlement | None:
+    """The package that was bought last, over or not; the customer is locked already."""
+    package = tables.Entitlement
+    return tx.scalar(
+        select(package)
+        .where(package.customer_id == customer_id, package.subscription_id == subscription_id)
+        .order_by(package.entitlement_id.desc())
+        .limit(1)
+    )
+
+
 def ending_at(
     tx: Session, customer_id: int, subscription_id: int, ends: datetime
 ) -> tables.Entitlement | None:

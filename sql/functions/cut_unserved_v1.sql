@@ -81,8 +81,10 @@ BEGIN
         FROM cut c
         RETURNING 1
     ), remembered AS (
+        -- What renews by itself is bought again, at once (P10).
         UPDATE subscription s SET service_rule = u.rule, service_notice = 'due',
-            service_next_change_at = p_now
+            service_next_change_at = p_now,
+            renews_at = CASE WHEN s.renews THEN p_now ELSE s.renews_at END
         FROM unserved u
         WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
           AND s.service_rule = 'S8'

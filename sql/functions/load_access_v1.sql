@@ -22,7 +22,7 @@ CREATE FUNCTION load_access_v1(
     credit_limit_micros bigint,
     entitlements text, last_ended text, paid_until date, bills text,
     open_sessions int, station_known boolean, station_failures int, all_failures int,
-    own_reply text, vendor text, cap text
+    own_reply text, vendor text, cap text, on_hold_since timestamptz
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
@@ -51,7 +51,8 @@ BEGIN
         n.vendor,
         CASE WHEN w.cap_floor_micros IS NOT NULL AND w.cap_until > p_now THEN
             concat(w.cap_micros, ':', w.posted_micros - w.unposted_micros - w.cap_floor_micros, ':',
-                (EXTRACT(epoch FROM w.cap_until) * 1000000)::bigint) END
+                (EXTRACT(epoch FROM w.cap_until) * 1000000)::bigint) END,
+        s.on_hold_since
     FROM unnest(p_username, p_nas_address, p_station)
         WITH ORDINALITY AS q(username, nas_address, station, ord)
     LEFT JOIN nas n ON n.address = q.nas_address

@@ -65,7 +65,10 @@ BEGIN
             IF FOUND THEN
                 v_started := v_started + 1;
                 PERFORM plan_chain_v1(v_login.customer_id, v_login.subscription_id, p_now, p_now);
-                UPDATE subscription s SET service_next_change_at = (
+                UPDATE subscription s SET
+                    -- Its end is known now, and so when it is to be bought again (P10).
+                    renews_at = CASE WHEN s.renews THEN p_now ELSE s.renews_at END,
+                    service_next_change_at = (
                     SELECT valid_until FROM entitlement e
                     WHERE e.customer_id = v_login.customer_id AND e.entitlement_id = v_login.e)
                 WHERE s.customer_id = v_login.customer_id

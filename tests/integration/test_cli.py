@@ -209,6 +209,36 @@ def test_charges_are_agreed_listed_and_ended(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
+@pytest.mark.rule("P10")
+def test_packages_renew_and_periods_are_asked_for(run: Run) -> None:
+    run("subscriber", "add", "rea", "--name", "Rea", "--profile", "Daily", "--plan", "Day",
+        "--at", "2026-03-10T12:00:00Z")  # fmt: skip
+    on = run("subscriber", "renew", "rea", "--on", "--at", "2026-03-10T12:00:00Z")
+    assert on.out.startswith("rea: refused (no-entitlement)\nrenews:   Day again, ")
+    assert on.out.endswith("as soon as it is covered\n")
+    run("topup", "rea", "50.00", "--at", "2026-03-10T12:05:00Z")
+    shown = run("subscriber", "show", "rea", "--at", "2026-03-10T12:05:00Z").out
+    assert "state:    active" in shown and "renews:   Day again, " in shown
+    due = ("jobs", "run", "renewals", "--at", "2026-03-11T12:01:00Z")
+    assert run(*due, "--dry-run").out.startswith("rea: Day again, ")
+    assert run(*due).out.startswith("paid 0 bills and 1 packages, ")
+    assert run(*due).out == "nothing to do\n"
+    assert run("subscriber", "renew", "rea", "--off").out.startswith("rea: ")
+
+    run("profile", "add", "Ahead", "--kind", "monthly", "--payment", "prepaid",
+        "--automatic-bill", "--at", "2026-01-01")  # fmt: skip
+    run("subscriber", "add", "ida", "--name", "Ida", "--profile", "Ahead", "--plan", "Home",
+        "--at", "2026-03-17")  # fmt: skip
+    assert "S6 is lifted by a credit of " in run("why", "ida", "--at", "2026-03-17").out
+    assert "on hold:  since " in run("subscriber", "show", "ida", "--at", "2026-03-17").out
+    billed = run("jobs", "run", "bill_run", "--dry-run", "--at", "2026-03-17").out
+    assert "ida: Home" in billed and "NOT COVERED, " in billed
+    assert "\n" in run("jobs", "run", "check_wallets", "--dry-run", "--at", "2026-03-17").out
+    assert run("jobs", "run", "post_usage", "--dry-run").err.startswith("error: dry-run: ")
+    assert run("jobs", "parked").code == 0
+
+
+@pytest.mark.usefixtures("catalogue")
 def test_a_customer_is_moved_to_another_profile(run: Run) -> None:
     run("subscriber", "add", "moe", "--name", "Moe", "--profile", "Monthly", "--plan", "Home",
         "--at", "2026-03-10")  # fmt: skip

@@ -7,6 +7,7 @@ are found by trying each candidate.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -44,6 +45,7 @@ class Terms:
     no_cut_weekdays: frozenset[int]
     tax_ppm: int
     inclusive: bool
+    prepaid: bool = False
 
     def begins(self, day: date) -> bool:
         """Whether a cycle begins on the day (rule B6)."""
@@ -130,6 +132,10 @@ class Person:
     wallet: int = 0
     """What is available: usage is a debt from the moment on."""
     promise: date | None = None
+    on_hold: bool = False
+    """Prepaid, and the wallet was short of the period that had begun (rule P10)."""
+    billed_from: date = date.min
+    """When billing went on after a hold: nothing is billed of the days before."""
 
     def today(self, now: datetime) -> date:
         return now.astimezone(self.zone).date()
@@ -139,6 +145,9 @@ class Person:
     def bill_run(self, now: datetime) -> None:
         """Every bill that day 1 of this month, or an earlier one, issues (rule B7), with the usage
         of months before; usage alone where no bill has come this month (rule I1)."""
+        if self.terms.prepaid:
+            self.renew(now)
+            return
         today = self.today(now)
         month = today.replace(day=1)
         first = self.first_unbilled()
@@ -158,8 +167,57 @@ class Person:
                 self.bills.append(Bill(place, None, None, total, due_on, today))
         self.settle()
 
+    def renew(self, now: datetime) -> None:
+        """Prepaid: the same bills, each only when the wallet pays it at once; a period that has
+        begun without is not served, and its days are not billed (rule P10)."""
+        if not self.terms.prepaid:
+            return
+        today = self.today(now)
+        self.settle()
+        while True:
+            first = max(self.first_unbilled(), today) if self.on_hold else self.first_unbilled()
+            if first.replace(day=1) > today:
+                break
+            if self.price_of(first, today) <= self.wallet:
+                if self.on_hold:
+                    self._go_on(today)
+                self._issue(first, self.terms.end(first), today)
+                bill = self.bills[-1]
+                self._pay_from_wallet(bill, bill.open)
+            elif first <= today and not self.on_hold:
+                self.on_hold = True
+                if first == today:
+                    break
+            else:
+                break
+        if self.on_hold and self.first_unbilled() > today:
+            self._go_on(today)
+
+    def promise_to_pay(self, until: date, now: datetime) -> None:
+        """By that day; what is on hold is billed on credit, due then (rules B19, P10)."""
+        self.promise = until
+        if self.on_hold:
+            today = self.today(now)
+            self._go_on(today)
+            self._issue(today, self.terms.end(today), today)
+            self.bills[-1].due = until
+            self.settle()
+
+    def price_of(self, first: date, today: date) -> int:
+        """What the bill from a day to its cycle's end would come to."""
+        trial = deepcopy(self)
+        if trial.on_hold:
+            trial._go_on(today)
+        trial._issue(first, self.terms.end(first), today)
+        return trial.bills[-1].total
+
+    def _go_on(self, today: date) -> None:
+        self.on_hold, self.billed_from = False, today
+
     def first_unbilled(self) -> date:
-        return max([self.joined, *self._ends(bill for bill in self.bills if not bill.void)])
+        return max(
+            [self.joined, self.billed_from, *self._ends(b for b in self.bills if not b.void)]
+        )
 
     @staticmethod
     def _ends(bills: Iterable[Bill]) -> list[date]:
@@ -224,7 +282,7 @@ class Person:
         days = [
             day
             for day in _days(extra.starts, until)
-            if self._holds(extra, day) and day not in extra.billed
+            if self._holds(extra, day) and day not in extra.billed and day >= self.billed_from
         ]
         if not days:
             return 0
@@ -310,9 +368,24 @@ class Person:
             if not same and rest:
                 self.credit(bill, rest, void=True)
         self.settle()
+        if self.on_hold:
+            self._go_on(self.today(now))
         self.bill_run(now)
 
     # --- service ----------------------------------------------------------------------------
+
+    def rule(self, at: datetime) -> str:
+        """The rule of table S that decides, if nobody pays anything until then."""
+        if self.suspended(at):
+            return "S5"
+        return "S6" if self.terms.prepaid and self._uncovered(at) else "S8"
+
+    def _uncovered(self, at: datetime) -> bool:
+        """On hold, or the first period without a bill has begun and costs more than there is."""
+        first = self.first_unbilled()
+        if self.on_hold:
+            return True
+        return self._begins(first) <= at and self.price_of(first, first) > self.wallet
 
     def suspended(self, now: datetime) -> bool:
         """Rule B9, by trying every instant at which a cut may happen."""

@@ -30,6 +30,7 @@ FILES = (
     "extras",
     "moves",
     "spending",
+    "prepaid",
     "states",
     "taxes",
     "wallets",

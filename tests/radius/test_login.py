@@ -20,6 +20,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.decision import MESSAGES, Reason
 from billing.model.network import Vendor
 from billing.model.plan import Starts
+from billing.model.profile import Payment
 from billing.services import bills, customers, holds, sales
 from billing.store import tables
 from rig.nas import LoginOutcome, SimulatedNas
@@ -29,6 +30,13 @@ from tests.waiting import until
 
 PAYG_PLAN = replace(
     DAY_PLAN, validity_minutes=None, price_micros=0, payg_second_step=60, payg_second_step_micros=10
+)
+PREPAID = replace(
+    MONTHLY,
+    payment=Payment.PREPAID,
+    automatic_bill=True,
+    automatic_suspend=False,
+    suspended_pool=None,
 )
 METHODS = ["pap", "chap", "mschapv2"]
 STATION = "02-00-00-00-00-01"
@@ -213,6 +221,10 @@ def _penniless(make: Factory, _nas: SimulatedNas, now: datetime) -> Subscriber:
     return make.subscriber(now, plan=PAYG_PLAN)
 
 
+def _not_covered(make: Factory, _nas: SimulatedNas, now: datetime) -> Subscriber:
+    return make.subscriber(now, profile=PREPAID, plan=MONTH_PLAN)
+
+
 def _expired(make: Factory, _nas: SimulatedNas, now: datetime) -> Subscriber:
     subscriber = make.subscriber(now)
     make.package(subscriber, now, valid_from=now - timedelta(days=1))
@@ -268,6 +280,7 @@ def _online_already(make: Factory, nas: SimulatedNas, now: datetime) -> Subscrib
         pytest.param(_held, Reason.STAFF_SUSPENDED, marks=pytest.mark.rule("S2")),
         pytest.param(_paused, Reason.PAUSED, marks=pytest.mark.rule("S3")),
         pytest.param(_penniless, Reason.WALLET_EXHAUSTED, marks=pytest.mark.rule("S6")),
+        pytest.param(_not_covered, Reason.NOT_COVERED, marks=pytest.mark.rule("P10")),
         pytest.param(_expired, Reason.EXPIRED, marks=pytest.mark.rule("B3")),
         pytest.param(_out_of_time, Reason.TIME_USED_UP, marks=pytest.mark.rule("S7")),
         pytest.param(_out_of_data, Reason.DATA_USED_UP, marks=pytest.mark.rule("S7")),
@@ -285,6 +298,23 @@ def test_each_check_refuses_with_its_reason(
     assert (outcome.result, outcome.message) == ("reject", MESSAGES[reason])
     refused = ("reject", reason.value, subscriber.subscription_id)
     until(lambda: history(make, subscriber.username)[-1] == refused)
+
+
+@pytest.mark.rule("P10")
+def test_the_credit_that_covers_the_period_lets_in(
+    make: Factory, nas: SimulatedNas, now: datetime
+) -> None:
+    subscriber = make.subscriber(now, profile=PREPAID, plan=MONTH_PLAN)
+    assert nas.login(subscriber.username, PASSWORD).result == "reject"
+    sales.topup(
+        make.context,
+        subscriber.customer_id,
+        MONTH_PLAN.price_micros,
+        channel=MoneyChannel.CASH,
+        idempotency_key="enough",
+        now=now,
+    )
+    assert nas.login(subscriber.username, PASSWORD).result == "accept"
 
 
 @pytest.mark.rule("A4")

@@ -118,6 +118,14 @@ class Subscription(Base):
     """Automatic bills cover no local day before, as another profile held then (rule B14)."""
     packages_until: Mapped[date | None]
     """In arrears: the day after the last cycle whose package has come (rule B6)."""
+    on_hold_since: Mapped[datetime | None]
+    """Recurring prepaid: its wallet did not cover the period that had begun then; no charges accrue
+    until it does (rule P10)."""
+    renews: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Daily: the last package's plan is bought again at its end (rule P10)."""
+    renews_at: Mapped[datetime | None]
+    """When its next period or package is to be paid from the wallet; None: no recurring prepaid, or
+    it waits for a credit."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     hold_note: Mapped[str | None]
@@ -146,6 +154,12 @@ Index(
     "subscription_service_next_change_idx",
     Subscription.service_next_change_at,
     postgresql_where=text("service_next_change_at IS NOT NULL"),
+)
+
+Index(
+    "subscription_renews_at_idx",
+    Subscription.renews_at,
+    postgresql_where=text("renews_at IS NOT NULL"),
 )
 
 

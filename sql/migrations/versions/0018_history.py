@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from billing.store.migrate import replace_function, run_sql_file
+from billing.store.migrate import run_sql_file
 
 revision = "0018"
 down_revision = "0017"
@@ -28,5 +28,4 @@ def upgrade() -> None:
     for function in FUNCTIONS:
         run_sql_file(f"functions/{function}.sql")
     run_sql_file("policies/0018_history.sql")
-    # It read every past package at every login.
-    replace_function("load_access_v1")
+    # load_access_v1, which read every past package at every login, is made anew by 0028.

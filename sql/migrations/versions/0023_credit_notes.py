@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from billing.store.migrate import replace_function, run_sql_file
+from billing.store.migrate import run_sql_file
 
 revision = "0023"
 down_revision = "0022"
@@ -62,5 +62,5 @@ def upgrade() -> None:
     )
     op.create_index("credit_note_invoice_idx", "credit_note", ["customer_id", "invoice_id"])
     op.create_index(op.f("credit_note_org_id_idx"), "credit_note", ["org_id"])
-    replace_function("load_access_v1")
+    # load_access_v1, which reads what is credited, is made anew by 0028.
     run_sql_file("policies/0023_credit_notes.sql")
