@@ -69,12 +69,14 @@ class PaymentLine:
 
 
 class BillState(StrEnum):
-    """`CREDITED`: nothing is left of it. `OVERDUE`: its payment date has passed (rule B9)."""
+    """`CREDITED`: nothing is left of it. `OVERDUE`: its payment date has passed (rule B9).
+    `WRITTEN_OFF`: what was open of it is given up (rule I5)."""
 
     OPEN = "open"
     OVERDUE = "overdue"
     PAID = "paid"
     CREDITED = "credited"
+    WRITTEN_OFF = "written off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

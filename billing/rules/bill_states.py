@@ -12,5 +12,7 @@ def bill_state(bill: InvoiceView, today: date) -> BillState:
     """On the local day `today`; the whole of its payment date is still payable."""
     if bill.open_micros > 0:
         return BillState.OVERDUE if bill.due_on < today else BillState.OPEN
+    if bill.written_off_micros:
+        return BillState.WRITTEN_OFF
     whole = bill.total_micros > 0 and bill.credited_micros == bill.total_micros
     return BillState.CREDITED if whole else BillState.PAID

@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM wallet WHERE customer_id = c.customer_id ORDER BY wallet_id LIMIT 1
 ) w
 LEFT JOIN LATERAL (
-    SELECT sum(total_micros - paid_micros - credited_micros) AS open_micros,
+    SELECT sum(total_micros - paid_micros - credited_micros - written_off_micros) AS open_micros,
            bool_or(due_on < %(today)s) AS overdue
     FROM invoice i
     WHERE i.customer_id = c.customer_id AND i.paid_at IS NULL

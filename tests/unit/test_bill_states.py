@@ -13,7 +13,7 @@ from billing.rules.bill_states import bill_state
 DUE = date(2026, 3, 20)
 
 
-def _bill(total: int, paid: int = 0, credited: int = 0) -> InvoiceView:
+def _bill(total: int, paid: int = 0, credited: int = 0, written_off: int = 0) -> InvoiceView:
     return InvoiceView(
         invoice_id=1,
         customer_id=1,
@@ -26,6 +26,7 @@ def _bill(total: int, paid: int = 0, credited: int = 0) -> InvoiceView:
         total_micros=total,
         paid_micros=paid,
         credited_micros=credited,
+        written_off_micros=written_off,
         currency="USD",
         paid_at=None,
     )
@@ -45,4 +46,6 @@ def test_what_is_settled_is_paid_or_credited() -> None:
     assert bill_state(_bill(30, paid=10, credited=20), late) is BillState.PAID
     assert bill_state(_bill(30, credited=30), late) is BillState.CREDITED
     assert bill_state(_bill(30, credited=29), late) is BillState.OVERDUE
+    assert bill_state(_bill(30, paid=10, written_off=20), late) is BillState.WRITTEN_OFF
+    assert bill_state(_bill(30, paid=10, written_off=19), late) is BillState.OVERDUE
     assert bill_state(_bill(0), late) is BillState.PAID

@@ -133,7 +133,7 @@ class CreditForm(ActionForm):
         self.bill.choices = [
             SelectChoice(one.bill.number, bill_words(one))
             for one in found.lines
-            if one.bill.credited_micros < one.bill.total_micros
+            if one.bill.credited_micros + one.bill.written_off_micros < one.bill.total_micros
         ]
         if fresh:
             self.bill.data = request_argument("bill")
