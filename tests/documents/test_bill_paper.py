@@ -50,6 +50,15 @@ def test_a_part_that_was_paid_is_told_and_what_is_open() -> None:
     assert "Nothing is open" in text and "Please pay" not in text
 
 
+@pytest.mark.rule("I5")
+def test_what_was_written_off_is_not_asked_for() -> None:
+    bill = replace(PARTLY, written_off_micros=1_000_000_000)
+    text = text_of(made(bill))
+    assert "Written off" in text and "−1 000.00" in text and "Nothing is open" in text
+    text = text_of(made(bill, Paper.RECEIPT))
+    assert "Written off" in text and "Thank you" not in text and "Open until" not in text
+
+
 @pytest.mark.rule("I6")
 def test_a_receipt_is_one_strip_as_long_as_its_text(tmp_path: Path) -> None:
     sizes = []

@@ -21,11 +21,13 @@ from billing.model.commerce import MoneyChannel
 from billing.services import (
     bills,
     credits,
+    documents,
     letterhead,
     messages,
     sales,
     statement_run,
     statements,
+    write_offs,
 )
 from billing.services.context import Context
 from billing.settings import Settings
@@ -167,6 +169,27 @@ def test_a_statement_says_what_happened_and_what_is_open(
     ]
     assert early.open_micros == 4_200_000 == -early.account.closing_micros
     assert early.open_bills[0].due_on == date(2026, 3, 14)
+
+
+@pytest.mark.rule("I5")
+def test_what_is_written_off_is_open_no_more(context: Context, make: Factory) -> None:
+    owner = make.subscriber(NOW, profile=TAXED, plan=MONTH_PLAN)
+    number = bills.issue_bill(
+        context,
+        owner.subscription_id,
+        cycle_from=date(2026, 3, 10),
+        cycle_until=date(2026, 4, 10),
+        amount_micros=10_000_000,
+        now=NOW,
+    ).number
+    write_offs.write_off(context, number, reason="moved away", idempotency_key="w", now=on(20))
+    found = statements.statement(context, owner.customer_id, *MARCH)
+    assert [line.text for line in found.account.lines][1:] == [f"Written off {number}"]
+    assert (found.account.closing_micros, found.open_bills) == (0, ())
+    early = statements.statement(context, owner.customer_id, MARCH[0], date(2026, 3, 19))
+    assert early.open_micros == 12_100_000 == -early.account.closing_micros
+    paper = documents.by_number(context, number, org_id=1)
+    assert (paper.written_off_micros, paper.open_micros) == (12_100_000, 0)
 
 
 @pytest.mark.rule("M4")
