@@ -32,6 +32,7 @@ from billing.cli import (
     sales,
     spending,
     staff,
+    statements,
     subscribers,
     usage,
     worker,
@@ -82,6 +83,9 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+bills.bill.add_command(bill_pdf.xml)
+customers.customer.add_command(statements.statement)
+customers.customer.add_command(statements.statements)
 customers.customer.add_command(spending.alerts)
 customers.customer.add_command(spending.cap)
 bills.bill.add_command(dunning.bill_dunning)

@@ -48,6 +48,7 @@ def profile() -> None:
 @click.option("--kind", type=click.Choice(["daily", "monthly"]), required=True)
 @click.option("--payment", type=click.Choice(["prepaid", "postpaid"]), default="prepaid")
 @click.option("--automatic-bill", is_flag=True, help="Bill each cycle on day 1 of its month.")
+@click.option("--monthly-statement", is_flag=True, help="A statement of account each month.")
 @click.option("--automatic-suspend", is_flag=True, help="Suspend who is overdue (rule B9).")
 @click.option("--cycle-ends-with-month", is_flag=True, help="Cycles are calendar months.")
 @click.option("--cycle-day", type=int, default=1, show_default=True, help="1 to 31.")
@@ -69,6 +70,7 @@ def add_profile(
     kind: str,
     payment: str,
     automatic_bill: bool,
+    monthly_statement: bool,
     automatic_suspend: bool,
     cycle_ends_with_month: bool,
     cycle_day: int,
@@ -92,6 +94,7 @@ def add_profile(
             kind=BillingKind(kind),
             payment=Payment(payment),
             automatic_bill=automatic_bill,
+            monthly_statement=monthly_statement,
             automatic_suspend=automatic_suspend,
             cycle_ends_with_month=cycle_ends_with_month,
             cycle_day=cycle_day,

@@ -9,7 +9,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
 from billing.cli.sales import CHANNELS
-from billing.cli.units import DAY, show_money
+from billing.cli.units import DAY, letterhead_lines, show_money, uninvoiced_words
 from billing.model.commerce import MoneyChannel
 from billing.model.views import CustomerView
 from billing.services import agreements, catalog, letterhead, moves
@@ -146,6 +146,7 @@ def discontinue(app: App, customer: str, on: date | None, never: bool, at: datet
 @click.option("--address-line", multiple=True, help="A line of the postal address; repeatable.")
 @click.option("--no-address", is_flag=True, help="Take the address away.")
 @click.option("--tax-id", help="The customer's own; '' takes it away.")
+@click.option("--country", help="Like DE; '': the same as the seller's.")
 @at_option
 @click.pass_obj
 def address(
@@ -154,25 +155,26 @@ def address(
     address_line: tuple[str, ...],
     no_address: bool,
     tax_id: str | None,
+    country: str | None,
     at: datetime,
 ) -> None:
-    """Set what stands on the customer's bills; what is not named stays."""
+    """Set what stands on the customer's bills from now on; what is not named stays."""
     found = letterhead.set_of_customer(
         app.context,
         services.find_customer(app.context, customer).customer_id,
         address_lines=address_line if address_line or no_address else None,
         tax_id=tax_id,
+        country=country,
         now=at,
     )
-    tax = [f"tax number {found.tax_id}"] if found.tax_id else []
-    app.show(found, found.name, *found.address_lines, *tax)
+    app.show(found, *letterhead_lines(found))
 
 
 def customer_lines(view: CustomerView) -> list[str]:
     lines = [f"customer {view.customer_id} {view.name} ({view.profile_name})"]
     for wallet in view.wallets:
         available = show_money(wallet.available_micros, wallet.currency)
-        lines.append(f"wallet {wallet.wallet_id}: {available} available")
+        lines.append(f"wallet {wallet.wallet_id}: {available} available{uninvoiced_words(wallet)}")
     if view.promise_until is not None:
         lines.append(f"promised to pay by {view.promise_until} (rule B19)")
     if view.discontinue_on is not None:

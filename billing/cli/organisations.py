@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
+from billing.cli.units import letterhead_lines
 from billing.model.documents import Party
 from billing.services import letterhead
 
@@ -32,6 +33,8 @@ def show(app: App, org: int) -> None:
 @click.option("--address-line", multiple=True, help="A line of the postal address; repeatable.")
 @click.option("--no-address", is_flag=True, help="Take the address away.")
 @click.option("--tax-id", help="Like DE123456789; '' takes it away.")
+@click.option("--country", help="Like DE; '' takes it away.")
+@click.option("--e-invoice/--no-e-invoice", default=None, help="Bills from now on by EN 16931.")
 @at_option
 @click.pass_obj
 def set_(
@@ -40,16 +43,23 @@ def set_(
     address_line: tuple[str, ...],
     no_address: bool,
     tax_id: str | None,
+    country: str | None,
+    e_invoice: bool | None,
     at: datetime,
 ) -> None:
-    """Change what stands on bills; what is not named stays."""
+    """Change what stands on bills from now on; what is not named stays."""
     lines = address_line if address_line or no_address else None
     found = letterhead.set_of_organisation(
-        app.context, org, address_lines=lines, tax_id=tax_id, now=at
+        app.context,
+        org,
+        address_lines=lines,
+        tax_id=tax_id,
+        country=country,
+        e_invoice=e_invoice,
+        now=at,
     )
     _say(app, found)
 
 
 def _say(app: App, found: Party) -> None:
-    tax = [f"tax number {found.tax_id}"] if found.tax_id else []
-    app.show(found, found.name, *found.address_lines, *tax)
+    app.show(found, *letterhead_lines(found))

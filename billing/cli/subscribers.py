@@ -19,6 +19,7 @@ from billing.cli.units import (
     show_money,
     show_octets,
     show_seconds,
+    uninvoiced_words,
 )
 from billing.errors import InvalidInput
 from billing.model.account import HoldBehaviour
@@ -270,7 +271,7 @@ def _lines(view: SubscriptionView) -> list[str]:
         f"customer: {view.customer.customer_id} {view.customer.name}",
         f"profile:  {view.profile.name} ({view.profile.kind.value}, {view.profile.payment.value})",
         f"plan:     {row.plan_name or '–'}",
-        f"wallet:   {available} available",
+        f"wallet:   {available} available{uninvoiced_words(wallet)}",
     ]
     if view.slowed_after_octets is not None:
         lines.append(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from billing.model.documents import Party
 from billing.model.money import Money
 from billing.model.quantities import (
     read_date,
@@ -19,6 +20,7 @@ from billing.model.quantities import (
     read_seconds,
     read_validity,
 )
+from billing.model.views import WalletView
 
 
 class Unit(click.ParamType[Any]):
@@ -77,6 +79,20 @@ def show_money(amount_micros: int, currency: str) -> str:
     return str(Money(amount_micros, currency))
 
 
+def uninvoiced_words(wallet: WalletView) -> str:
+    """What to add to a wallet's figures where usage is on no bill yet (rule P2)."""
+    if not wallet.uninvoiced_micros:
+        return ""
+    return f", {show_money(wallet.uninvoiced_micros, wallet.currency)} used and not billed yet"
+
+
 def show_instant(instant: datetime | None) -> str:
     """UTC, to the second."""
     return "–" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}Z"
+
+
+def letterhead_lines(found: Party) -> list[str]:
+    """Name, address, country and tax number, as far as they are known."""
+    country = [f"country {found.country}"] if found.country else []
+    tax = [f"tax number {found.tax_id}"] if found.tax_id else []
+    return [found.name, *found.address_lines, *country, *tax]

@@ -1,4 +1,5 @@
-"""A bill as a page of HTML, by a sandboxed template that escapes everything (rule I3)."""
+"""Bills, credit notes and statements as pages of HTML, by sandboxed templates that escape
+everything (rule I3)."""
 
 from __future__ import annotations
 
@@ -9,26 +10,44 @@ from jinja2 import Template
 
 from billing.documents.environment import sandbox
 from billing.model.designs import Block, InvoiceDesign
-from billing.model.documents import BillDocument, Paper
+from billing.model.documents import BillDocument, CreditDocument, Paper
+from billing.model.statements import Statement
 
 PLAIN = InvoiceDesign()
 _NAMES = {Paper.A4: "invoice", Paper.RECEIPT: "receipt"}
+_TITLES = {Paper.A4: "Invoice", Paper.RECEIPT: "Receipt of"}
 _FOLDER = files("billing.documents") / "templates"
 
 
 def to_html(
     document: BillDocument, paper: Paper = Paper.A4, design: InvoiceDesign = PLAIN
 ) -> str:  # fmt: skip
-    """A whole page, its style sheet included. A design that was checked before raises nothing."""
+    """A whole page, its style sheet included. A design that was checked before raises nothing.
+    A template of the operator's own is for bills: a credit note is made of the blocks."""
     name = _NAMES[paper]
+    credit = isinstance(document, CreditDocument)
     own = design.css if paper is Paper.A4 else None
     return _template(name).render(
         bill=document,
+        credit=credit,
+        title="Credit note" if credit else _TITLES[paper],
         css=_style(_text(f"{name}.css"), design.accent, own),
         logo=design.logo,
         blocks=[block.value for block in design.blocks],
         footer=_written(design.footer, document) if Block.FOOTER in design.blocks else None,
-        body=_written(design.template, document) if paper is Paper.A4 else None,
+        body=_written(design.template, document) if paper is Paper.A4 and not credit else None,
+    )
+
+
+def statement_to_html(statement: Statement, design: InvoiceDesign = PLAIN) -> str:
+    """A statement of account on A4, in the design's colour, with its logo and its style sheet. A
+    footer and a template speak of a bill, which it is not."""
+    built_in = _text("invoice.css") + _text("statement.css")
+    return _template("statement").render(
+        statement=statement,
+        account=statement.account,
+        css=_style(built_in, design.accent, design.css),
+        logo=design.logo,
     )
 
 

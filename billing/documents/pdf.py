@@ -1,119 +1,113 @@
-"""A page of HTML as PDF, in which nothing is read but what the page itself holds (rule I3)."""
+"""Bills as PDF. What an operator wrote is set by a process of its own: a style sheet that would
+take for ever, or all of the memory, ends that process and nothing else (rule I3)."""
 
 from __future__ import annotations
 
-from base64 import b64decode
-from hashlib import sha256
-from io import BytesIO
-from math import ceil
-from typing import Any
-from urllib.parse import unquote_to_bytes
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from billing.documents.html import to_html
+from billing.documents.cii import to_xml
+from billing.documents.html import PLAIN, statement_to_html, to_html
+from billing.documents.press import CPU_SECONDS, Embedded, delivered, order, picture, set_page
 from billing.documents.sample import FULL
 from billing.errors import InvalidInput, Refused, Unavailable
 from billing.model.designs import InvoiceDesign
-from billing.model.documents import Paper
+from billing.model.documents import BillDocument, Paper
+from billing.model.statements import Statement
 
-PAGES_LIMIT = 500
-IMAGE_OCTETS = 400_000
-IMAGE_PIXELS = 16_000_000
-_SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
-_LIBRARIES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
-# Relative addresses need some base; nothing of it is ever asked for.
-_BASE = "http://bill.invalid/"
-_PX_PER_MM = 96 / 25.4
-_RECEIPT_WIDTH_MM = 80
-_RECEIPT_MARGIN_MM = 4
+WAIT_SECONDS = 90
+"""Longer than CPU_SECONDS: the machine may be busy."""
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+_ROOT = Path(__file__).resolve().parents[2]
+_TOO_MUCH = (
+    "the document takes too long or too much memory to set; make the design's style sheet simpler"
+)
 
 
-def to_pdf(html: str, paper: Paper = Paper.A4) -> bytes:
-    """The same page gives the same octets. A receipt is one strip as long as its text.
+def bill_to_pdf(
+    bill: BillDocument,
+    paper: Paper = Paper.A4,
+    design: InvoiceDesign = PLAIN,
+    *,
+    e_invoice: bool | None = None,
+) -> bytes:
+    """A bill or a credit note; on A4 as an e-invoice (PDF/A-3 with its XML in it) when it was
+    issued as one, unless `e_invoice` says otherwise.
 
-    WeasyPrint takes a second or two to import: whoever renders pays, nobody else. Raises
-    Unavailable when a library of the system is missing, Refused when it cannot be set.
+    Raises InvalidFields (what an e-invoice needs is missing), Refused, Unavailable.
     """
-    try:
-        from weasyprint import CSS, HTML
-        from weasyprint.urls import URLFetcher
-    except OSError as error:
-        raise Unavailable(f"{_first_line(error)}; install {_LIBRARIES}") from None
+    wanted = bill.e_invoice if e_invoice is None else e_invoice
+    embedded = None
+    if wanted and paper is Paper.A4:
+        embedded = Embedded(to_xml(bill), bill.issued_on)
+    html = to_html(bill, paper, design)
+    # A process of its own takes a second more; the product's own pages are no danger.
+    return (to_pdf if design.has_own_words else set_page)(html, paper, embedded)
 
-    class Nothing(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
-        """Answers for pictures that stand in the page; for every address it raises."""
 
-        def fetch(self, url: str, headers: object = None) -> Any:
-            return _picture(url)
+def statement_to_pdf(statement: Statement, design: InvoiceDesign = PLAIN) -> bytes:
+    """A statement of account. Raises Refused, Unavailable."""
+    html = statement_to_html(statement, design)
+    return set_page(html) if design.css is None else to_pdf(html)
 
-    def laid_out() -> bytes:
-        page = HTML(string=html, url_fetcher=Nothing(), base_url=_BASE)
-        document = page.render()
-        if len(document.pages) > PAGES_LIMIT:
-            raise Refused(f"more than {PAGES_LIMIT} pages")
-        if paper is Paper.RECEIPT and len(document.pages) == 1:
-            size = f"{_RECEIPT_WIDTH_MM}mm {_length_mm(document)}mm"
-            document = page.render(stylesheets=[CSS(string=f"@page {{ size: {size} !important }}")])
-        identifier = sha256(html.encode()).digest()[:16]
-        written: bytes = document.write_pdf(pdf_identifier=identifier)
-        return written
 
-    try:
-        return laid_out()
-    except Refused:
-        raise
-    except Exception as error:  # whatever a style sheet of an operator's own makes it stumble over
-        raise Refused(f"the document cannot be set: {error}") from error
+def to_pdf(
+    html: str,
+    paper: Paper = Paper.A4,
+    embedded: Embedded | None = None,
+    *,
+    cpu_seconds: int = CPU_SECONDS,
+) -> bytes:
+    """As `press.set_page`, in a process of its own. Raises Refused (also when it took too long or
+    too much memory), Unavailable."""
+    return _pressed([(html, paper)], embedded, cpu_seconds)[0]
 
 
 def try_design(design: InvoiceDesign) -> None:
     """Set a bill of nobody by it. Raises InvalidInput when it cannot be set."""
     try:
         if design.logo is not None:
-            _picture(design.logo)
+            picture(design.logo)
     except Refused as error:
         raise InvalidInput(error.message, field="logo") from None
     try:
-        for paper in Paper:
-            to_pdf(to_html(FULL, paper, design), paper)
+        _pressed([(to_html(FULL, paper, design), paper) for paper in Paper])
     except Refused as error:
         raise InvalidInput(error.message, field="template" if design.template else "css") from None
 
 
-def _picture(url: str) -> Any:
-    """The decoded picture of a `data:` address. Raises Refused for anything else."""
-    from weasyprint.urls import URLFetcherResponse
-
-    head, comma, body = url.partition(",")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    signature = _SIGNATURES.get(kind.lower())
-    if not head.startswith("data:") or not comma or signature is None:
-        raise Refused("documents are made of what they hold: no address is opened")
-    octets = unquote_to_bytes(body)
-    if "base64" in parameters:
-        octets = b64decode(octets)
-    if len(octets) > IMAGE_OCTETS or not octets.startswith(signature):
-        raise Refused(f"not a {kind} of at most {IMAGE_OCTETS} octets")
-    _check_pixels(octets)
-    return URLFetcherResponse(url, octets, {"Content-Type": kind.lower()})
-
-
-def _check_pixels(octets: bytes) -> None:
-    from PIL import Image
-
+def _pressed(
+    pages: Sequence[tuple[str, Paper]],
+    embedded: Embedded | None = None,
+    cpu_seconds: int = CPU_SECONDS,
+) -> list[bytes]:
     try:
-        with Image.open(BytesIO(octets), formats=("PNG", "JPEG")) as picture:
-            pixels = picture.width * picture.height
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Refused("not a picture that can be read") from error
-    if pixels > IMAGE_PIXELS:
-        raise Refused(f"a picture of more than {IMAGE_PIXELS} pixels")
+        done = subprocess.run(
+            [sys.executable, "-m", "billing.documents.press"],
+            input=order(pages, embedded, cpu_seconds),
+            capture_output=True,
+            timeout=WAIT_SECONDS,
+            env=_surroundings(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(_TOO_MUCH) from None
+    if done.returncode == 0:
+        return delivered(done.stdout)
+    if done.returncode < 0:  # ended by a signal: its limits
+        raise Refused(_TOO_MUCH)
+    said = done.stderr.decode(errors="replace").strip()
+    if done.returncode == Unavailable.exit_code:
+        raise Unavailable(said)
+    if done.returncode == Refused.exit_code:
+        raise Refused(said)
+    raise Refused(f"the document cannot be set: {said[-500:]}")
 
 
-def _length_mm(document: Any) -> int:
-    """How much paper the text of a strip needs, margins included."""
-    root = document.pages[0]._page_box.children[0]
-    return ceil(float(root.height) / _PX_PER_MM) + 2 * _RECEIPT_MARGIN_MM + 1
-
-
-def _first_line(error: OSError) -> str:
-    return str(error).strip().split("\n", 1)[0]
+def _surroundings() -> dict[str, str]:
+    """Where programs, fonts and this package are; nothing of the installation."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}

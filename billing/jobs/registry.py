@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import bill_run, books, dunning_run, upkeep
+from billing.services import bill_run, books, dunning_run, statement_run, upkeep
 from billing.services.context import Context
 
 
@@ -55,6 +55,14 @@ def _bill_run(context: Context, now: datetime) -> str:
     return said
 
 
+def _statements(context: Context, now: datetime) -> str:
+    report = statement_run.run(context, now)
+    said = f"queued {report.queued} statements" if report.queued else ""
+    if report.parked:
+        said = f"{said or 'queued no statements'}; {len(report.parked)} customers PARKED"
+    return said
+
+
 def _dunning(context: Context, now: datetime) -> str:
     report = dunning_run.run(context, now)
     said = (
@@ -77,6 +85,7 @@ JOBS = {
         Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning),
         # Every hour, as the operator's day begins at any of them.
         Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
+        Job("statements", "23 * * * *", "statements of the last month", _statements),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

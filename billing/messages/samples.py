@@ -61,4 +61,23 @@ SAMPLES: dict[MessageKind, Facts] = {
         "redeemed_on": "2026-04-11",
         "available_micros": 12_260_000,
     },
+    MessageKind.CREDIT_NOTE: {
+        "number": "CN-12",
+        "invoice_number": "INV-1042",
+        "currency": "USD",
+        "total_micros": 10_000_000,
+        "to_wallet_micros": 4_000_000,
+        "reason": "two days without service",
+    },
+    MessageKind.STATEMENT: {
+        "first_day": "2026-04-01",
+        "last_day": "2026-04-30",
+        "currency": "USD",
+        "opening_micros": -12_260_000,
+        "charged_micros": 30_000_000,
+        "credited_micros": 24_520_000,
+        "closing_micros": -17_740_000,
+        "open_micros": 17_740_000,
+        "due_on": "2026-05-11",
+    },
 }

@@ -10,8 +10,13 @@ from billing.model.charges import BillLine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDraft:
-    """For local days from `cycle_from` to before `cycle_until`; a fee is for none. The total is net
-    (the sum of the lines), tax and rounding together, in micros (rule M2)."""
+    """For local days from `cycle_from` to before `cycle_until`, None where it is for usage or a
+    fee. The total is net (the sum of the lines), tax and rounding together, in micros (rule M2).
+
+    Usage on it was charged to the wallet `wallet_id` as `usage_micros`, with a tax of
+    `usage_tax_micros` in it; its lines have `usage_net_micros` of the net. Either it is owed from
+    now on (`usage_owed`) or `usage_paid_micros` of the total are paid already (rule P11).
+    """
 
     customer_id: int
     org_id: int
@@ -24,6 +29,12 @@ class BillDraft:
     tax_micros: int
     rounding_micros: int
     currency: str
+    wallet_id: int | None = None
+    usage_micros: int = 0
+    usage_tax_micros: int = 0
+    usage_net_micros: int = 0
+    usage_owed: bool = False
+    usage_paid_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +55,9 @@ class Billable:
 
     `billed_from`: no local day before is billed, as another profile held then. `billed_until`: the
     day after the last billed cycle. `wallet_currency` is None where the wallet
-    is missing, which no service makes; `free_micros` is what the wallet has to pay with.
+    is missing, which no service makes; `free_micros` is what the wallet has to pay with. A closed
+    one is billed its usage only. `packages_until`: the day after the last cycle whose package has
+    come without a bill.
     """
 
     customer_id: int
@@ -60,6 +73,8 @@ class Billable:
     billed_until: date | None
     wallet_currency: str | None
     free_micros: int
+    is_closed: bool = False
+    packages_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

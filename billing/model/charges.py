@@ -43,7 +43,8 @@ class Extra:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a bill, net, in micros; `charge_id` and its days where it is an extra's."""
+    """One line of a bill, net, in micros; `charge_id` and its days where it is an extra's. Of usage
+    `usage_micros` is what was rated, tax included and not rounded, in the pieces that are named."""
 
     text: str
     net_micros: int
@@ -51,3 +52,27 @@ class BillLine:
     charge_id: int | None = None
     first_day: date | None = None
     next_first_day: date | None = None
+    usage_micros: int | None = None
+    usage_charge_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnbilledUsage:
+    """Posted pay-as-you-go of a subscription that no bill holds, of the local days of a calendar
+    month (`month` is its day 1) and one tariff window, in the pieces that are named.
+
+    `billed_this_month`: the subscription has had a bill of a cycle or of usage since the present
+    month began.
+    """
+
+    customer_id: int
+    subscription_id: int
+    month: date
+    tariff_window: str
+    seconds: int
+    octets: int
+    gross_micros: int
+    tax_micros: int
+    currency: str
+    usage_charge_ids: tuple[int, ...]
+    billed_this_month: bool

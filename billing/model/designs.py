@@ -33,3 +33,8 @@ class InvoiceDesign:
     footer: str | None = None
     css: str | None = None
     template: str | None = None
+
+    @property
+    def has_own_words(self) -> bool:
+        """Whether somebody wrote a part of it, which may take long to set."""
+        return any(part is not None for part in (self.footer, self.css, self.template))

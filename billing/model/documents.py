@@ -16,11 +16,12 @@ class Paper(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who bills, or who is billed."""
+    """Who bills, or who is billed; `country` as ISO 3166-1 writes it, two capital letters."""
 
     name: str
     address_lines: tuple[str, ...] = ()
     tax_id: str | None = None
+    country: str | None = None
     email: str | None = None
     phone: str | None = None
 
@@ -63,7 +64,8 @@ class DocumentCredit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDocument:
     """`first_day` to `last_day` (both included) is what it covers. Days are local (rule M3).
-    The total is the nets and taxes of all rates and the rounding."""
+    The total is the nets and taxes of all rates and the rounding. `e_invoice`: it was issued as
+    one (EN 16931)."""
 
     org_id: int
     number: str
@@ -82,12 +84,29 @@ class BillDocument:
     paid_micros: int
     payments: tuple[DocumentPayment, ...]
     credits: tuple[DocumentCredit, ...] = ()
+    written_off_micros: int = 0
+    e_invoice: bool = False
 
     @property
     def open_micros(self) -> int:
         credited_micros = sum(one.total_micros for one in self.credits)
-        return self.total_micros - self.paid_micros - credited_micros
+        return self.total_micros - self.paid_micros - credited_micros - self.written_off_micros
 
     @property
     def net_micros(self) -> int:
         return sum(one.net_micros for one in self.tax_totals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDocument(BillDocument):
+    """A credit note on a bill, whole or in part (rule I2): it reads like a bill, its amounts are
+    what is given back, and nothing of it is open. `to_wallet_micros` of it had been paid."""
+
+    bill_number: str
+    billed_on: date
+    reason: str
+    to_wallet_micros: int
+
+    @property
+    def open_micros(self) -> int:
+        return 0

@@ -21,6 +21,8 @@ class MessageKind(StrEnum):
     SUSPENDED = "suspended"
     RECHARGE_FAILED = "recharge_failed"
     VOUCHER_RECEIPT = "voucher_receipt"
+    CREDIT_NOTE = "credit_note"
+    STATEMENT = "statement"
     ALLOWANCE_USED = "allowance_used"
 
 

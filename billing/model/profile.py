@@ -39,6 +39,7 @@ class BillingProfile:
     kind: BillingKind
     payment: Payment
     automatic_bill: bool = False
+    monthly_statement: bool = False
     automatic_suspend: bool = False
     cycle_ends_with_month: bool = False
     cycle_day: int = 1

@@ -52,7 +52,8 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletView:
-    """`available` is rule P2: posted − unposted − reserved."""
+    """`available` is rule P2: posted − unposted − reserved. `uninvoiced`: rated usage that is on no
+    bill yet, posted or not, where a customer or subscriber is shown."""
 
     wallet_id: int
     currency: str
@@ -60,6 +61,7 @@ class WalletView:
     unposted_micros: int
     reserved_micros: int
     credit_limit_micros: int
+    uninvoiced_micros: int = 0
 
     @property
     def available_micros(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from billing.model.profile import BillIn, BillingProfile
 from billing.rules.cycles import Cycle, cycle_of, next_month
@@ -51,4 +51,15 @@ def cycles_until(profile: BillingProfile, first: date, until: date) -> Iterator[
     while first < until:
         cycle = Cycle(first, min(cycle_of(first, profile).next_first_day, until))
         yield cycle
+        first = cycle.next_first_day
+
+
+def cycles_to_serve(profile: BillingProfile, first: date, today: date) -> Iterator[Cycle]:
+    """The cycles from the local day `first` on whose service runs on `today` or begins tomorrow,
+    whenever they are billed; the first one may be what is left of a cycle (rule B6)."""
+    tomorrow = today + timedelta(days=1)
+    while first <= tomorrow:
+        cycle = Cycle(first, cycle_of(first, profile).next_first_day)
+        if cycle.next_first_day > today:
+            yield cycle
         first = cycle.next_first_day

@@ -21,6 +21,25 @@ def credited(bill: Charge, before: Money, amount: Money) -> Charge:
     )
 
 
+def credited_part(part: Money, bill: Money, before: Money, amount: Money) -> Money:
+    """What a credit of `amount`, after `before`, takes back of a part of a bill's net: its share of
+    the total, so that all of it is gone with the last credit (rule I2)."""
+
+    def upto(total: Money) -> Money:
+        if total == bill:
+            return part
+        return part.prorated(total.amount_micros, bill.amount_micros)
+
+    return upto(before + amount) - upto(before)
+
+
+def without_usage(total: Money, net: Money, usage_net: Money) -> Money:
+    """The part of a bill's total that is not usage: only that is for days (rule B6)."""
+    if not usage_net.amount_micros or not net.amount_micros:
+        return total
+    return total.prorated(max(0, (net - usage_net).amount_micros), net.amount_micros)
+
+
 def unused_days(amount: Money, days: int, of_days: int) -> Money:
     """The share of a bill for `of_days` days that is given back for `days` of them (rule B6)."""
     return amount.prorated(days, of_days)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from billing.model.charges import ChargeKind, Extra
+from billing.model.charges import ChargeKind, Extra, UnbilledUsage
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
 from billing.rules.bill_run import cycles_until
@@ -24,6 +24,7 @@ class PricedLine:
     price: Money
     extra: Extra | None = None
     cycle: Cycle | None = None
+    usage: UnbilledUsage | None = None
 
 
 def lines(

@@ -56,3 +56,9 @@ def octet_words(octets: int) -> str:
         return f"{octets} octets"
     tenths = octets * 10 // size
     return f"{tenths // 10}.{tenths % 10} {_OCTET_UNITS[unit]}"
+
+
+def second_words(seconds: int) -> str:
+    """`12:05:09`: hours, minutes, seconds."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -185,7 +185,15 @@ def _pay(
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
     held = reconnection.suspended(tx, customer.customer_id)
-    settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
+    settled = settle(
+        tx,
+        customer,
+        wallet_id,
+        now,
+        first=bill,
+        limit_micros=amount.amount_micros,
+        received_micros=0 if channel is None else amount.amount_micros,
+    )
     enforcement.reconcile(tx, context, customer.customer_id, now)
     reconnection.charge_restored(tx, context, customer, held, now)
     audit.append(

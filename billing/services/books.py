@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from billing.errors import NotFound, Unavailable
 from billing.model.books import LedgerReport
-from billing.model.money import Money
 from billing.rules.cycles import local_day
-from billing.rules.taxes import contained_tax
+from billing.rules.usage_entries import usage_entries
 from billing.services.context import Context
 from billing.store import books, catalog, ledger
 from billing.store.customers import lock_customer
+from billing.store.guard import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -69,23 +69,24 @@ def _customers_with_usage(context: Context) -> Iterator[int]:
         last = page[-1]
 
 
+def post_usage_of(
+    tx: Transaction,
+    customer_ids: Sequence[int],
+    today: date,
+    now: datetime,
+    *,
+    to_the_end: bool = False,
+) -> int:
+    """The same for customers that are locked; `today` is the operator's local day. With
+    `to_the_end` all that was charged. Returns the entries made."""
+    taken = books.take_usage(tx, customer_ids, today, to_the_end=to_the_end)
+    entries = usage_entries(taken)
+    ledger.post_usage(tx, entries, now)
+    return sum(bool(entry.gross_micros) for entry in entries)
+
+
 def _post_customers_usage(context: Context, customer_id: int, today: date, now: datetime) -> int:
     with context.transaction() as tx:
-        customer = lock_customer(tx, customer_id)
-        if customer is None:
+        if lock_customer(tx, customer_id) is None:
             return 0
-        taken = books.take_usage(tx, customer_id, today)
-        for usage in taken:
-            wallet = ledger.wallet(tx, customer_id, usage.wallet_id)
-            gross = Money(usage.amount_micros, wallet.currency)
-            tax = contained_tax(gross, usage.tax_rate_ppm)
-            ledger.post_usage(
-                tx,
-                customer,
-                wallet,
-                usage.local_day,
-                (gross - tax).amount_micros,
-                tax.amount_micros,
-                now,
-            )
-        return len(taken)
+        return post_usage_of(tx, [customer_id], today, now)

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from billing.errors import InvalidInput, Refused
 from billing.model.credits import CreditNoteView
+from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
-from billing.rules.credits import credited
+from billing.rules.credits import credited, credited_part
+from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import Charge
 from billing.services import enforcement
 from billing.services.bills import bill_numbered, wallet_of
@@ -16,8 +18,10 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import checked_amount, settle
-from billing.store import audit, invoices, ledger, tables
+from billing.store import audit, invoices, ledger, messages, tables
 from billing.store import credits as store
+from billing.store import customers as store_customers
+from billing.store import usage as used
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -37,8 +41,8 @@ def credit(
 ) -> CreditNoteView:
     """Take a bill back, by default all that is not credited yet. What is still open of it is owed
     no more; what had been paid goes to the wallet as free credit, which settles other open bills
-    (rule I4). With `void` it is taken back as if never issued: the next run bills its days and its
-    charges again.
+    (rule I4). With `void` it is taken back as if never issued: the next run bills its days, its
+    charges and its usage again, which is uninvoiced until then.
 
     Raises InvalidInput (no reason, more than is left of the bill, a part to void, a number that
     several organisations use without `customer_id`), NotFound,
@@ -94,9 +98,13 @@ def take_back(
     *,
     void: bool,
 ) -> CreditNoteView:
-    """Credit a part of a bill that is not credited yet, the last one if it is to be `void`; the
-    customer is locked (rules I2, M4)."""
-    parts = credited(_charged(bill), Money(bill.credited_micros, bill.currency), amount)
+    """Credit a part of a bill that is not credited yet, the last one if it is to be `void`, and
+    tell the customer, who is locked (rules I2, M4)."""
+    before = Money(bill.credited_micros, bill.currency)
+    parts = credited(_charged(bill), before, amount)
+    usage_net = Money(invoices.usage_net_micros(tx, bill), bill.currency)
+    total = Money(bill.total_micros, bill.currency)
+    usage = credited_part(usage_net, total, before, amount)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
     entry_id = ledger.post(
@@ -106,7 +114,8 @@ def take_back(
         kind="credit",
         memo=f"credited {bill.number}",
         lines=[
-            Line(ledger.REVENUE_BILL, -parts.net.amount_micros),
+            Line(ledger.REVENUE_BILL, -(parts.net - usage).amount_micros),
+            Line(ledger.REVENUE_USAGE, -usage.amount_micros),
             Line(ledger.TAX, -parts.tax.amount_micros),
             Line(ledger.ROUNDING, -parts.rounding.amount_micros),
             Line(ledger.RECEIVABLE, owed_micros),
@@ -131,7 +140,44 @@ def take_back(
         entry_id=entry_id,
     )
     store.insert(tx, note, bill, now, void=void)
-    return store.view(note, bill)
+    if void:
+        _release_usage(tx, bill, now)
+    view = store.view(note, bill)
+    messages.queue(tx, [_message(view, note.credit_note_id)], now)
+    return view
+
+
+def _release_usage(tx: Transaction, bill: tables.Invoice, now: datetime) -> None:
+    """The usage on a void bill is as it was before: charged to the wallet, on no bill (rule P2).
+    Where no bill will come any more the wallet has paid it for good."""
+    subscription = store_customers.get_subscription(tx, bill.subscription_id or 0)
+    if subscription is None:
+        return
+    profile = store_customers.effective_profile(tx, subscription)
+    to_bill = bills_by_itself(profile)
+    gross_micros, tax_micros = used.release(tx, bill, to_bill=to_bill)
+    # What the bill gave back to the wallet, or what of it the wallet had paid: see issue_bills.sql.
+    wallet_micros = gross_micros
+    if bill.entry_id is not None and not ledger.moved(tx, bill, ledger.WALLET):
+        wallet_micros = invoices.allocated_by(tx, bill, bill.entry_id)
+    if not gross_micros and not tax_micros:
+        return
+    ledger.post(
+        tx,
+        customer_id=bill.customer_id,
+        org_id=bill.org_id,
+        kind="release",
+        memo=f"usage of {bill.number}",
+        lines=[
+            Line(ledger.WALLET, -wallet_micros, wallet_of(tx, bill)),
+            Line(ledger.ROUNDING, wallet_micros - gross_micros),
+            Line(ledger.REVENUE_USAGE, gross_micros - tax_micros),
+            Line(ledger.TAX_UNBILLED if to_bill else ledger.TAX, tax_micros),
+        ],
+        currency=bill.currency,
+        now=now,
+        corrects_entry_id=bill.entry_id,
+    )
 
 
 def note_credit(
@@ -151,6 +197,22 @@ def note_credit(
             "to_wallet_micros": note.to_wallet_micros,
             "reason": note.reason,
             "void": bill.voided_at is not None,
+        },
+    )
+
+
+def _message(note: CreditNoteView, credit_note_id: int) -> MessageDraft:
+    return MessageDraft(
+        customer_id=note.customer_id,
+        kind=MessageKind.CREDIT_NOTE,
+        idempotency_key=f"credit_note:{credit_note_id}",
+        facts={
+            "number": note.number,
+            "invoice_number": note.invoice_number,
+            "currency": note.currency,
+            "total_micros": note.total_micros,
+            "to_wallet_micros": note.to_wallet_micros,
+            "reason": note.reason,
         },
     )
 
@@ -182,7 +244,7 @@ def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
         raise InvalidInput("only a whole bill can be void", field="void")
     # Bills go on where the last one ends: the days of another one would stay unbilled.
     last = invoices.last_of_cycles(tx, bill.customer_id, bill.subscription_id)
-    if bill.subscription_id is not None and last is not None and last != bill.number:
+    if bill.cycle_until is not None and last is not None and last != bill.number:
         raise Refused(f"only the last bill can be void; void {last} first", field="void")
 
 

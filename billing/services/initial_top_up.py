@@ -11,7 +11,7 @@ from billing.model.money import Money
 from billing.rules.moves import payable
 from billing.rules.spending import cap_period
 from billing.services.settling import checked_channel, receive
-from billing.store import ledger, spending, tables
+from billing.store import ledger, spending, tables, usage
 from billing.store.guard import Transaction
 
 
@@ -53,26 +53,21 @@ def needed_by_wallet(
     rows: Collection[tables.Subscription],
     now: datetime,
     time_zone: str,
+    *,
+    billed_by_itself: bool,
 ) -> dict[int, Money]:
-    """What each wallet of these subscriptions must be topped up with: this month's uninvoiced
-    amount, in coins that can be paid."""
+    """What each wallet of these subscriptions must be topped up with, in coins that can be paid:
+    rated usage that is on no bill, posted or not (rule P2); where no bill comes by itself that is
+    the usage of the present local month."""
+    first_day = cap_period(now, time_zone).first_day
+    unbilled = usage.uninvoiced(tx, [customer_id])
     found = {}
     for wallet_id in sorted({row.wallet_id for row in rows}):
-        ids = [row.subscription_id for row in rows if row.wallet_id == wallet_id]
+        if billed_by_itself:
+            micros = unbilled[wallet_id].owed_micros if wallet_id in unbilled else 0
+        else:
+            ids = [row.subscription_id for row in rows if row.wallet_id == wallet_id]
+            micros = spending.charged_micros(tx, customer_id, ids, first_day)
         currency = ledger.wallet(tx, customer_id, wallet_id).currency
-        micros = uninvoiced_this_month(tx, customer_id, ids, now, time_zone)
         found[wallet_id] = payable(Money(micros, currency))
     return found
-
-
-def uninvoiced_this_month(
-    tx: Transaction,
-    customer_id: int,
-    subscription_ids: Collection[int],
-    now: datetime,
-    time_zone: str,
-) -> int:
-    """Rated usage of the present local month that is on no bill, posted or not, in micros (rule
-    P2). Usage stands on no bill so far, so it is all of it."""
-    first_day = cap_period(now, time_zone).first_day
-    return spending.charged_micros(tx, customer_id, subscription_ids, first_day)

@@ -1,12 +1,15 @@
-"""What an organisation and a customer are called on bills: postal address and tax number."""
+"""What an organisation and a customer are called on bills: address, country and tax number. A bill
+says what held when it was issued (rule I2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotFound
+from billing.errors import InvalidFields, InvalidInput, NotFound
+from billing.model.countries import COUNTRIES
 from billing.model.documents import Party
+from billing.rules.e_invoices import seller_problems
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.identity import checked_optional
@@ -33,14 +36,24 @@ def set_of_organisation(
     now: datetime,
     address_lines: Sequence[str] | None = None,
     tax_id: str | None = None,
+    country: str | None = None,
+    e_invoice: bool | None = None,
 ) -> Party:
-    """What is None stays as it is; an empty one is taken away. Bills are read anew each time, so
-    ones issued before carry it, too. Raises InvalidInput, NotFound."""
+    """What is None stays as it is; an empty one is taken away. Bills that were issued go on saying
+    what they said. `e_invoice`: its bills from now on are e-invoices, which need an address, a
+    country and a VAT number.
+
+    Raises InvalidFields (what e-invoices need is missing), InvalidInput, NotFound.
+    """
     with context.transaction() as tx:
         row = store.lock_organisation(tx, org_id)
         if row is None:
             raise NotFound(f"no organisation has the number {org_id}", field="org")
-        _set(row, address_lines, tax_id)
+        _set(row, address_lines, tax_id, country)
+        if e_invoice is not None:
+            row.e_invoice = e_invoice
+        if row.e_invoice and (missing := seller_problems(party(row))):
+            raise InvalidFields(missing)
         audit.append(
             tx,
             at=now,
@@ -48,7 +61,7 @@ def set_of_organisation(
             actor=context.actor,
             action="organisation.letterhead",
             subject=f"organisation:{org_id}",
-            detail={"address": row.postal_address, "tax_id": row.tax_id},
+            detail=_called(row) | {"e_invoice": row.e_invoice},
         )
         return party(row)
 
@@ -69,10 +82,11 @@ def set_of_customer(
     now: datetime,
     address_lines: Sequence[str] | None = None,
     tax_id: str | None = None,
+    country: str | None = None,
 ) -> Party:
     """As `set_of_organisation`. Raises InvalidInput, NotFound."""
     with changing_customer(context, customer_id) as (tx, row):
-        _set(row, address_lines, tax_id)
+        _set(row, address_lines, tax_id, country)
         audit.append(
             tx,
             at=now,
@@ -80,18 +94,24 @@ def set_of_customer(
             actor=context.actor,
             action="customer.letterhead",
             subject=f"customer:{customer_id}",
-            detail={"address": row.postal_address, "tax_id": row.tax_id},
+            detail=_called(row),
         )
         return party(row)
 
 
-def party(row: tables.Organisation | tables.Customer) -> Party:
+def party(
+    row: tables.Organisation
+    | tables.Customer
+    | tables.OrganisationLetterhead
+    | tables.CustomerLetterhead,
+) -> Party:
     """As it stands on bills."""
-    contact = row if isinstance(row, tables.Customer) else None
+    contact = row if isinstance(row, (tables.Customer, tables.CustomerLetterhead)) else None
     return Party(
         name=row.name,
         address_lines=tuple((row.postal_address or "").splitlines()),
         tax_id=row.tax_id,
+        country=row.country,
         email=contact.email if contact else None,
         phone=contact.phone if contact else None,
     )
@@ -101,11 +121,25 @@ def _set(
     row: tables.Organisation | tables.Customer,
     address_lines: Sequence[str] | None,
     tax_id: str | None,
+    country: str | None,
 ) -> None:
     if address_lines is not None:
         row.postal_address = _checked_address(address_lines)
     if tax_id is not None:
         row.tax_id = _short(tax_id, "tax_id")
+    if country is not None:
+        row.country = _checked_country(country)
+
+
+def _called(row: tables.Organisation | tables.Customer) -> dict[str, object]:
+    return {"address": row.postal_address, "tax_id": row.tax_id, "country": row.country}
+
+
+def _checked_country(text: str) -> str | None:
+    country = text.strip().upper()
+    if country and country not in COUNTRIES:
+        raise InvalidInput("no such country; write it like DE", field="country")
+    return country or None
 
 
 def _checked_address(lines: Sequence[str]) -> str | None:

@@ -15,10 +15,11 @@ from billing.model.moves import ProfileMove
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile
 from billing.rules import moves as rules
-from billing.rules.credits import unused_days
+from billing.rules.credits import unused_days, without_usage
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.services import alerts, cycle_bills, enforcement, initial_top_up
+from billing.services.books import post_usage_of
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.credits import note_credit, take_back
@@ -68,8 +69,13 @@ def change_profile(
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
         credited = _take_top_up(tx, move, customer, rows, top_up_micros, channel)
-        issued = _bill_what_is_left(tx, context, move, customer)
+        # What was used until now is the old profile's, on a bill or from the wallet.
+        post_usage_of(tx, [customer_id], move.today, now, to_the_end=True)
+        issued = _bill_what_is_due(tx, context, move, customer)
         taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]
+        issued += _bill_the_rest(tx, context, move, customer)
+        for row in rows:
+            _end_packages(tx, move, row)
         customer.profile_id = profile_id
         for row in rows:
             _put_under(tx, move, row)
@@ -140,25 +146,42 @@ def _take_top_up(
     needed = {own.wallet_id: Money(0, own.currency)}
     if rules.becomes_prepaid(move.old, move.new):
         needed |= initial_top_up.needed_by_wallet(
-            tx, customer.customer_id, rows, move.now, move.time_zone
+            tx,
+            customer.customer_id,
+            rows,
+            move.now,
+            move.time_zone,
+            billed_by_itself=rules.bills_by_itself(move.old),
         )
     amount = None if amount_micros is None else checked_amount(amount_micros, own.currency)
     return initial_top_up.take(tx, customer, needed, amount, channel, move.now)
 
 
-def _bill_what_is_left(
+def _bill_what_is_due(
     tx: Transaction, context: Context, move: _Move, customer: tables.Customer
 ) -> list[IssuedBill]:
-    """What the old profile would have billed by now, whether its run has come to it or not; and the
-    days served in arrears when no other profile will bill them."""
+    """What the old profile would have billed by now, whether its run has come to it or not."""
     if not rules.bills_by_itself(move.old):
         return []
-    ids = [customer.customer_id]
-    issued = cycle_bills.issue_due(tx, context, ids, move.now)
-    if move.new.kind is BillingKind.DAILY:
-        tomorrow = move.today + timedelta(days=1)
-        issued += cycle_bills.issue_due(tx, context, ids, move.now, until=tomorrow)
-    return issued
+    return cycle_bills.issue_due(tx, context, [customer.customer_id], move.now)
+
+
+def _bill_the_rest(
+    tx: Transaction, context: Context, move: _Move, customer: tables.Customer
+) -> list[IssuedBill]:
+    """Where the new profile bills nothing by itself: the usage that no bill holds, and, under a
+    daily one, the days served in arrears."""
+    if not rules.bills_by_itself(move.old) or rules.bills_by_itself(move.new):
+        return []
+    return cycle_bills.issue_due(
+        tx,
+        context,
+        [customer.customer_id],
+        move.now,
+        until=move.today + timedelta(days=1),
+        final=True,
+        usage_only=move.new.kind is BillingKind.MONTHLY,
+    )
 
 
 def _take_bills_back(
@@ -180,13 +203,43 @@ def _take_bills_back(
             plan_stays=move.plan is None,
         )
         left = Money(invoices.creditable_micros(bill), bill.currency)
-        share = unused_days(Money(bill.total_micros, bill.currency), days, cycle.days)
+        # A bill that is void gives its usage back to be billed again; else usage was had.
+        whole = Money(bill.total_micros, bill.currency)
+        of_days = whole if days == cycle.days else _for_days(tx, bill)
+        share = unused_days(of_days, days, cycle.days)
         amount = min(left, share, key=lambda one: one.amount_micros)
         if days and package is not None:
             package.ended_at = move.now
         if amount.amount_micros > 0:
             reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
             yield bill, take_back(tx, bill, amount, reason, move.now, void=days == cycle.days)
+
+
+def _for_days(tx: Transaction, bill: tables.Invoice) -> Money:
+    """What a bill asks for its days: all but usage, which has been had."""
+    total, net, usage_net = (
+        Money(micros, bill.currency)
+        for micros in (
+            bill.total_micros,
+            bill.total_micros - bill.tax_micros - bill.rounding_micros,
+            invoices.usage_net_micros(tx, bill),
+        )
+    )
+    return without_usage(total, net, usage_net)
+
+
+def _end_packages(tx: Transaction, move: _Move, row: tables.Subscription) -> None:
+    """Under a daily profile a package in arrears ends with the last day that is billed, today."""
+    if move.new.kind is not BillingKind.DAILY or row.packages_until is None:
+        return
+    ends = day_start(row.packages_until, move.time_zone)
+    package = entitlements.ending_at(tx, row.customer_id, row.subscription_id, ends)
+    tomorrow = day_start(move.today + timedelta(days=1), move.time_zone)
+    if package is not None and package.valid_from is not None and ends > tomorrow:
+        package.valid_until = max(tomorrow, package.valid_from)
+        if package.valid_from >= tomorrow:
+            package.ended_at = move.now
+    row.packages_until = None
 
 
 def _put_under(tx: Transaction, move: _Move, row: tables.Subscription) -> None:

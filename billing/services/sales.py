@@ -108,7 +108,7 @@ def topup(
                 tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
             )
             held = reconnection.suspended(tx, customer_id)
-            settled = settle(tx, customer, chosen.wallet_id, now)
+            settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
             alerts.note_top_up(tx, customer_id, chosen.wallet_id)
             enforcement.reconcile(tx, context, customer_id, now)
             reconnection.charge_restored(tx, context, customer, held, now)

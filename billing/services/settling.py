@@ -10,7 +10,7 @@ from billing.model.money import Money
 from billing.model.views import WalletView
 from billing.rules.taxes import Charge
 from billing.services import caps
-from billing.store import customers, invoices, ledger, tables
+from billing.store import customers, invoices, ledger, tables, usage
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -135,14 +135,21 @@ def settle(
     *,
     first: tables.Invoice | None = None,
     limit_micros: int | None = None,
+    received_micros: int = 0,
 ) -> tuple[str, ...]:
     """Pay open bills of a wallet's subscriptions from its free credit, oldest first (rule I4).
 
     `first` goes before all others; `limit_micros` bounds what is spent. Only money that is there
-    is used, never the credit limit. Returns the numbers of the bills now paid in full.
+    is used, never the credit limit; of it `received_micros` came in just now: that pays bills
+    before usage that no bill asks for yet. Returns the numbers of the bills now paid in full.
     """
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     free_micros = max(0, wallet.available_micros)
+    if free_micros < received_micros:
+        owed_later = usage.uninvoiced(tx, [customer.customer_id]).get(wallet_id)
+        if owed_later is not None:
+            before_usage = wallet.available_micros + owed_later.owed_micros
+            free_micros = max(free_micros, min(received_micros, before_usage))
     if limit_micros is not None:
         free_micros = min(free_micros, limit_micros)
     bills = _bills_of_wallet(tx, customer.customer_id, wallet_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
@@ -57,10 +58,13 @@ def customers_with_usage(tx: Session, after: int, most: int) -> list[int]:
     return [row.customer_id for row in rows]
 
 
-def take_usage(tx: Session, customer_id: int, today: date) -> list[UsageOfDay]:
-    """A customer's usage of days before `today` and of ended sessions, marked as posted: post it
-    in the same transaction. The customer is locked."""
+def take_usage(
+    tx: Session, customer_ids: Sequence[int], today: date, *, to_the_end: bool
+) -> list[UsageOfDay]:
+    """Usage of days before `today` and of ended sessions, or all of it, marked as posted, by wallet
+    and day: post it in the same transaction. The customers are locked."""
     rows = tx.connection().exec_driver_sql(
-        named_query("usage_to_post"), {"customer_id": customer_id, "today": today}
+        named_query("usage_to_post"),
+        {"customer_ids": list(customer_ids), "today": today, "to_the_end": to_the_end},
     )
     return [UsageOfDay(**row._mapping) for row in rows]

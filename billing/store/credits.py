@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.model.credits import CreditNoteView
-from billing.store import invoices, tables
+from billing.store import invoices, letterheads, tables
 
 
 def insert(
@@ -17,6 +17,10 @@ def insert(
 ) -> None:
     """Number and write the note; the bill's figures follow. The customer is locked."""
     (note.number,) = invoices.numbers(tx, bill.org_id, 1, invoices.CREDIT_SERIES)
+    letterheads.keep(tx, [bill.org_id], [bill.customer_id])
+    note.seller_letterhead_id, note.buyer_letterhead_id = letterheads.newest_ids(
+        tx, bill.org_id, bill.customer_id
+    )
     tx.add(note)
     bill.credited_micros += note.total_micros
     bill.paid_micros -= note.to_wallet_micros
@@ -36,6 +40,32 @@ def of_invoice(tx: Session, bill: tables.Invoice) -> Sequence[CreditNoteView]:
         note.customer_id == bill.customer_id, note.invoice_id == bill.invoice_id
     )
     return [view(row, bill) for row in tx.scalars(found.order_by(note.credit_note_id))]
+
+
+def numbered(
+    tx: Session, number: str, org_id: int | None = None, *, customer_id: int | None = None
+) -> list[tables.CreditNote]:
+    """Credit notes of this number, of one organisation or customer, or of all."""
+    note = tables.CreditNote
+    found = select(note).where(note.number == number)
+    if org_id is not None:
+        found = found.where(note.org_id == org_id)
+    if customer_id is not None:
+        found = found.where(note.customer_id == customer_id)
+    return list(tx.scalars(found.order_by(note.org_id)))
+
+
+def before(tx: Session, row: tables.CreditNote) -> tuple[int, int]:
+    """Net and tax that earlier credit notes took back of the same bill."""
+    note = tables.CreditNote
+    found = tx.execute(
+        select(func.sum(note.net_micros), func.sum(note.tax_micros)).where(
+            note.customer_id == row.customer_id,
+            note.invoice_id == row.invoice_id,
+            note.credit_note_id < row.credit_note_id,
+        )
+    ).one()
+    return int(found[0] or 0), int(found[1] or 0)
 
 
 def view(row: tables.CreditNote, bill: tables.Invoice) -> CreditNoteView:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy import cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, INET
@@ -18,6 +18,7 @@ from billing.store import tables
 from billing.store.catalog import profile_of
 from billing.store.guard import unique
 from billing.store.pool import named_query
+from billing.store.usage import uninvoiced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,19 @@ def look_again(tx: Session, moments: Mapping[tuple[int, int], datetime]) -> None
                 "customer_ids": [customer_id for customer_id, _ in moments],
                 "subscription_ids": [subscription_id for _, subscription_id in moments],
                 "moments": list(moments.values()),
+            },
+        )
+
+
+def set_packages_until(tx: Session, until: Mapping[tuple[int, int], date]) -> None:
+    """Note up to before which local days packages have come, by customer and subscription."""
+    if until:
+        tx.connection().exec_driver_sql(
+            named_query("set_packages_until"),
+            {
+                "customer_ids": [customer_id for customer_id, _ in until],
+                "subscription_ids": [subscription_id for _, subscription_id in until],
+                "days": list(until.values()),
             },
         )
 
@@ -219,7 +233,7 @@ def customer_view(tx: Session, customer_id: int) -> CustomerView | None:
         closed_at=row.closed_at,
         discontinue_on=row.discontinue_on,
         promise_until=row.promise_until,
-        wallets=tuple(wallets_of(tx, customer_id)),
+        wallets=tuple(_with_uninvoiced(tx, customer_id)),
         subscription_ids=tuple(s.subscription_id for s in subscriptions_of(tx, customer_id)),
     )
 
@@ -233,6 +247,16 @@ def wallets_of(tx: Session, customer_id: int) -> list[WalletView]:
         .execution_options(populate_existing=True)
     )
     return [wallet_view(row) for row in rows]
+
+
+def _with_uninvoiced(tx: Session, customer_id: int) -> list[WalletView]:
+    found = uninvoiced(tx, [customer_id])
+    return [
+        replace(wallet, uninvoiced_micros=found[wallet.wallet_id].micros)
+        if wallet.wallet_id in found
+        else wallet
+        for wallet in wallets_of(tx, customer_id)
+    ]
 
 
 def wallet_view(row: tables.Wallet) -> WalletView:

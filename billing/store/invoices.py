@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.bills import BillDraft, IssuedBill
 from billing.model.views import InvoiceView
-from billing.store import tables
+from billing.store import letterheads, tables
 from billing.store.pool import named_query
 
 SERIES = "INV"
@@ -33,6 +33,7 @@ def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[Issue
         asdict(one) | {"ord": place, "number": next(series[one.org_id])}
         for place, one in enumerate(drafts)
     ]
+    letterheads.keep(tx, series, [one.customer_id for one in drafts])
     found = tx.connection().exec_driver_sql(
         named_query("issue_bills"), {"bills": json.dumps(rows, default=str), "now": now}
     )
@@ -183,6 +184,24 @@ def allocate(
         )
     )
     tx.flush()
+
+
+def usage_net_micros(tx: Session, row: tables.Invoice) -> int:
+    """What its lines of usage say, without tax."""
+    line = tables.InvoiceLine
+    found = select(func.coalesce(func.sum(line.amount_micros), 0)).where(
+        line.customer_id == row.customer_id,
+        line.invoice_id == row.invoice_id,
+        line.usage_micros.is_not(None),
+    )
+    return int(tx.scalar(found) or 0)
+
+
+def allocated_by(tx: Session, row: tables.Invoice, entry_id: int) -> int:
+    """How much of wallet money an entry moved to a bill."""
+    key = {"customer_id": row.customer_id, "invoice_id": row.invoice_id, "entry_id": entry_id}
+    found = tx.get(tables.PaymentAllocation, key)
+    return 0 if found is None else found.amount_micros
 
 
 def view(row: tables.Invoice) -> InvoiceView:

@@ -11,6 +11,7 @@ operator owes to its customer, rises by a credit:
     revenue:bill         bills issued, less what credit notes took back
     revenue:usage        pay-as-you-go
     tax                  taxes owed
+    tax:unbilled         taxes in usage that a bill will hold: owed from its issue on
     rounding             what rounding to the minor unit added or took (rule M2)
     bad_debt             what was owed and is not expected any more (rule I5)
     opening              balances taken over by an import
@@ -18,18 +19,21 @@ operator owes to its customer, rises by a credit:
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import SQLColumnExpression, func, select, update
 from sqlalchemy.orm import Session
 
+from billing.model.books import UsageEntry
 from billing.model.views import WalletView
 from billing.store import tables
 from billing.store.customers import wallet_view
+from billing.store.pool import named_query
 
 WALLET = "wallet"
 RECEIVABLE = "receivable"
@@ -37,6 +41,7 @@ REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
 REVENUE_USAGE = "revenue:usage"
 TAX = "tax"
+TAX_UNBILLED = "tax:unbilled"
 ROUNDING = "rounding"
 BAD_DEBT = "bad_debt"
 OPENING = "opening"
@@ -130,39 +135,17 @@ def wallet(tx: Session, customer_id: int, wallet_id: int) -> WalletView:
     return wallet_view(row)
 
 
-def post_usage(
-    tx: Session,
-    customer: tables.Customer,
-    wallet: WalletView,
-    day: date,
-    net_micros: int,
-    tax_micros: int,
-    now: datetime,
-) -> int:
-    """What the meter charged to a wallet for a local day, from `unposted` to the journal: what is
-    available stays as it is (rule P2). Returns the entry's id; the customer is locked."""
-    gross_micros = net_micros + tax_micros
-    tx.execute(
-        update(tables.Wallet)
-        .where(
-            tables.Wallet.customer_id == customer.customer_id,
-            tables.Wallet.wallet_id == wallet.wallet_id,
-        )
-        .values(unposted_micros=tables.Wallet.unposted_micros - gross_micros)
-    )
-    return post(
-        tx,
-        customer_id=customer.customer_id,
-        org_id=customer.org_id,
-        kind=USAGE,
-        memo=f"usage of {day}",
-        lines=[
-            Line(WALLET, -gross_micros, wallet.wallet_id),
-            Line(REVENUE_USAGE, net_micros),
-            Line(TAX, tax_micros),
-        ],
-        currency=wallet.currency,
-        now=now,
+def post_usage(tx: Session, entries: Sequence[UsageEntry], now: datetime) -> None:
+    """What the meter charged, from `unposted` to the journal (rule P2); customers are locked."""
+    if not entries:
+        return
+    rows = [
+        asdict(replace(entry, pieces=()))
+        | {"pieces": [asdict(usage) | {"tax_micros": tax} for usage, tax in entry.pieces]}
+        for entry in entries
+    ]
+    tx.connection().exec_driver_sql(
+        named_query("post_usage"), {"entries": json.dumps(rows, default=str), "now": now}
     )
 
 
@@ -193,6 +176,17 @@ def record_command(
         )
     )
     tx.flush()
+
+
+def moved(tx: Session, bill: tables.Invoice, account: str) -> int:
+    """What the entry of a bill's issue moved on an account, in micros."""
+    posting = tables.Posting
+    found = select(func.coalesce(func.sum(posting.amount_micros), 0)).where(
+        posting.customer_id == bill.customer_id,
+        posting.entry_id == bill.entry_id,
+        posting.account == account,
+    )
+    return int(tx.scalar(found) or 0)
 
 
 def balance(tx: Session, customer_id: int, account: str) -> int:

@@ -1,7 +1,9 @@
--- Subscriptions of these customers that the bill run is for, with what decides their next bill (B7).
+-- Subscriptions of these customers that the bill run is for, with what decides their next bill (B7);
+-- of closed ones those that have usage which no bill holds.
 SELECT s.customer_id, s.org_id, s.subscription_id, s.wallet_id, s.username, s.created_at, s.billed_from,
     s.plan_version_id, p.profile_id, p.bills_from, b.billed_until, w.currency AS wallet_currency,
-    COALESCE(w.posted_micros - w.unposted_micros - w.reserved_micros, 0) AS free_micros
+    COALESCE(w.posted_micros - w.unposted_micros - w.reserved_micros, 0) AS free_micros,
+    s.closed_at IS NOT NULL OR c.closed_at IS NOT NULL AS is_closed, s.packages_until
 FROM subscription s
 JOIN customer c ON c.customer_id = s.customer_id
 JOIN billing_profile p ON p.profile_id = COALESCE(s.profile_id, c.profile_id)
@@ -11,7 +13,10 @@ LEFT JOIN LATERAL (
     WHERE i.customer_id = s.customer_id AND i.subscription_id = s.subscription_id
       AND i.voided_at IS NULL
 ) b ON true
-WHERE s.customer_id = ANY (%(customer_ids)s) AND s.closed_at IS NULL AND c.closed_at IS NULL
+WHERE s.customer_id = ANY (%(customer_ids)s)
+  AND (s.closed_at IS NULL AND c.closed_at IS NULL OR EXISTS (
+        SELECT 1 FROM usage_charge u WHERE u.customer_id = s.customer_id
+          AND u.subscription_id = s.subscription_id AND u.to_bill AND u.invoice_id IS NULL))
   AND p.kind = 'monthly' AND p.automatic_bill AND p.bills_from IS NOT NULL
   AND s.plan_version_id IS NOT NULL
 ORDER BY s.customer_id, s.subscription_id

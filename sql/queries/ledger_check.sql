@@ -49,6 +49,47 @@ FULL JOIN (SELECT p.customer_id, -sum(p.amount_micros) AS posted
     ON p.customer_id = u.customer_id
 WHERE COALESCE(u.posted, 0) <> COALESCE(p.posted, 0)
 UNION ALL
+-- Every micro of posted usage is in one piece; a piece is on one bill, or on none yet, or was paid from
+-- the wallet for good (rule P2).
+SELECT 'usage posted differs from its pieces', COALESCE(u.customer_id, c.customer_id),
+    concat('customer ', COALESCE(u.customer_id, c.customer_id)), COALESCE(u.posted, 0),
+    COALESCE(c.posted, 0)
+FROM (SELECT customer_id, sum(posted_micros) AS posted FROM daily_usage
+      WHERE posted_micros <> 0 GROUP BY customer_id) u
+FULL JOIN (SELECT customer_id, sum(gross_micros) AS posted FROM usage_charge
+           GROUP BY customer_id) c ON c.customer_id = u.customer_id
+WHERE COALESCE(u.posted, 0) <> COALESCE(c.posted, 0)
+UNION ALL
+SELECT 'usage differs from its entry', c.customer_id, concat('entry ', c.entry_id),
+    COALESCE(p.posted, 0), c.posted
+FROM (SELECT customer_id, entry_id, sum(gross_micros) AS posted FROM usage_charge
+      WHERE entry_id IS NOT NULL GROUP BY customer_id, entry_id) c
+LEFT JOIN (SELECT customer_id, entry_id, -sum(amount_micros) AS posted FROM posting
+           WHERE account = 'wallet' GROUP BY customer_id, entry_id) p
+    ON p.customer_id = c.customer_id AND p.entry_id = c.entry_id
+WHERE c.posted <> COALESCE(p.posted, 0)
+UNION ALL
+SELECT 'bill differs from the usage on it', COALESCE(l.customer_id, c.customer_id),
+    concat('bill ', COALESCE(l.invoice_id, c.invoice_id)), COALESCE(c.rated, 0), COALESCE(l.rated, 0)
+FROM (SELECT l.customer_id, l.invoice_id, sum(l.usage_micros) AS rated
+      FROM invoice_line l
+      JOIN invoice i ON i.customer_id = l.customer_id AND i.invoice_id = l.invoice_id
+      WHERE l.usage_micros IS NOT NULL AND i.voided_at IS NULL
+      GROUP BY l.customer_id, l.invoice_id) l
+FULL JOIN (SELECT customer_id, invoice_id, sum(gross_micros) AS rated FROM usage_charge
+           WHERE invoice_id IS NOT NULL GROUP BY customer_id, invoice_id) c
+    ON c.customer_id = l.customer_id AND c.invoice_id = l.invoice_id
+WHERE COALESCE(l.rated, 0) <> COALESCE(c.rated, 0)
+UNION ALL
+SELECT 'tax to be billed differs from the usage on no bill', COALESCE(c.customer_id, p.customer_id),
+    concat('customer ', COALESCE(c.customer_id, p.customer_id)), COALESCE(c.tax, 0),
+    COALESCE(p.tax, 0)
+FROM (SELECT customer_id, sum(tax_micros) AS tax FROM usage_charge
+      WHERE to_bill AND invoice_id IS NULL GROUP BY customer_id) c
+FULL JOIN (SELECT customer_id, sum(amount_micros) AS tax FROM posting
+           WHERE account = 'tax:unbilled' GROUP BY customer_id) p ON p.customer_id = c.customer_id
+WHERE COALESCE(c.tax, 0) <> COALESCE(p.tax, 0)
+UNION ALL
 SELECT 'bill differs from its lines', i.customer_id, i.number,
     COALESCE(l.net, 0) + i.tax_micros + i.rounding_micros, i.total_micros
 FROM invoice i

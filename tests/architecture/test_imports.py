@@ -80,7 +80,9 @@ MODULES: dict[str, set[str]] = {
     # A design is checked by the sandbox that it will run in; nothing is set.
     "billing.services.designs": {"billing.documents.checks"},
     "billing.documents.checks": {"tinycss2"},
-    "billing.documents.pdf": {"weasyprint", "PIL"},
+    "billing.documents.press": {"weasyprint", "PIL"},
+    # What an e-invoice needs is told before it is written, here and where the switch is set.
+    "billing.documents.cii": {"billing.rules.e_invoices"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},

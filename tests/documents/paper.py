@@ -7,14 +7,20 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from PIL import Image, ImageChops, ImageStat
+
 from billing.model.documents import (
     BillDocument,
+    CreditDocument,
     DocumentLine,
     DocumentPayment,
     Party,
     TaxTotal,
 )
 
+GOLDEN = Path(__file__).parent / "golden"
+DIFFERENT_PIXELS = 0.002
+"""Share of pixels that may differ by more than a shade: anti-aliasing of another build."""
 VAT = 210_000
 BILL = BillDocument(
     org_id=1,
@@ -49,6 +55,35 @@ PAID = replace(
     payments=(DocumentPayment(on=date(2026, 3, 20), amount_micros=BILL.total_micros),),
 )
 
+CREDIT = CreditDocument(
+    org_id=1,
+    number="CN-3",
+    issued_on=date(2026, 3, 25),
+    due_on=date(2026, 3, 25),
+    first_day=BILL.first_day,
+    last_day=BILL.last_day,
+    seller=BILL.seller,
+    buyer=BILL.buyer,
+    customer_id=42,
+    currency="EUR",
+    lines=(
+        DocumentLine(text="Part of INV-7", net_micros=40_000_000, tax_rate_ppm=75_000),
+        DocumentLine(text="Part of INV-7", net_micros=100_000_000, tax_rate_ppm=VAT),
+    ),
+    tax_totals=(
+        TaxTotal(tax_rate_ppm=75_000, net_micros=40_000_000, tax_micros=3_000_000),
+        TaxTotal(tax_rate_ppm=VAT, net_micros=100_000_000, tax_micros=21_000_000),
+    ),
+    rounding_micros=0,
+    total_micros=164_000_000,
+    paid_micros=0,
+    payments=(),
+    bill_number="INV-7",
+    billed_on=date(2026, 3, 10),
+    reason="three days without service",
+    to_wallet_micros=64_000_000,
+)
+
 
 def with_lines(*texts: str) -> BillDocument:
     """BILL with other lines, of nothing."""
@@ -75,3 +110,14 @@ def picture_of(octets: bytes, folder: Path, name: str = "page") -> Path:
         ["pdftoppm", "-png", "-r", "72", "-singlefile", "-", str(target)], input=octets, check=True
     )
     return target.with_suffix(".png")
+
+
+def looks_like(octets: bytes, name: str, folder: Path) -> None:
+    """The first page is the golden picture of this name. After a wanted change of a template: `cp`
+    the picture that is named over the golden one."""
+    seen = picture_of(octets, folder, name)
+    with Image.open(seen) as page, Image.open(GOLDEN / f"{name}.png") as golden:
+        assert page.size == golden.size, seen
+        changed = ImageChops.difference(page.convert("L"), golden.convert("L"))
+        share = ImageStat.Stat(changed.point(lambda shade: 255 if shade > 64 else 0)).mean[0] / 255
+    assert share <= DIFFERENT_PIXELS, f"{share:.2%} of the pixels differ: {seen}"

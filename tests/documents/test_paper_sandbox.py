@@ -19,7 +19,9 @@ from PIL import Image
 
 from billing.documents.checks import logo_address
 from billing.documents.html import to_html
-from billing.documents.pdf import _picture, to_pdf, try_design
+from billing.documents.pdf import try_design
+from billing.documents.press import picture
+from billing.documents.press import set_page as to_pdf
 from billing.errors import InvalidInput, Refused
 from billing.model.designs import InvoiceDesign
 from tests.documents.paper import text_of, with_lines
@@ -181,7 +183,7 @@ def test_pictures_that_stand_in_the_page_are_shown() -> None:
 def test_other_kinds_of_data_and_bombs_are_not(kind: str, octets: bytes) -> None:
     address = _data(kind, octets)
     with pytest.raises(Refused):
-        _picture(address)
+        picture(address)
     octets = to_pdf(page(f"<img src='{address}'>"))
     assert b"/Image" not in octets and "plain" in text_of(octets)
 

@@ -43,6 +43,16 @@ def _packages(text: str | None) -> tuple[Entitlement, ...]:
     return hotpath.entitlements_of(text, lambda _version: terms)
 
 
+def _inserted(world: MeterWorld, table: str, values: dict[str, Any]) -> int:
+    names, marks = ", ".join(values), ", ".join(["%s"] * len(values))
+    row = world.db.execute(
+        f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING letterhead_id",  # noqa: S608
+        list(values.values()),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _bill(world: MeterWorld, who: Metered, number: str, **columns: Any) -> None:
     values = {
         "customer_id": who.customer_id,
@@ -59,6 +69,12 @@ def _bill(world: MeterWorld, who: Metered, number: str, **columns: Any) -> None:
     } | columns
     if values["paid_micros"] == values["total_micros"]:
         values["paid_at"] = at(0)
+    for side, table, key in (
+        ("seller", "organisation_letterhead", {"org_id": 1}),
+        ("buyer", "customer_letterhead", {"customer_id": who.customer_id}),
+    ):
+        more = {"org_id": 1, "name": "as then"} | ({"e_invoice": False} if side == "seller" else {})
+        values[f"{side}_letterhead_id"] = _inserted(world, table, more | key)
     names = ", ".join(values)
     marks = ", ".join(["%s"] * len(values))
     world.db.execute(f"INSERT INTO invoice ({names}) VALUES ({marks})", list(values.values()))  # noqa: S608

@@ -1,4 +1,5 @@
-"""A bill run that is killed again and again: no bill twice, no gap, no entry missing (rule B7)."""
+"""A bill run that is killed again and again: no bill twice, no gap, no entry missing, all usage on
+exactly one bill (rules B7, P2)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
 
@@ -25,7 +27,9 @@ JUNE = datetime(2026, 6, 1, 1, tzinfo=UTC)
 CUSTOMERS = 2_000
 BILLS_EACH = 4  # of 18 March, 10 April, May and June
 KILLS = 6
-LONGEST_SECONDS = 120.0
+LONGEST_SECONDS = 300.0
+USED = {"2026-03-20": 1_234_567, "2026-04-25": 5_432, "2026-05-31": 20_000_000}
+"""Micros of pay-as-you-go by local day, of each customer; in the journal of none yet."""
 
 
 @pytest.mark.rule("B7")
@@ -40,6 +44,7 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     source = tmp_path / "subscribers.csv"
     source.write_text(f"username,password,profile,plan\n{rows}")
     imports.import_subscribers(context, source, CREATED, lambda *_: None)
+    _use(settings)
     assert _issued(context) == 0
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
@@ -61,6 +66,33 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
         numbers = sorted(int(number[4:]) for number in tx.scalars(select(bill.number)))
     assert doubled == []
     assert numbers == list(range(1, len(numbers) + 1))
+    assert _billed_usage(context) == dict.fromkeys(USED.values(), CUSTOMERS)
+
+
+def _use(settings: Settings) -> None:
+    """As the meter leaves it."""
+    with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
+        for place, (day, micros) in enumerate(USED.items(), 1):
+            admin.execute(
+                "INSERT INTO daily_usage (customer_id, session_id, local_day, kind, entitlement_id,"
+                " plan_version_id, subscription_id, org_id, seconds, input_octets, output_octets,"
+                " charged_micros) SELECT customer_id, %s, %s, 'payg', 0, plan_version_id,"
+                " subscription_id, org_id, 60, 1, 2, %s FROM subscription",
+                (place, day, micros),
+            )
+        admin.execute("UPDATE wallet SET unposted_micros = %s", (sum(USED.values()),))
+
+
+def _billed_usage(context: Context) -> dict[int | None, int]:
+    """How many lines of usage bills have, by what was rated."""
+    line = tables.InvoiceLine
+    with context.transaction() as tx:
+        rows = tx.execute(
+            select(line.usage_micros, func.count())
+            .where(line.usage_micros.is_not(None))
+            .group_by(line.usage_micros)
+        )
+        return {row[0]: row[1] for row in rows}
 
 
 def _issued(context: Context) -> int:

@@ -26,7 +26,7 @@ APRIL = datetime(2026, 4, 6, 1, tzinfo=UTC)
 # Of them every second one is billed automatically, so that fees are charges and bills.
 CUSTOMERS = 1_000
 KILLS = 6
-LONGEST_SECONDS = 120.0
+LONGEST_SECONDS = 300.0
 SCHEDULE = DunningSchedule(
     steps=(
         DunningStep(days=-3, reminds=True),

@@ -79,13 +79,14 @@ def test_less_than_the_months_usage_is_refused_with_the_amount(
 def test_the_top_up_comes_with_the_move(ada: Talker) -> None:
     done = move(ada, 60 * UNIT)
     (wallet,) = done.customer.wallets
-    assert (done.topped_up_micros, wallet.posted_micros) == (60 * UNIT, 60 * UNIT)
+    # What was used until now, 52.00, is posted with the move.
+    assert (done.topped_up_micros, wallet.posted_micros) == (60 * UNIT, 8 * UNIT)
     assert (wallet.available_micros, wallet.credit_limit_micros) == (8 * UNIT, 0)
     (watch,) = spending.watches(ada.context, ada.who.customer_id, NOW)
     assert watch.topped_up_micros == 8 * UNIT
     with pytest.raises(Refused, match="already"):
         move(ada, 60 * UNIT)
-    assert wallet_micros(ada) == 60 * UNIT
+    assert wallet_micros(ada) == 8 * UNIT
 
 
 @pytest.mark.rule("P4")
@@ -122,7 +123,8 @@ def test_each_wallet_gets_what_was_used_on_it_and_the_customers_own_the_rest(
     with pytest.raises(Refused, match=r"45\.00 USD at least"):
         move(ada, 44 * UNIT)
     own, second = move(ada, 50 * UNIT).customer.wallets
-    assert (own.posted_micros, second.posted_micros) == (45 * UNIT, 5 * UNIT)
+    # 45.00 and 5.00 came in, 52.00 and 5.00 were used.
+    assert (own.available_micros, second.available_micros) == (-7 * UNIT, 0)
 
 
 @pytest.mark.rule("P4")

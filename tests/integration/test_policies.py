@@ -22,6 +22,8 @@ APPEND_ONLY = (
     "payment_allocation",
     "command",
     "invoice_line",
+    "organisation_letterhead",
+    "customer_letterhead",
     "acct_journal",
     "acct_dead_letter",
     "anomaly",

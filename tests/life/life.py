@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 
 from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
+from billing.model.events import AccountingRecord, Status
 from billing.model.profile import BillIn, DueBasis
 from billing.services import (
     agreements,
@@ -24,18 +25,22 @@ from billing.services import (
     books,
     charges,
     credits,
+    customers,
     explain,
     moves,
     sales,
 )
 from billing.services.context import Context
-from billing.store import ledger, tables
+from billing.store import tables
+from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.life.model import CENT, Bill, Extra, Person, Terms
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 PRICES = (30_000_000, 9_990_000, 1_000_000)
+STEP_OCTETS, STEP_MICROS = 1_000_000, 1_237
+"""Of pay-as-you-go: a few steps come to less than a cent."""
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Pair:
 
     real: Subscriber
     model: Person
+    since: datetime
 
 
 class Life:
@@ -53,6 +59,7 @@ class Life:
         self.context, self.make, self.zone = context, make, ZoneInfo(zone)
         self.chance = random.Random(f"{zone} {seed}")
         self.told: list[str] = []
+        self.nas = make.simulated_nas(LONG_AGO)
         with context.transaction() as tx:
             tx.execute(text("UPDATE operator SET time_zone = :zone"), {"zone": zone})
         started = datetime(2023, self.chance.randint(9, 12), self.chance.randint(1, 28), tzinfo=UTC)
@@ -73,6 +80,9 @@ class Life:
             self._end_extra,
             self._promise,
             self._move,
+            self._use,
+            self._use,
+            self._post,
         )
         try:
             self._compare()
@@ -109,6 +119,7 @@ class Life:
             bill_in=BillIn.ARREARS if terms.arrears else BillIn.ADVANCE,
             due_basis=DueBasis.CYCLE_START if terms.from_cycle_start else DueBasis.ISSUE,
             due_days=terms.due_days,
+            credit_limit_micros=10**13,
             suspend_at_hour=terms.suspend_hour,
             no_cut_weekdays=terms.no_cut_weekdays,
             tax_rate_ppm=terms.tax_ppm,
@@ -120,12 +131,17 @@ class Life:
         terms, price = self.chance.choice(self.choices), self.chance.choice(PRICES)
         profile_id = self._profile(terms)
         template = next(one for one, known in self.make.profiles.items() if known == profile_id)
-        plan = replace(MONTH_PLAN, price_micros=price)
+        plan = replace(
+            MONTH_PLAN,
+            price_micros=price,
+            payg_octet_step=STEP_OCTETS,
+            payg_octet_step_micros=STEP_MICROS,
+        )
         real = self.make.subscriber(self.now, profile=template, plan=plan)
         model = Person(self.zone, terms, price, self.now.astimezone(self.zone).date())
         model.bill_run(self.now)
         self._tell(f"{real.username} joins: {terms}, {price}")
-        return Pair(real, model)
+        return Pair(real, model, self.now)
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -178,7 +194,8 @@ class Life:
         if bill is None:
             return
         left = bill.total - bill.credited
-        void = bill is max(valid, key=lambda one: one.until) and self.chance.random() < 0.5
+        last = max((one for one in valid if one.until), key=lambda one: one.until, default=None)
+        void = (bill is last or not bill.until) and self.chance.random() < 0.5
         part = max(left // 3 // CENT, 1) * CENT
         amount = left if void or self.chance.random() < 0.3 else min(left, part)
         self._tell(f"{pair.real.username} gets {amount} of bill {bill.place} back, void: {void}")
@@ -193,6 +210,48 @@ class Life:
         )
         pair.model.credit(bill, amount, void=void)
         pair.model.settle()
+
+    def _use(self, pair: Pair) -> None:
+        """A session of a minute; its records may come hours late, after a bill of its month."""
+        ended = self.now - timedelta(minutes=self.chance.choice([0, 0, 30, 500, 1200]))
+        if ended < pair.since + timedelta(minutes=2):
+            return
+        steps = self.chance.choice([1, 3, 700, 12_345])
+        self._tell(f"{pair.real.username} uses {steps} steps until {ended:%d %H:%M}")
+        records = [
+            AccountingRecord(
+                status=status,
+                username=pair.real.username,
+                sent_username=pair.real.username,
+                nas_address=self.nas.address,
+                acct_session_id=f"life {len(self.told)}",
+                arrived_at=self.now,
+                event_at=event_at,
+                precise_time=True,
+                has_gigawords=True,
+                session_seconds=seconds,
+                input_octets=octets,
+                output_octets=0,
+            )
+            for status, event_at, seconds, octets in (
+                (Status.START, ended - timedelta(minutes=1), 0, 0),
+                (Status.STOP, ended, 60, steps * STEP_OCTETS),
+            )
+        ]
+        lane = HotConnection(
+            self.make.radius_dsn, statement_timeout_ms=30_000, lock_timeout_ms=20_000
+        )
+        try:
+            charge_usage(lane, [usage_row(one) for one in records], self.now)
+        finally:
+            lane.close()
+        day = (ended - timedelta(microseconds=1)).astimezone(self.zone).date()
+        pair.model.use(day, steps * STEP_MICROS)
+
+    def _post(self, pair: Pair) -> None:
+        """Changes nothing that anybody is shown."""
+        del pair
+        books.post_usage(self.context, self.now)
 
     def _agree(self, pair: Pair) -> None:
         kind = self.chance.choice(list(ChargeKind))
@@ -256,10 +315,13 @@ class Life:
                 (one.first, one.until, one.total, one.due, one.paid, one.credited, one.void)
                 for one in pair.model.bills
             ]
-            assert self._bills(pair) == expected, pair.real.username
-            with self.context.transaction() as tx:
-                found = ledger.balance(tx, pair.real.customer_id, ledger.WALLET)
-            assert found == pair.model.wallet, f"wallet of {pair.real.username}"
+            billed = self._bills(pair)
+            assert billed == expected, f"{pair.real.username}: {billed}, not {expected}"
+            (wallet,) = customers.get_customer(self.context, pair.real.customer_id).wallets
+            found = wallet.available_micros, wallet.uninvoiced_micros
+            assert found == (pair.model.wallet, pair.model.uninvoiced), (
+                f"wallet of {pair.real.username}"
+            )
             for ahead in (timedelta(0), timedelta(hours=self.chance.randrange(24 * 60))):
                 at = self.now + ahead
                 rule = explain.why(self.context, pair.real.subscription_id, at).state.rule

@@ -6,6 +6,7 @@ are found by trying each candidate.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -88,12 +89,24 @@ class Extra:
 
 
 @dataclass
+class Usage:
+    """Pay-as-you-go of a local day, tax included; `bill` is the place of the bill that holds it."""
+
+    day: date
+    gross: int
+    bill: int | None = None
+
+
+@dataclass
 class Bill:
+    """Of a cycle, or of usage only."""
+
     place: int
-    first: date
-    until: date
+    first: date | None
+    until: date | None
     total: int
     due: date
+    issued: date
     paid: int = 0
     credited: int = 0
     void: bool = False
@@ -113,7 +126,9 @@ class Person:
     joined: date
     bills: list[Bill] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
+    usage: list[Usage] = field(default_factory=list)
     wallet: int = 0
+    """What is available: usage is a debt from the moment on."""
     promise: date | None = None
 
     def today(self, now: datetime) -> date:
@@ -122,10 +137,12 @@ class Person:
     # --- what is billed ---------------------------------------------------------------------
 
     def bill_run(self, now: datetime) -> None:
-        """Every bill that day 1 of this month, or an earlier one, issues (rule B7)."""
+        """Every bill that day 1 of this month, or an earlier one, issues (rule B7), with the usage
+        of months before; usage alone where no bill has come this month (rule I1)."""
         today = self.today(now)
         month = today.replace(day=1)
         first = self.first_unbilled()
+        before = len(self.bills)
         while True:
             until = self.terms.end(first)
             due = until <= month if self.terms.arrears else first.replace(day=1) <= month
@@ -133,10 +150,20 @@ class Person:
                 break
             self._issue(first, until, today)
             first = until
+        issued = [bill.issued for bill in self.bills if not bill.void]
+        if len(self.bills) == before and all(day < month for day in issued):
+            place = len(self.bills)
+            if prices := self._used_before(month, place):
+                total, due_on = self._taxed(sum(prices)), today + self.terms.due_days * DAY
+                self.bills.append(Bill(place, None, None, total, due_on, today))
         self.settle()
 
     def first_unbilled(self) -> date:
-        return max([self.joined, *(bill.until for bill in self.bills if not bill.void)])
+        return max([self.joined, *self._ends(bill for bill in self.bills if not bill.void)])
+
+    @staticmethod
+    def _ends(bills: Iterable[Bill]) -> list[date]:
+        return [bill.until for bill in bills if bill.until is not None]
 
     def _issue(self, first: date, until: date, today: date) -> None:
         place = len(self.bills)
@@ -157,9 +184,41 @@ class Person:
                     prices.append(extra.price_micros)
             else:
                 prices.append(self._recurring(extra, until, place))
+        prices += self._used_before(self._day_one(first, until), place)
         total = self._taxed(sum(prices))
         basis = first if self.terms.from_cycle_start else today
-        self.bills.append(Bill(place, first, until, total, basis + self.terms.due_days * DAY))
+        due_on = basis + self.terms.due_days * DAY
+        self.bills.append(Bill(place, first, until, total, due_on, today))
+
+    def _day_one(self, first: date, until: date) -> date:
+        """On which the bill of these days is issued if nothing is late."""
+        day = until if self.terms.arrears else first
+        step = DAY if self.terms.arrears else -DAY
+        while day.day != 1:
+            day += step
+        return day
+
+    def _used_before(self, day_one: date, place: int) -> list[int]:
+        """The prices of usage that no bill holds, of months before a day 1, a month each; the bill
+        holds it now, and it is a debt of the wallet no more."""
+        prices = []
+        open_usage = [one for one in self.usage if one.bill is None and one.day < day_one]
+        for month in sorted({one.day.replace(day=1) for one in open_usage}):
+            own = [one for one in open_usage if one.day.replace(day=1) == month]
+            price = self._usage_price(sum(one.gross for one in own))
+            if not price:
+                continue
+            prices.append(price)
+            for one in own:
+                one.bill = place
+                self.wallet += one.gross
+        return prices
+
+    def _usage_price(self, gross: int) -> int:
+        if self.terms.inclusive:
+            return cents(Fraction(gross))
+        tax = Fraction(gross * self.terms.tax_ppm, 1_000_000 + self.terms.tax_ppm)
+        return cents(Fraction(gross - int(tax + Fraction(1, 2))))
 
     def _recurring(self, extra: Extra, until: date, place: int) -> int:
         days = [
@@ -185,24 +244,36 @@ class Person:
 
     def settle(self) -> None:
         """Free credit pays open bills, the oldest first (rule I4)."""
-        for bill in sorted(self.bills, key=lambda bill: (bill.due, bill.place)):
-            self._pay_from_wallet(bill, bill.open)
+        self._spend(self.wallet, None)
 
     def pay(self, bill: Bill, amount: int) -> None:
         """Cash for a bill; what is too much pays others, the oldest first, and else stays."""
-        self.wallet += amount
-        self._pay_from_wallet(bill, min(amount, bill.open))
-        self.settle()
+        self._receive(amount, bill)
 
     def top_up(self, amount: int) -> None:
-        self.wallet += amount
-        self.settle()
+        self._receive(amount, None)
 
-    def _pay_from_wallet(self, bill: Bill, most: int) -> None:
-        amount = min(self.wallet, most)
-        if amount > 0:
-            bill.paid += amount
-            self.wallet -= amount
+    def use(self, day: date, gross: int) -> None:
+        self.usage.append(Usage(day, gross))
+        self.wallet -= gross
+
+    @property
+    def uninvoiced(self) -> int:
+        return sum(one.gross for one in self.usage if one.bill is None)
+
+    def _receive(self, amount: int, bill: Bill | None) -> None:
+        """What comes in pays bills before usage that none asks for yet."""
+        self.wallet += amount
+        self._spend(max(self.wallet, min(amount, self.wallet + self.uninvoiced)), bill)
+
+    def _spend(self, free: int, first: Bill | None) -> None:
+        bills = sorted(self.bills, key=lambda bill: (bill is not first, bill.due, bill.place))
+        for bill in bills:
+            amount = min(free, bill.open)
+            if amount > 0:
+                bill.paid += amount
+                self.wallet -= amount
+                free -= amount
 
     def credit(self, bill: Bill, amount: int, *, void: bool = False) -> None:
         """The open part is owed no more, the paid part comes back (rule I2)."""
@@ -214,6 +285,10 @@ class Person:
             bill.void = True
             for extra in self.extras:
                 extra.billed = {d: n for d, n in extra.billed.items() if n != bill.place}
+            for one in self.usage:
+                if one.bill == bill.place:
+                    one.bill = None
+                    self.wallet -= one.gross
 
     # --- changes ----------------------------------------------------------------------------
 
@@ -223,7 +298,7 @@ class Person:
         self.bill_run(now)
         old, self.terms = self.terms, terms
         for bill in reversed(self.bills):
-            if bill.void or bill.first <= self.today(now):
+            if bill.void or bill.first is None or bill.first <= self.today(now):
                 continue
             same = (
                 not terms.arrears
@@ -245,9 +320,9 @@ class Person:
         if not unpaid:
             return False
         since = self._begins(min(bill.due for bill in unpaid) + DAY)
-        paid = [
-            bill.until for bill in self.bills if not bill.open and (bill.paid or not bill.total)
-        ]
+        paid = self._ends(
+            bill for bill in self.bills if not bill.open and (bill.paid or not bill.total)
+        )
         if paid:
             since = max(since, self._begins(max(paid)))
         if self.promise is not None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from billing.documents import amounts
 from billing.model.documents import DocumentLine, TaxTotal
 from billing.model.money import Money
-from billing.rules.documents import tax_totals
+from billing.rules.documents import credited_totals, tax_totals
 from billing.rules.taxes import charge
 
 VAT, REDUCED = 210_000, 75_000
@@ -52,6 +52,71 @@ def test_one_rate_has_the_tax_that_was_charged(price_micros: int, inclusive: boo
     lines = [line(made.net.amount_micros, VAT)]
     (total,) = tax_totals(lines, made.tax.amount_micros, "EUR")
     assert total.tax_micros == made.tax.amount_micros
+
+
+def total(tax_rate_ppm: int, net_micros: int, tax_micros: int) -> TaxTotal:
+    return TaxTotal(tax_rate_ppm=tax_rate_ppm, net_micros=net_micros, tax_micros=tax_micros)
+
+
+@pytest.mark.rule("I2")
+def test_a_part_is_taken_back_of_each_rate_by_its_share() -> None:
+    bill = (total(REDUCED, 4_000_000, 300_000), total(VAT, 16_000_000, 3_360_000))
+    assert credited_totals(bill, (0, 0), (10_000_000, 1_830_000), "EUR") == (
+        total(REDUCED, 2_000_000, 150_000),
+        total(VAT, 8_000_000, 1_680_000),
+    )
+    rest = credited_totals(bill, (10_000_000, 1_830_000), (10_000_000, 1_830_000), "EUR")
+    assert rest == (total(REDUCED, 2_000_000, 150_000), total(VAT, 8_000_000, 1_680_000))
+
+
+@pytest.mark.rule("I2")
+def test_shares_are_minor_units_and_the_last_rate_has_what_is_left() -> None:
+    bill = (total(0, 10_000_000, 0), total(REDUCED, 10_000_000, 750_000), total(VAT, 10_000_000, 1))
+    parts = credited_totals(bill, (0, 0), (10_000_000, 100_000), "EUR")
+    assert parts == (
+        total(0, 3_330_000, 0),
+        total(REDUCED, 3_330_000, 100_000),
+        total(VAT, 3_340_000, 0),
+    )
+
+
+def test_one_rate_is_taken_back_as_it_is_and_a_discount_with_it() -> None:
+    assert credited_totals((total(VAT, 24_793_388, 5_206_612),), (0, 0), (8_264_463, 1), "EUR") == (
+        total(VAT, 8_264_463, 1),
+    )
+    bill = (total(0, -2_000_000, 0), total(VAT, 12_000_000, 2_520_000))
+    assert credited_totals(bill, (0, 0), (5_000_000, 1_260_000), "EUR") == (
+        total(0, -1_000_000, 0),
+        total(VAT, 6_000_000, 1_260_000),
+    )
+    assert credited_totals((total(0, -9, 0), total(VAT, 4, 5)), (0, 0), (3, 3), "EUR") == (
+        total(VAT, 3, 3),
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**10), st.integers(0, 10**9)), min_size=1, max_size=4),
+    st.lists(st.integers(1, 999), max_size=4),
+)
+@pytest.mark.rule("I2")
+def test_notes_that_take_back_all_take_back_what_each_rate_was_charged(
+    charged: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    bill = tuple(total(10_000 * place, *one) for place, one in enumerate(charged))
+    whole = sum(one.net_micros for one in bill), sum(one.tax_micros for one in bill)
+    ends = [tuple(amount * cut // 1000 for amount in whole) for cut in sorted(cuts)] + [whole]
+    taken = {one.tax_rate_ppm: (0, 0) for one in bill}
+    before = (0, 0)
+    for end in ends:
+        note = end[0] - before[0], end[1] - before[1]
+        parts = credited_totals(bill, before, note, "EUR")
+        assert sum(one.net_micros for one in parts) == note[0]
+        assert sum(one.tax_micros for one in parts) == note[1]
+        for one in parts:
+            net, tax = taken[one.tax_rate_ppm]
+            taken[one.tax_rate_ppm] = net + one.net_micros, tax + one.tax_micros
+        before = end[0], end[1]
+    assert taken == {one.tax_rate_ppm: (one.net_micros, one.tax_micros) for one in bill}
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def owner(context: Context, began: datetime) -> str:
 def browsing(browser: Browser) -> Iterator[BrowserContext]:
     """A browser without cookies."""
     opened = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(60_000)
     yield opened
     opened.close()
 

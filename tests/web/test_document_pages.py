@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from billing.services import subscribers
+from billing.services import credits, subscribers
 from billing.services.context import Context
 from tests.documents.paper import text_of
 from tests.web.conftest import Visitor
@@ -37,6 +37,36 @@ def test_a_bill_is_found_from_its_subscriber_and_downloaded(
         assert answer.headers["cache-control"] == "no-store"
         text = text_of(answer.body())
         assert bill.number in text and "Greta Lind" in text and words in text
+    assert at_desk.complaints == []
+
+
+@pytest.mark.rule("I2")
+def test_credit_notes_stand_beside_the_bills(
+    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+) -> None:
+    bill = subscribers.show(context, isp.overdue_id, began).unpaid_bills[0]
+    note = credits.credit(
+        context,
+        bill.number,
+        reason="two days without service",
+        idempotency_key="pages",
+        now=began,
+        amount_micros=1_000_000,
+    )
+    page = at_desk.open(f"/customers/{bill.customer_id}")
+    row = page.locator("#credit_notes tbody tr")
+    expect(row).to_have_count(1)
+    for words in (note.number, bill.number, "two days without service", "1.00 USD"):
+        expect(row).to_contain_text(words)
+    for link in ("PDF", "receipt"):
+        address = row.get_by_role("link", name=link).get_attribute("href")
+        answer = page.request.get(f"{at_desk.base_url}{address}")
+        assert answer.status == 200
+        assert f"filename={note.number}.pdf" in answer.headers["content-disposition"]
+        text = text_of(answer.body())
+        assert "Credit note" in text and note.number in text and bill.number in text
+    absent = f"{at_desk.base_url}/customers/{bill.customer_id + 1}/credit-notes/{note.number}.pdf"
+    assert page.request.get(absent).status == 404
     assert at_desk.complaints == []
 
 

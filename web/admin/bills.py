@@ -1,4 +1,4 @@
-"""A customer's bills, to download (rules I3, I6)."""
+"""A customer's bills and credit notes, to download (rules I3, I6)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from billing.documents.html import to_html
-from billing.documents.pdf import to_pdf
+from billing.documents.pdf import bill_to_pdf
 from billing.errors import InvalidInput
-from billing.model.documents import Paper
+from billing.model.documents import BillDocument, Paper
 from billing.services import designs, documents
 from web import parts
 from web.admin import blueprint
@@ -22,10 +21,20 @@ from web.guards import EVERYONE, staff_only
 def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
     """As it stands now; `size`: a4 or receipt."""
     paper = asked_paper(request.args)
-    context = parts.context()
-    bill = documents.by_id(context, customer_id, invoice_id)
-    design = designs.design_of(context, bill.org_id)
-    return pdf_response(to_pdf(to_html(bill, paper, design), paper), f"{bill.number}.pdf")
+    return _as_pdf(documents.by_id(parts.context(), customer_id, invoice_id), paper)
+
+
+@blueprint.get("/customers/<int:customer_id>/credit-notes/<number>.pdf")
+@staff_only(EVERYONE)
+def credit_note_pdf(customer_id: int, number: str) -> ResponseReturnValue:
+    """`size`: a4 or receipt."""
+    paper = asked_paper(request.args)
+    return _as_pdf(documents.credit_by_number(parts.context(), customer_id, number), paper)
+
+
+def _as_pdf(bill: BillDocument, paper: Paper) -> Response:
+    design = designs.design_of(parts.context(), bill.org_id)
+    return pdf_response(bill_to_pdf(bill, paper, design), f"{bill.number}.pdf")
 
 
 def pdf_response(octets: bytes, name: str) -> Response:

@@ -117,6 +117,10 @@ class ProfileForm(FlaskForm):
         description="How far below zero a postpaid wallet may go (P8, P12).",
     )
     tax_rate_ppm = PercentField("Tax rate", description="Percent, like 19 or 7.5.")
+    monthly_statement = BooleanField(
+        "Send a statement of account each month",
+        description="On day 1, of the last month; a customer's own wish comes first.",
+    )
     tax_inclusive = BooleanField(
         "Prices include the tax", default=True, description="Off: tax is added to prices."
     )
@@ -128,6 +132,7 @@ class ProfileForm(FlaskForm):
             kind=BillingKind(self.kind.data),
             payment=Payment(self.payment.data),
             automatic_bill=bool(self.automatic_bill.data),
+            monthly_statement=bool(self.monthly_statement.data),
             automatic_suspend=bool(self.automatic_suspend.data),
             cycle_ends_with_month=bool(self.cycle_ends_with_month.data),
             cycle_day=int(self.cycle_day.data),

@@ -7,6 +7,7 @@ from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
     Command,
@@ -34,7 +35,13 @@ from billing.store.tables.network import (
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
-from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
+from billing.store.tables.usage import (
+    AcctDeadLetter,
+    AcctJournal,
+    Anomaly,
+    DailyUsage,
+    UsageCharge,
+)
 
 __all__ = [
     "AcctDeadLetter",
@@ -50,6 +57,7 @@ __all__ = [
     "Command",
     "CreditNote",
     "Customer",
+    "CustomerLetterhead",
     "DailyUsage",
     "DunningEvent",
     "DunningStep",
@@ -71,6 +79,7 @@ __all__ = [
     "Nas",
     "Operator",
     "Organisation",
+    "OrganisationLetterhead",
     "Overspend",
     "ParkedCustomer",
     "Payment",
@@ -86,6 +95,7 @@ __all__ = [
     "StaffSession",
     "StaffThrottle",
     "Subscription",
+    "UsageCharge",
     "Wallet",
     "WriteOff",
 ]

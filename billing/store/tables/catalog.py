@@ -35,6 +35,7 @@ class BillingProfile(Base):
     kind: Mapped[str]
     payment: Mapped[str]
     automatic_bill: Mapped[bool]
+    monthly_statement: Mapped[bool] = mapped_column(server_default=text("false"))
     automatic_suspend: Mapped[bool]
     cycle_ends_with_month: Mapped[bool]
     cycle_day: Mapped[Small]

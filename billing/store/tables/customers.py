@@ -34,6 +34,12 @@ class Customer(Base):
     postal_address: Mapped[str | None]
     """Lines, as on a letter; with `tax_id` it stands on bills."""
     tax_id: Mapped[str | None]
+    country: Mapped[str | None]
+    """Two capital letters; its organisation's where there is none."""
+    monthly_statement: Mapped[bool | None]
+    """Whether it gets a statement of account each month; NULL: as its profile says."""
+    stated_until: Mapped[date | None]
+    """It has got the statements of days before this one."""
 
 
 class Login(Base):
@@ -110,6 +116,8 @@ class Subscription(Base):
     session_limit: Mapped[int | None]
     billed_from: Mapped[date | None]
     """Automatic bills cover no local day before, as another profile held then (rule B14)."""
+    packages_until: Mapped[date | None]
+    """In arrears: the day after the last cycle whose package has come (rule B6)."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     hold_note: Mapped[str | None]

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
+
+
+def _letterheads() -> tuple[ForeignKeyConstraint, ...]:
+    """Of a bill or a credit note."""
+    return (
+        ForeignKeyConstraint(
+            ["org_id", "seller_letterhead_id"],
+            ["organisation_letterhead.org_id", "organisation_letterhead.letterhead_id"],
+        ),
+        ForeignKeyConstraint(
+            ["customer_id", "buyer_letterhead_id"],
+            ["customer_letterhead.customer_id", "customer_letterhead.letterhead_id"],
+        ),
+    )
 
 
 class Wallet(Base):
@@ -124,6 +138,7 @@ class Invoice(Base):
         ),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
+        *_letterheads(),
         Index(
             "invoice_unpaid_idx",
             "customer_id",
@@ -154,6 +169,9 @@ class Invoice(Base):
     voided_at: Mapped[datetime | None]
     """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]
+    seller_letterhead_id: Mapped[int]
+    buyer_letterhead_id: Mapped[int]
+    """What both were called when it was issued."""
 
 
 class InvoiceLine(Base):
@@ -179,6 +197,8 @@ class InvoiceLine(Base):
     `next_first_day`."""
     first_day: Mapped[date | None]
     next_first_day: Mapped[date | None]
+    usage_micros: Mapped[int | None]
+    """Of usage: what was rated and is billed by the line, tax included, not rounded (rule M2)."""
 
 
 class CreditNote(Base):
@@ -193,6 +213,8 @@ class CreditNote(Base):
         ),
         CheckConstraint("to_wallet_micros BETWEEN 0 AND total_micros", name="to_wallet"),
         Index("credit_note_invoice_idx", "customer_id", "invoice_id"),
+        Index("credit_note_number_idx", "number"),
+        *_letterheads(),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -209,6 +231,9 @@ class CreditNote(Base):
     to_wallet_micros: Mapped[int]
     currency: Mapped[str]
     entry_id: Mapped[int]
+    seller_letterhead_id: Mapped[int]
+    buyer_letterhead_id: Mapped[int]
+    """What both were called when it was issued."""
 
 
 class LedgerCheck(Base):

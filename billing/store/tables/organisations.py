@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, OrgId, SerialKey, Small
@@ -38,6 +38,10 @@ class Organisation(Base):
     postal_address: Mapped[str | None]
     """Lines, as on a letter; with `tax_id` it stands on bills."""
     tax_id: Mapped[str | None]
+    country: Mapped[str | None]
+    """As ISO 3166-1 writes it: two capital letters."""
+    e_invoice: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Its bills are e-invoices (EN 16931)."""
 
 
 class InvoiceDesign(Base):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Address, Base, Small, serial_key
+from billing.store.tables.base import Address, Base, CustomerKey, OrgId, Small, serial_key
 
 
 class AcctJournal(Base):
@@ -64,7 +64,8 @@ class DailyUsage(Base):
     `kind`: entitlement | payg | flat (a monthly service without quota) | overspend | free (in a
     window of that name, rule Q3). `entitlement_id` is 0 for all but the first. `tariff_window`: the
     window whose own price pay-as-you-go had, or what was used in for nothing; else empty.
-    `posted_micros`: what of the charge the journal of money has already (rule P2).
+    `posted_*`: what of the charge, and of what it is for, the journal of money has already (rule
+    P2).
     """
 
     __tablename__ = "daily_usage"
@@ -90,6 +91,49 @@ class DailyUsage(Base):
     output_octets: Mapped[int]
     charged_micros: Mapped[int]
     posted_micros: Mapped[int] = mapped_column(server_default="0")
+    posted_seconds: Mapped[int] = mapped_column(server_default="0")
+    posted_octets: Mapped[int] = mapped_column(server_default="0")
+
+
+class UsageCharge(Base):
+    """Posted pay-as-you-go of a local day, tax included: a piece a posting, subscription and
+    tariff window (rules P2, I1).
+
+    `to_bill`: a bill will hold it, `invoice_id` the one that does; else it was paid from the wallet
+    for good when it was posted. `entry_id` posted it; None: there was no charge, or it is older.
+    """
+
+    __tablename__ = "usage_charge"
+    __table_args__ = (
+        CheckConstraint("to_bill OR invoice_id IS NULL", name="billed"),
+        Index(
+            "usage_charge_uninvoiced_idx",
+            "customer_id",
+            "subscription_id",
+            postgresql_where=text("to_bill AND invoice_id IS NULL"),
+        ),
+        Index(
+            "usage_charge_invoice_idx",
+            "customer_id",
+            "invoice_id",
+            postgresql_where=text("invoice_id IS NOT NULL"),
+        ),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    usage_charge_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    subscription_id: Mapped[int]
+    wallet_id: Mapped[int]
+    local_day: Mapped[date]
+    tariff_window: Mapped[str] = mapped_column(server_default="")
+    seconds: Mapped[int]
+    octets: Mapped[int]
+    gross_micros: Mapped[int]
+    tax_micros: Mapped[int]
+    to_bill: Mapped[bool]
+    entry_id: Mapped[int | None]
+    invoice_id: Mapped[int | None]
 
 
 class Anomaly(Base):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from billing.store.migrate import replace_function, run_sql_file
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
