@@ -116,9 +116,9 @@ def household(rng: Random, first: int, base: datetime) -> Household:
     # Of a stream of its own, so that all else is as if nobody had a cap.
     wishes = Random(f"{base} {first}")
     cap = None
-    if wishes.random() < 0.4:
-        until = base + timedelta(hours=wishes.choice((2, 12, 48, 10_000)))
-        cap = Cap(wishes.choice((0, 50_000, 2_000_000, 10**9)), until)
+    if wishes.random() < 0.6:
+        until = base + timedelta(hours=wishes.choice((12, 48, 10_000)))
+        cap = Cap(wishes.choice((0, 0, 50_000, 2_000_000, 10**9)), until)
     return Household(
         funds_micros=funds_micros,
         subscribers=subscribers,
