@@ -27,6 +27,7 @@ from billing.cli import (
     messages,
     nas,
     organisations,
+    plan_changes,
     pools,
     sales,
     staff,
@@ -79,6 +80,8 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+subscribers.subscriber.add_command(plan_changes.plan)
+catalog.plan.add_command(plan_changes.reprice)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

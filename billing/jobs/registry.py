@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import bill_run, books, upkeep
+from billing.services import bill_run, books, plan_runs, upkeep
 from billing.services.context import Context
 
 
@@ -55,6 +55,20 @@ def _bill_run(context: Context, now: datetime) -> str:
     return said
 
 
+def _plan_changes(context: Context, now: datetime) -> str:
+    report = plan_runs.run(context, now)
+    said = [
+        f"{count} {words}"
+        for count, words in (
+            (report.announced, "told of a price"),
+            (report.changed, "changes of plan"),
+            (report.parked, "customers PARKED"),
+        )
+        if count
+    ]
+    return ", ".join(said)
+
+
 JOBS = {
     job.name: job
     for job in (
@@ -63,6 +77,8 @@ JOBS = {
         Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
         # Every hour, as the operator's day begins at any of them.
         Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
+        # Each minute, as packages end at any of them.
+        Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

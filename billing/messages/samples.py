@@ -49,4 +49,12 @@ SAMPLES: dict[MessageKind, Facts] = {
         "redeemed_on": "2026-04-11",
         "available_micros": 12_260_000,
     },
+    MessageKind.PRICE_NOTICE: {
+        "username": "ada",
+        "plan": "Home 100",
+        "old_micros": 30_000_000,
+        "new_micros": 33_000_000,
+        "currency": "USD",
+        "starts_on": "2026-06-10",
+    },
 }

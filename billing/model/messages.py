@@ -21,6 +21,7 @@ class MessageKind(StrEnum):
     SUSPENDED = "suspended"
     RECHARGE_FAILED = "recharge_failed"
     VOUCHER_RECEIPT = "voucher_receipt"
+    PRICE_NOTICE = "price_notice"
 
 
 class MessageState(StrEnum):

@@ -12,18 +12,29 @@ from billing.model.bills import Billable, BillDraft, IssuedBill
 from billing.model.charges import BillLine, Extra
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
+from billing.model.plan_changes import VersionChange
 from billing.model.profile import BillIn, BillingProfile
 from billing.rules.bill_run import cycles_due, cycles_until, first_unbilled
 from billing.rules.cycles import Cycle, day_passed_at, day_start, local_day, partial_cycle
 from billing.rules.extras import PricedLine, billed
 from billing.rules.extras import lines as priced_lines
+from billing.rules.plan_changes import split, version_on
 from billing.rules.taxes import Charge, charge_all
 from billing.services import enforcement
 from billing.services.context import Context
 from billing.services.issuing import draft, operator_of, owner_of
 from billing.services.packages import Window, entitle
 from billing.services.settling import settle
-from billing.store import audit, billing_jobs, catalog, charges, customers, invoices, messages
+from billing.store import (
+    audit,
+    billing_jobs,
+    catalog,
+    charges,
+    customers,
+    invoices,
+    messages,
+    plan_changes,
+)
 from billing.store.guard import Transaction
 
 
@@ -50,12 +61,13 @@ def due_bills(
     until: date | None = None,
 ) -> Iterator[DueBill]:
     """What is not billed yet of these customers' cycles, oldest first within a subscription (rule
-    B7); up to before the local day `until` where it is given. Raises Refused (a plan in another
-    currency than the wallet), NotFound (no wallet)."""
+    B7), each by the plan of its days (rules B17, B18); up to before the local day `until` where it
+    is given. Raises Refused (a plan in another currency than the wallet), NotFound (no wallet)."""
     found = billing_jobs.billable(tx, customer_ids)
     extras = charges.extras_of(tx, customer_ids)
     profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
-    terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
+    changes = plan_changes.dated(tx, customer_ids)
+    terms = _terms(tx, found, changes)
     for one in found:
         profile = profiles[one.profile_id]
         joined_on = max(local_day(one.created_at, time_zone), one.billed_from or date.min)
@@ -66,7 +78,13 @@ def due_bills(
             else cycles_until(profile, first, until)
         )
         own = [extra for extra in extras if extra.subscription_id == one.subscription_id]
-        yield from _due(one, profile, terms[one.plan_version_id], cycles, own)
+        changed = [change for change in changes if change.subscription_id == one.subscription_id]
+        days = [change.effective_on for change in changed if change.effective_on is not None]
+        priced = (
+            (cycle, terms[version_on(cycle.first_day, one.plan_version_id, changed)])
+            for cycle in split(iter(cycles), days)
+        )
+        yield from _due(one, profile, priced, own)
 
 
 def issue_due(
@@ -106,22 +124,33 @@ def note_issued(
         )
 
 
+def _terms(
+    tx: Transaction, found: Sequence[Billable], changes: Sequence[VersionChange]
+) -> dict[int, PlanTerms]:
+    """Of every version that bills some day of these subscriptions."""
+    versions = {one.plan_version_id for one in found}
+    for change in changes:
+        versions.add(change.to_version_id)
+        if change.from_version_id is not None:
+            versions.add(change.from_version_id)
+    return catalog.terms_by_version(tx, versions)
+
+
 def _due(
     one: Billable,
     profile: BillingProfile,
-    terms: PlanTerms,
-    cycles: Iterator[Cycle],
+    priced_cycles: Iterator[tuple[Cycle, PlanTerms]],
     extras: list[Extra],
 ) -> Iterator[DueBill]:
     if one.wallet_currency is None:
         raise NotFound(f"subscription {one.subscription_id} has no wallet {one.wallet_id}")
-    if one.wallet_currency != terms.currency:
-        raise Refused(
-            f"{terms.plan_name} costs {terms.currency} and the wallet is in {one.wallet_currency}; "
-            "currencies do not mix (rule M1)"
-        )
-    price = Money(terms.price_micros, terms.currency)
-    for cycle in cycles:
+    for cycle, terms in priced_cycles:
+        if one.wallet_currency != terms.currency:
+            raise Refused(
+                f"{terms.plan_name} costs {terms.currency} and the wallet is in "
+                f"{one.wallet_currency}; currencies do not mix (rule M1)"
+            )
+        price = Money(terms.price_micros, terms.currency)
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
         priced = priced_lines(text, share, extras, profile, cycle)

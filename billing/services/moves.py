@@ -60,6 +60,7 @@ def change_profile(
         move = _checked(tx, customer, profile_id, plan_id, now)
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
+        invoices.lock_series(tx, customer.org_id)
         issued = _bill_what_is_left(tx, context, move, customer)
         taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]
         customer.profile_id = profile_id

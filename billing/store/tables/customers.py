@@ -171,4 +171,6 @@ class Entitlement(Base):
     price_micros: Mapped[int]
     purchased_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    """When it was used up; expiry by time alone does not set it."""
+    """When it was used up or given back; expiry by time alone does not set it."""
+    entry_id: Mapped[int | None]
+    """Its sale's journal entry; None where it was free, or came with a bill or an import."""

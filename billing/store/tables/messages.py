@@ -13,7 +13,7 @@ from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 
 _KINDS = (
     "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
-    " 'suspended', 'recharge_failed', 'voucher_receipt')"
+    " 'suspended', 'recharge_failed', 'voucher_receipt', 'price_notice')"
 )
 
 

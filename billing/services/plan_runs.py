@@ -1,0 +1,259 @@
+"""What the clock brings plans: changes whose day has come, prices to be announced (B17, B18).
+
+Customers are taken one by one, a transaction each, with their row locked: what was carried out is
+not due any more, so a run that was killed is taken up where it was. Bills do not wait for it: they
+are issued by the plan of their days (rules/plan_changes.py), whichever job comes first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from billing.errors import Refused, Unavailable
+from billing.model.bills import Parked
+from billing.model.messages import MessageDraft, MessageKind
+from billing.model.plan import PlanTerms
+from billing.model.plan_changes import (
+    ChangeKind,
+    ChangeState,
+    OnPlan,
+    PlanRunReport,
+    PriceMove,
+)
+from billing.model.profile import BillingKind, BillingProfile
+from billing.rules.cycles import local_day
+from billing.rules.plans import sale_problem
+from billing.rules.prices import starts_on
+from billing.services import enforcement
+from billing.services.context import Context
+from billing.services.issuing import operator_of
+from billing.services.plan_changes import end, gives
+from billing.services.sales import sell_within
+from billing.store import (
+    audit,
+    billing_jobs,
+    catalog,
+    customers,
+    entitlements,
+    messages,
+    tables,
+)
+from billing.store import plan_changes as store
+from billing.store.guard import Transaction
+
+log = logging.getLogger(__name__)
+
+JOB = "plan_changes"
+_PAGE = 200
+
+
+def run(context: Context, now: datetime) -> PlanRunReport:
+    """Announce new prices to whom they concern and does not know, then carry out what is due."""
+    announced = announce(context, now)
+    with context.transaction() as tx:
+        due = store.due(tx, local_day(now, operator_of(tx).time_zone), now)
+    changed = parked = 0
+    for customer_id in due:
+        try:
+            changed += _customer(context, customer_id, now)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("the plan of customer %d cannot be changed", customer_id)
+            with context.transaction() as tx:
+                problem = str(error) or type(error).__name__
+                billing_jobs.park(tx, JOB, customer_id, problem, now)
+            parked += 1
+    return PlanRunReport(changed=changed, announced=announced, parked=parked)
+
+
+def announce(context: Context, now: datetime) -> int:
+    """Give notice of new prices (rule B18), each customer once and for its own first day; returns
+    to how many subscriptions. Who comes to a plan between is told as well."""
+    with context.transaction() as tx:
+        versions = store.announced(tx)
+    return sum(
+        _announce(context, plan_id, version_id, begins, notice_days, now)
+        for plan_id, version_id, begins, notice_days in versions
+    )
+
+
+def parked(context: Context) -> list[Parked]:
+    """Customers whose changes the last runs could not carry out, oldest first."""
+    with context.transaction() as tx:
+        return billing_jobs.parked(tx, JOB)
+
+
+def price_moves(
+    tx: Transaction,
+    found: Sequence[OnPlan],
+    new_micros: int,
+    begins: datetime,
+    notice_days: int,
+    now: datetime,
+) -> list[PriceMove]:
+    """From which day each of them pays the new price, when told at `now`."""
+    zone = operator_of(tx).time_zone
+    profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
+    effective, today = local_day(begins, zone), local_day(now, zone)
+    return [
+        _price_move(one, profiles[one.profile_id], new_micros, effective, today, notice_days)
+        for one in found
+    ]
+
+
+def _price_move(
+    one: OnPlan,
+    profile: BillingProfile,
+    new_micros: int,
+    effective: date,
+    today: date,
+    notice_days: int,
+) -> PriceMove:
+    dearer = new_micros > one.price_micros
+    day = starts_on(profile, effective, today, notice_days, one.billed_until, dearer=dearer)
+    return PriceMove(
+        customer_id=one.customer_id,
+        subscription_id=one.subscription_id,
+        username=one.username,
+        version=one.version,
+        old_micros=one.price_micros,
+        new_micros=new_micros,
+        starts_on=day,
+        told=dearer and one.has_address,
+        has_address=one.has_address,
+    )
+
+
+def _announce(
+    context: Context,
+    plan_id: int,
+    version_id: int,
+    begins: datetime,
+    notice_days: int,
+    now: datetime,
+) -> int:
+    told = after = 0
+    while True:
+        with context.transaction() as tx:
+            page = store.on_earlier_versions(tx, plan_id, version_id, after=after, most=_PAGE)
+            ids = sorted({one.customer_id for one in page})
+            if not ids:
+                return told
+            customers.lock_customers(tx, ids)
+            # Locked, they are read again: some may have changed their plan, or know by now.
+            found = store.on_earlier_versions(
+                tx, plan_id, version_id, most=_PAGE * _PAGE, customer_ids=ids
+            )
+            terms = catalog.terms_by_version(tx, {version_id})[version_id]
+            moves = price_moves(tx, found, terms.price_micros, begins, notice_days, now)
+            _schedule(tx, found, moves, terms, now)
+            told, after = told + len(moves), ids[-1]
+
+
+def _schedule(
+    tx: Transaction,
+    found: Sequence[OnPlan],
+    moves: Sequence[PriceMove],
+    terms: PlanTerms,
+    now: datetime,
+) -> None:
+    for one, move in zip(found, moves, strict=True):
+        store.replace_prices(tx, one.customer_id, one.subscription_id, move.starts_on, now)
+        tx.add(
+            tables.PlanChange(
+                customer_id=one.customer_id,
+                org_id=one.org_id,
+                subscription_id=one.subscription_id,
+                kind=ChangeKind.PRICE.value,
+                state=ChangeState.PENDING.value,
+                from_version_id=one.plan_version_id,
+                to_version_id=terms.plan_version_id,
+                effective_on=move.starts_on,
+                requested_at=now,
+            )
+        )
+    tx.flush()
+    messages.queue(tx, [_notice(move, terms) for move in moves if move.told], now)
+
+
+def _notice(move: PriceMove, terms: PlanTerms) -> MessageDraft:
+    return MessageDraft(
+        customer_id=move.customer_id,
+        kind=MessageKind.PRICE_NOTICE,
+        idempotency_key=f"price:{terms.plan_version_id}:{move.subscription_id}",
+        facts={
+            "username": move.username,
+            "plan": terms.plan_name,
+            "old_micros": move.old_micros,
+            "new_micros": move.new_micros,
+            "currency": terms.currency,
+            "starts_on": move.starts_on.isoformat(),
+        },
+    )
+
+
+def _customer(context: Context, customer_id: int, now: datetime) -> int:
+    """Carry out what is due of one customer; returns how many changes ended."""
+    with context.transaction() as tx:
+        customer = customers.lock_customer(tx, customer_id)
+        if customer is None:
+            return 0
+        today = local_day(now, operator_of(tx).time_zone)
+        due = [one for one in store.pending(tx, customer_id) if _is_due(tx, one, today, now)]
+        ended: dict[str, object] = {}
+        for change in due:
+            problem = _carry_out(context, tx, change, now)
+            ended[str(change.change_id)] = problem or change.state
+        tx.flush()
+        enforcement.reconcile(tx, context, customer_id, now)
+        billing_jobs.unpark(tx, JOB, [customer_id])
+        if ended:
+            audit.append(
+                tx,
+                at=now,
+                org_id=customer.org_id,
+                actor=context.actor,
+                action="subscription.plan.due",
+                subject=f"customer:{customer_id}",
+                detail=ended,
+            )
+        return len(ended)
+
+
+def _is_due(tx: Transaction, change: tables.PlanChange, today: date, now: datetime) -> bool:
+    row = customers.get_subscription(tx, change.subscription_id)
+    if row is None or row.paused_at is not None or row.closed_at is not None:
+        return False
+    if change.effective_on is not None:
+        return change.effective_on <= today
+    return not entitlements.open_rows(tx, row.customer_id, row.subscription_id, now)
+
+
+def _carry_out(
+    context: Context, tx: Transaction, change: tables.PlanChange, now: datetime
+) -> str | None:
+    """Carry out a change whose moment has come (rules B17, B18); the customer is locked and brought
+    in line afterwards. Returns why it came to nothing, or bought nothing."""
+    row = customers.get_subscription(tx, change.subscription_id)
+    new = catalog.get_terms(tx, change.to_version_id)
+    if row is None or new is None:
+        return end(change, ChangeState.REVOKED, now, "the subscription is gone")
+    old = None if row.plan_version_id is None else catalog.get_terms(tx, row.plan_version_id)
+    profile = customers.effective_profile(tx, row)
+    if change.kind == ChangeKind.PRICE and (old is None or old.plan_name != new.plan_name):
+        return end(change, ChangeState.REVOKED, now, "it is on another plan")
+    if problem := sale_problem(new, profile.kind):
+        return end(change, ChangeState.REVOKED, now, problem)
+    change.from_version_id = row.plan_version_id
+    row.plan_version_id = new.plan_version_id
+    problem = None
+    if change.kind == ChangeKind.CHANGE and profile.kind is BillingKind.DAILY and gives(new):
+        tx.flush()
+        try:
+            sell_within(context, tx, row, new, now)
+        except Refused as error:  # the plan has changed; its package is theirs to pay for
+            problem = error.message
+    return end(change, ChangeState.DONE, now, problem)
