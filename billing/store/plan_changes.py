@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from billing.model.plan_changes import (
@@ -80,7 +81,7 @@ def announced(tx: Session) -> list[tuple[int, int, datetime, int]]:
     newest = (
         select(row.plan_id, row.plan_version_id, row.effective_from, row.notice_days)
         .where(row.notice_days.is_not(None))
-        .distinct(row.plan_id)
+        .ext(distinct_on(row.plan_id))
         .order_by(row.plan_id, row.version.desc())
     )
     return [(one[0], one[1], one[2], one[3] or 0) for one in tx.execute(newest)]

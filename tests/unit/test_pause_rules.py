@@ -37,7 +37,7 @@ def test_validity_stands_still_to_the_second() -> None:
 
 
 def test_an_hour_that_clocks_skip_is_no_time() -> None:
-    """29 March 2026 has 23 hours in Madrid: a pause is as long as what passed, whatever clocks say."""
+    """29 March 2026 has 23 hours in Madrid: a pause is what passed, not what clocks say."""
     madrid = ZoneInfo("Europe/Madrid")
     begin = datetime(2026, 3, 28, 12, tzinfo=madrid).astimezone(UTC)
     end = datetime(2026, 3, 29, 12, tzinfo=madrid).astimezone(UTC)
