@@ -14,7 +14,8 @@ from fractions import Fraction
 from billing.model.money import Money
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms
 from billing.model.plan_changes import ChangeState, VersionChange, When
-from billing.rules.cycles import Cycle
+from billing.model.profile import BillingKind, BillingProfile
+from billing.rules.cycles import Cycle, cycle_start
 
 _ONE_DAY = timedelta(days=1)
 _NOTHING = Fraction(0)
@@ -123,6 +124,14 @@ def split(cycles: Iterator[Cycle], days: Sequence[date]) -> Iterator[Cycle]:
         edges = sorted({day for day in days if cycle.first_day < day < cycle.next_first_day})
         starts = [cycle.first_day, *edges]
         yield from map(Cycle, starts, [*edges, cycle.next_first_day])
+
+
+def realigned(effective_on: date | None, today: date, profile: BillingProfile) -> date | None:
+    """When a change that waits takes effect under another billing profile (rule B14): with a cycle
+    of it, not before; of daily customers when their packages have ended."""
+    if profile.kind is BillingKind.DAILY:
+        return None
+    return cycle_start(effective_on or today + _ONE_DAY, profile)
 
 
 def _unused_days(package: Bought, now: datetime) -> Fraction:

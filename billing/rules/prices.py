@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from billing.model.profile import BillingKind, BillingProfile
-from billing.rules.cycles import cycle_of
+from billing.rules.cycles import cycle_start
 
 
 def starts_on(
@@ -28,10 +28,4 @@ def starts_on(
         earliest = max(earliest, told_on + timedelta(days=notice_days))
     if profile.kind is BillingKind.DAILY:
         return earliest
-    return cycle_start(profile, max(earliest, billed_until or earliest))
-
-
-def cycle_start(profile: BillingProfile, day: date) -> date:
-    """The first day of a cycle on or after a local day."""
-    cycle = cycle_of(day, profile)
-    return day if cycle.first_day == day else cycle.next_first_day
+    return cycle_start(max(earliest, billed_until or earliest), profile)

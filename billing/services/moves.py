@@ -23,6 +23,7 @@ from billing.services.context import Context
 from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
+from billing.services.plan_changes import move_pending
 from billing.services.settling import settle
 from billing.store import catalog, entitlements, invoices, tables
 from billing.store import customers as store
@@ -66,6 +67,8 @@ def change_profile(
         customer.profile_id = profile_id
         for row in rows:
             _put_under(tx, move, row)
+            other_plan = move.plan is not None
+            move_pending(tx, row, move.new, move.today, now, other_plan=other_plan)
         tx.flush()
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)

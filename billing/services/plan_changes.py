@@ -20,7 +20,7 @@ from billing.model.plan_changes import (
 from billing.model.profile import BillingKind, BillingProfile
 from billing.rules.cycles import cycle_of, local_day
 from billing.rules.moves import bills_by_itself
-from billing.rules.plan_changes import when_by_price
+from billing.rules.plan_changes import realigned, when_by_price
 from billing.rules.plans import sale_problem
 from billing.services import cycle_bills
 from billing.services.bills import tx_customer
@@ -118,6 +118,24 @@ def changes_of(context: Context, subscription_id: int) -> list[PlanChangeView]:
                 f"no subscription has the number {subscription_id}", field="subscription"
             )
         return store.of_subscription(tx, row.customer_id, subscription_id)
+
+
+def move_pending(
+    tx: Transaction,
+    row: tables.Subscription,
+    profile: BillingProfile,
+    today: date,
+    now: datetime,
+    *,
+    other_plan: bool,
+) -> None:
+    """What waits for a subscription that is moved to another billing profile (rule B14): with
+    `other_plan` it comes to nothing, else it takes effect as it does there."""
+    for change in store.pending(tx, row.customer_id, row.subscription_id):
+        if other_plan:
+            end(change, ChangeState.REVOKED, now, "moved to another profile with another plan")
+        elif profile.kind is BillingKind.MONTHLY or change.kind == ChangeKind.CHANGE:
+            change.effective_on = realigned(change.effective_on, today, profile)
 
 
 class _Undone(Exception):

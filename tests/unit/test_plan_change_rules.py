@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.plan_changes import ChangeState, VersionChange, When
-from billing.rules.cycles import Cycle
+from billing.rules.cycles import Cycle, cycle_of, partial_cycle
 from billing.rules.plan_changes import (
     BilledLine,
     Bought,
     bill_share,
     given_back,
     package_share,
+    realigned,
     split,
     used_quantities,
     version_on,
     when_by_price,
 )
+from tests.factories import DAILY, MONTHLY
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 MARCH = Cycle(date(2026, 3, 10), date(2026, 4, 10))
@@ -157,6 +159,31 @@ def test_a_day_costs_no_more_than_its_plan(
 
 
 @given(
+    prices=st.lists(st.integers(0, 10**6), min_size=1, max_size=6),
+    data=st.data(),
+)
+def test_a_cycle_of_many_plans_costs_the_days_of_each(
+    prices: list[int], data: st.DataObject
+) -> None:
+    """Bill by bill as plans follow one another: what each keeps is the price of its days, to the
+    minor unit, and together they cover the cycle once."""
+    profile = replace(MONTHLY, name="m", cycle_day=data.draw(st.integers(1, 31)))
+    cycle = cycle_of(data.draw(st.dates(date(2024, 1, 1), date(2028, 12, 31))), profile)
+    inner = st.integers(1, cycle.days - 1)
+    size = len(prices) - 1
+    cuts = sorted(data.draw(st.lists(inner, min_size=size, max_size=size, unique=True)))
+    edges = [cycle.first_day + timedelta(days=one) for one in (0, *cuts)]
+    for price, first, until in zip(prices, edges, [*edges[1:], cycle.next_first_day], strict=True):
+        bill = partial_cycle(usd(price), first, profile)
+        days = Cycle(first, cycle.next_first_day)
+        unused = Cycle(until, cycle.next_first_day)
+        share = bill_share([BilledLine(bill.amount, days)], bill.amount, unused)
+        kept = bill.amount - given_back(bill.amount, share, bill.amount)
+        exact = Fraction(price * 10_000 * (until - first).days, cycle.days)
+        assert abs(kept.amount_micros - exact) < 10_000
+
+
+@given(
     price=st.integers(1, 10**6),
     lengths=st.lists(st.integers(1, 60), min_size=1, max_size=5),
     gone=st.floats(0, 60),
@@ -231,3 +258,13 @@ def test_a_cycle_is_cut_where_another_plan_begins_within_it() -> None:
         Cycle(date(2026, 3, 21), date(2026, 4, 10)),
         april,
     ]
+
+
+def test_under_another_profile_a_change_waits_for_a_cycle_of_it() -> None:
+    fifteenth = replace(MONTHLY, name="m", cycle_day=15)
+    today = date(2026, 4, 14)
+    assert realigned(date(2026, 4, 10), today, fifteenth) == date(2026, 4, 15)
+    assert realigned(date(2026, 4, 16), today, fifteenth) == date(2026, 5, 15)
+    assert realigned(None, today, fifteenth) == date(2026, 4, 15)
+    assert realigned(None, today + timedelta(days=1), fifteenth) == date(2026, 5, 15)
+    assert realigned(date(2026, 4, 10), today, DAILY) is None

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from billing.rules.prices import cycle_start, starts_on
+from billing.rules.cycles import cycle_start
+from billing.rules.prices import starts_on
 from tests.factories import DAILY, MONTHLY
 
 TENTH = replace(MONTHLY, name="m", cycle_day=10)
@@ -53,5 +54,5 @@ def test_daily_customers_pay_it_for_what_they_buy_after_the_notice() -> None:
 
 
 def test_a_cycle_that_begins_that_day_is_the_one() -> None:
-    assert cycle_start(TENTH, date(2026, 3, 10)) == date(2026, 3, 10)
-    assert cycle_start(TENTH, date(2026, 3, 11)) == date(2026, 4, 10)
+    assert cycle_start(date(2026, 3, 10), TENTH) == date(2026, 3, 10)
+    assert cycle_start(date(2026, 3, 11), TENTH) == date(2026, 4, 10)
