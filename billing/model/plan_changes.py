@@ -91,6 +91,16 @@ class PlanChangeReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A version of a plan to which customers of earlier ones move after notice (rule B18)."""
+
+    plan_id: int
+    plan_version_id: int
+    effective_from: datetime
+    notice_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnPlan:
     """A subscription on an earlier version of a plan whose price changes (rule B18).
     `billed_until`: the day after what is billed already. `has_address`: mail can reach it."""

@@ -16,6 +16,7 @@ from billing.model.bills import Parked
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.plan import PlanTerms
 from billing.model.plan_changes import (
+    Announced,
     ChangeKind,
     ChangeState,
     OnPlan,
@@ -29,7 +30,7 @@ from billing.rules.prices import starts_on
 from billing.services import enforcement
 from billing.services.context import Context
 from billing.services.issuing import operator_of
-from billing.services.plan_changes import end, gives
+from billing.services.plan_switch import end, gives
 from billing.services.sales import sell_within
 from billing.store import (
     audit,
@@ -54,19 +55,16 @@ def run(context: Context, now: datetime) -> PlanRunReport:
     announced = announce(context, now)
     with context.transaction() as tx:
         due = store.due(tx, local_day(now, operator_of(tx).time_zone), now)
-    changed = parked = 0
+    changed = failed = 0
     for customer_id in due:
         try:
             changed += _customer(context, customer_id, now)
         except Unavailable:
             raise
         except Exception as error:
-            log.exception("the plan of customer %d cannot be changed", customer_id)
-            with context.transaction() as tx:
-                problem = str(error) or type(error).__name__
-                billing_jobs.park(tx, JOB, customer_id, problem, now)
-            parked += 1
-    return PlanRunReport(changed=changed, announced=announced, parked=parked)
+            _park(context, customer_id, error, now)
+            failed += 1
+    return PlanRunReport(changed=changed, announced=announced, parked=failed)
 
 
 def announce(context: Context, now: datetime) -> int:
@@ -74,10 +72,9 @@ def announce(context: Context, now: datetime) -> int:
     to how many subscriptions. Who comes to a plan between is told as well."""
     with context.transaction() as tx:
         versions = store.announced(tx)
-    return sum(
-        _announce(context, plan_id, version_id, begins, notice_days, now)
-        for plan_id, version_id, begins, notice_days in versions
-    )
+        # Who was parked is tried again, or has nothing left that could fail.
+        billing_jobs.unpark_all(tx, JOB)
+    return sum(_announce(context, version, now) for version in versions)
 
 
 def parked(context: Context) -> list[Parked]:
@@ -127,30 +124,52 @@ def _price_move(
     )
 
 
-def _announce(
-    context: Context,
-    plan_id: int,
-    version_id: int,
-    begins: datetime,
-    notice_days: int,
-    now: datetime,
-) -> int:
+def _announce(context: Context, version: Announced, now: datetime) -> int:
     told = after = 0
     while True:
         with context.transaction() as tx:
-            page = store.on_earlier_versions(tx, plan_id, version_id, after=after, most=_PAGE)
-            ids = sorted({one.customer_id for one in page})
-            if not ids:
-                return told
-            customers.lock_customers(tx, ids)
-            # Locked, they are read again: some may have changed their plan, or know by now.
-            found = store.on_earlier_versions(
-                tx, plan_id, version_id, most=_PAGE * _PAGE, customer_ids=ids
+            page = store.on_earlier_versions(
+                tx, version.plan_id, version.plan_version_id, after=after, most=_PAGE
             )
-            terms = catalog.terms_by_version(tx, {version_id})[version_id]
-            moves = price_moves(tx, found, terms.price_micros, begins, notice_days, now)
-            _schedule(tx, found, moves, terms, now)
-            told, after = told + len(moves), ids[-1]
+        ids = sorted({one.customer_id for one in page})
+        if not ids:
+            return told
+        told += _announce_page(context, version, ids, now)
+        after = ids[-1]
+
+
+def _announce_page(context: Context, version: Announced, ids: Sequence[int], now: datetime) -> int:
+    """In one transaction; where that fails, customer by customer: who fails is parked."""
+    try:
+        return _tell(context, version, ids, now)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(ids) == 1:
+            _park(context, ids[0], error, now)
+            return 0
+    return sum(_announce_page(context, version, [one], now) for one in ids)
+
+
+def _tell(context: Context, version: Announced, ids: Sequence[int], now: datetime) -> int:
+    with context.transaction() as tx:
+        customers.lock_customers(tx, ids)
+        # Read when they are locked: some may have changed their plan, or know by now.
+        found = store.on_earlier_versions(
+            tx, version.plan_id, version.plan_version_id, most=_PAGE * _PAGE, customer_ids=ids
+        )
+        terms = catalog.terms_by_version(tx, {version.plan_version_id})[version.plan_version_id]
+        moves = price_moves(
+            tx, found, terms.price_micros, version.effective_from, version.notice_days, now
+        )
+        _schedule(tx, found, moves, terms, now)
+        return len(moves)
+
+
+def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> None:
+    log.error("the plan of customer %d cannot be changed", customer_id, exc_info=error)
+    with context.transaction() as tx:
+        billing_jobs.park(tx, JOB, customer_id, str(error) or type(error).__name__, now)
 
 
 def _schedule(
@@ -209,7 +228,6 @@ def _customer(context: Context, customer_id: int, now: datetime) -> int:
             ended[str(change.change_id)] = problem or change.state
         tx.flush()
         enforcement.reconcile(tx, context, customer_id, now)
-        billing_jobs.unpark(tx, JOB, [customer_id])
         if ended:
             audit.append(
                 tx,

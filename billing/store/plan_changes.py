@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from billing.model.plan_changes import (
+    Announced,
     ChangeKind,
     ChangeState,
     OnPlan,
@@ -74,9 +75,8 @@ def due(tx: Session, today: date, now: datetime) -> list[int]:
     return [row.customer_id for row in rows]
 
 
-def announced(tx: Session) -> list[tuple[int, int, datetime, int]]:
-    """Plan, version, its beginning and days of notice: of each plan the latest version of which
-    existing customers get notice."""
+def announced(tx: Session) -> list[Announced]:
+    """Of each plan the latest version of which existing customers get notice."""
     row = tables.PlanVersion
     newest = (
         select(row.plan_id, row.plan_version_id, row.effective_from, row.notice_days)
@@ -84,7 +84,7 @@ def announced(tx: Session) -> list[tuple[int, int, datetime, int]]:
         .ext(distinct_on(row.plan_id))
         .order_by(row.plan_id, row.version.desc())
     )
-    return [(one[0], one[1], one[2], one[3] or 0) for one in tx.execute(newest)]
+    return [Announced(**one._mapping) for one in tx.execute(newest)]
 
 
 def on_earlier_versions(

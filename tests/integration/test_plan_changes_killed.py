@@ -25,7 +25,7 @@ from tests.factories import MONTH_PLAN, MONTHLY
 CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
 MAY = datetime(2026, 5, 1, 1, tzinfo=UTC)
 SINCE = datetime(2026, 5, 10, 1, tzinfo=UTC)
-CUSTOMERS = 400
+CUSTOMERS = 250
 KILLS = 3
 LONGEST_SECONDS = 120.0
 

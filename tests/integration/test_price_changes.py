@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from billing.errors import InvalidInput, Refused
 from billing.model.commerce import MoneyChannel
+from billing.model.messages import MessageDraft
 from billing.model.plan import PlanTerms
 from billing.model.plan_changes import ChangeState, RepriceReport, When
 from billing.model.profile import BillIn, BillingProfile
@@ -25,7 +26,8 @@ from billing.services import (
     sales,
 )
 from billing.services.context import Context
-from billing.store import tables
+from billing.store import messages, tables
+from billing.store.guard import Transaction
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 JOINED = datetime(2026, 3, 10, 8, tzinfo=UTC)
@@ -326,6 +328,28 @@ def test_what_is_refused(context: Context, make: Factory, home: PlanTerms) -> No
     reprice(context, make, home)
     with pytest.raises(Refused, match="version 2 of"):
         reprice(context, make, home)
+
+
+def test_one_that_fails_is_parked_and_the_others_are_told(
+    context: Context, make: Factory, home: PlanTerms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = [customer(context, make, home) for _ in range(3)]
+    queue = messages.queue
+
+    def broken(tx: Transaction, drafts: Sequence[MessageDraft], now: datetime) -> None:
+        if any(one.customer_id == who[1].customer_id for one in drafts):
+            raise RuntimeError("no message can be made")
+        queue(tx, drafts, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(messages, "queue", broken)
+        reprice(context, make, home)
+    assert [len(notices(context, one)) for one in who] == [1, 0, 1]
+    (parked,) = plan_runs.parked(context)
+    assert (parked.customer_id, parked.problem) == (who[1].customer_id, "no message can be made")
+    plan_runs.run(context, ASKED)
+    assert plan_runs.parked(context) == []
+    assert [len(notices(context, one)) for one in who] == [1, 1, 1]
 
 
 def test_many_are_told_by_pages(
