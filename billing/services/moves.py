@@ -24,6 +24,7 @@ from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
 from billing.services.plan_changes import move_pending
+from billing.services.plan_due import carry_out_due
 from billing.services.settling import settle
 from billing.store import catalog, entitlements, invoices, tables
 from billing.store import customers as store
@@ -61,6 +62,7 @@ def change_profile(
         move = _checked(tx, customer, profile_id, plan_id, now)
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
+        carry_out_due(context, tx, customer_id, now)
         invoices.lock_series(tx, customer.org_id)
         issued = _bill_what_is_left(tx, context, move, customer)
         taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]

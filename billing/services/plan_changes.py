@@ -18,6 +18,7 @@ from billing.rules.plan_changes import realigned
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, finish
+from billing.services.plan_due import carry_out_due
 from billing.services.plan_switch import PlanSwitch, bill_ahead_anew, drop_pending, end
 from billing.store import customers as customer_store
 from billing.store import plan_changes as store
@@ -55,7 +56,7 @@ def change_plan(
                 "when": when,
             },
             now=now,
-            act=lambda: PlanSwitch(context, tx, row, plan_id, now).carry_out(when),
+            act=lambda: _switch(context, tx, row, plan_id, when, now),
         )
 
 
@@ -71,7 +72,7 @@ def quote(
     it is committed, so the two cannot disagree. Raises the same."""
     receipts: list[PlanChangeReceipt] = []
     with suppress(_Undone), changing(context, subscription_id) as (tx, row):
-        receipts.append(PlanSwitch(context, tx, row, plan_id, now).carry_out(when))
+        receipts.append(_switch(context, tx, row, plan_id, when, now))
         raise _Undone
     return receipts[0]
 
@@ -80,6 +81,7 @@ def revoke(context: Context, subscription_id: int, now: datetime) -> PlanChangeV
     """The change that waits comes to nothing; bills of cycles ahead are issued anew. Raises
     NotFound, Refused (none waits)."""
     with changing(context, subscription_id) as (tx, row):
+        carry_out_due(context, tx, row.customer_id, now)
         dropped = drop_pending(tx, row, "revoked", now)
         if not dropped:
             raise Refused("no change of plan waits", field="subscription")
@@ -121,6 +123,18 @@ def move_pending(
             end(change, ChangeState.REVOKED, now, "moved to another profile with another plan")
         elif profile.kind is BillingKind.MONTHLY or change.kind == ChangeKind.CHANGE:
             change.effective_on = realigned(change.effective_on, today, profile)
+
+
+def _switch(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    plan_id: int,
+    when: When | None,
+    now: datetime,
+) -> PlanChangeReceipt:
+    carry_out_due(context, tx, row.customer_id, now)
+    return PlanSwitch(context, tx, row, plan_id, now).carry_out(when)
 
 
 class _Undone(Exception):

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from billing.errors import Refused, Unavailable
+from billing.errors import Unavailable
 from billing.model.bills import Parked
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.plan import PlanTerms
@@ -23,21 +23,17 @@ from billing.model.plan_changes import (
     PlanRunReport,
     PriceMove,
 )
-from billing.model.profile import BillingKind, BillingProfile
+from billing.model.profile import BillingProfile
 from billing.rules.cycles import local_day
-from billing.rules.plans import sale_problem
 from billing.rules.prices import starts_on
-from billing.services import enforcement
 from billing.services.context import Context
 from billing.services.issuing import operator_of
-from billing.services.plan_switch import end, gives
-from billing.services.sales import sell_within
+from billing.services.plan_due import carry_out_due
 from billing.store import (
     audit,
     billing_jobs,
     catalog,
     customers,
-    entitlements,
     messages,
     tables,
 )
@@ -220,14 +216,7 @@ def _customer(context: Context, customer_id: int, now: datetime) -> int:
         customer = customers.lock_customer(tx, customer_id)
         if customer is None:
             return 0
-        today = local_day(now, operator_of(tx).time_zone)
-        due = [one for one in store.pending(tx, customer_id) if _is_due(tx, one, today, now)]
-        ended: dict[str, object] = {}
-        for change in due:
-            problem = _carry_out(context, tx, change, now)
-            ended[str(change.change_id)] = problem or change.state
-        tx.flush()
-        enforcement.reconcile(tx, context, customer_id, now)
+        ended = carry_out_due(context, tx, customer_id, now)
         if ended:
             audit.append(
                 tx,
@@ -239,39 +228,3 @@ def _customer(context: Context, customer_id: int, now: datetime) -> int:
                 detail=ended,
             )
         return len(ended)
-
-
-def _is_due(tx: Transaction, change: tables.PlanChange, today: date, now: datetime) -> bool:
-    row = customers.get_subscription(tx, change.subscription_id)
-    if row is None or row.paused_at is not None or row.closed_at is not None:
-        return False
-    if change.effective_on is not None:
-        return change.effective_on <= today
-    return not entitlements.open_rows(tx, row.customer_id, row.subscription_id, now)
-
-
-def _carry_out(
-    context: Context, tx: Transaction, change: tables.PlanChange, now: datetime
-) -> str | None:
-    """Carry out a change whose moment has come (rules B17, B18); the customer is locked and brought
-    in line afterwards. Returns why it came to nothing, or bought nothing."""
-    row = customers.get_subscription(tx, change.subscription_id)
-    new = catalog.get_terms(tx, change.to_version_id)
-    if row is None or new is None:
-        return end(change, ChangeState.REVOKED, now, "the subscription is gone")
-    old = None if row.plan_version_id is None else catalog.get_terms(tx, row.plan_version_id)
-    profile = customers.effective_profile(tx, row)
-    if change.kind == ChangeKind.PRICE and (old is None or old.plan_name != new.plan_name):
-        return end(change, ChangeState.REVOKED, now, "it is on another plan")
-    if problem := sale_problem(new, profile.kind):
-        return end(change, ChangeState.REVOKED, now, problem)
-    change.from_version_id = row.plan_version_id
-    row.plan_version_id = new.plan_version_id
-    problem = None
-    if change.kind == ChangeKind.CHANGE and profile.kind is BillingKind.DAILY and gives(new):
-        tx.flush()
-        try:
-            sell_within(context, tx, row, new, now)
-        except Refused as error:  # the plan has changed; its package is theirs to pay for
-            problem = error.message
-    return end(change, ChangeState.DONE, now, problem)

@@ -416,6 +416,19 @@ def test_a_change_that_waits_is_replaced_by_another(context: Context, make: Fact
     assert plan_of(context, who) == 4500
 
 
+def test_what_is_due_is_carried_out_before_another_change(context: Context, make: Factory) -> None:
+    """The job was down on 10 April: the days up to the second change are the cheaper plan's."""
+    who = monthly(make, ARREARS)
+    change(context, make, who, SLOW)
+    change(context, make, who, FAST, datetime(2026, 4, 19, 9, tzinfo=UTC), key="up")
+    bill_run.run(context, datetime(2026, 6, 1, 1, tzinfo=UTC))
+    assert billed(context, who) == [
+        (day(3, 10), day(4, 10), 3000, 0),
+        (day(4, 10), day(4, 20), 667, 0),
+        (day(4, 20), day(5, 10), 3000, 0),
+    ]
+
+
 def test_staff_may_force_either(context: Context, make: Factory) -> None:
     who = monthly(make)
     assert change(context, make, who, SLOW, when=When.NOW).effective_on == day(3, 21)

@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 
 from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
+from billing.model.plan_changes import When
 from billing.model.profile import BillIn, DueBasis
 from billing.services import (
     agreements,
@@ -26,12 +27,14 @@ from billing.services import (
     credits,
     explain,
     moves,
+    plan_changes,
+    plan_runs,
     sales,
 )
 from billing.services.context import Context
 from billing.store import ledger, tables
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
-from tests.life.model import CENT, Bill, Extra, Person, Terms
+from tests.life.model import CENT, Bill, Extra, Person, Plan, Terms
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
@@ -73,6 +76,9 @@ class Life:
             self._end_extra,
             self._promise,
             self._move,
+            self._change_plan,
+            self._change_plan,
+            self._stay,
         )
         try:
             self._compare()
@@ -122,7 +128,8 @@ class Life:
         template = next(one for one, known in self.make.profiles.items() if known == profile_id)
         plan = replace(MONTH_PLAN, price_micros=price)
         real = self.make.subscriber(self.now, profile=template, plan=plan)
-        model = Person(self.zone, terms, price, self.now.astimezone(self.zone).date())
+        today = self.now.astimezone(self.zone).date()
+        model = Person(self.zone, terms, [Plan(today, price)], today)
         model.bill_run(self.now)
         self._tell(f"{real.username} joins: {terms}, {price}")
         return Pair(real, model)
@@ -137,6 +144,11 @@ class Life:
             for pair in self.people:
                 pair.model.bill_run(self.now)
             self._tell("bill run")
+        if self.chance.random() < 0.7:
+            plan_runs.run(self.context, self.now)
+            for pair in self.people:
+                pair.model.carry_out(self.now)
+            self._tell("plans are changed")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
@@ -178,7 +190,8 @@ class Life:
         if bill is None:
             return
         left = bill.total - bill.credited
-        void = bill is max(valid, key=lambda one: one.until) and self.chance.random() < 0.5
+        last = max(valid, key=lambda one: (one.plan_end, one.place))
+        void = bill is last and self.chance.random() < 0.5
         part = max(left // 3 // CENT, 1) * CENT
         amount = left if void or self.chance.random() < 0.3 else min(left, part)
         self._tell(f"{pair.real.username} gets {amount} of bill {bill.place} back, void: {void}")
@@ -247,6 +260,33 @@ class Life:
         self._tell(f"{pair.real.username} moves to {terms}")
         moves.change_profile(self.context, pair.real.customer_id, self._profile(terms), self.now)
         pair.model.move(terms, self.now)
+
+    def _change_plan(self, pair: Pair) -> None:
+        """At once or with the next cycle, whatever the prices say."""
+        price, when = self.chance.choice(PRICES), self.chance.choice(list(When))
+        pair.model.carry_out(self.now)
+        if price == pair.model.present_price():
+            return
+        self._tell(f"{pair.real.username} changes to {price}, {when}")
+        plan_changes.change_plan(
+            self.context,
+            pair.real.subscription_id,
+            self.make.plan(LONG_AGO, replace(MONTH_PLAN, price_micros=price)),
+            idempotency_key=self._key(),
+            now=self.now,
+            when=when,
+        )
+        if when is When.NOW:
+            pair.model.change_plan(price, self.now)
+        else:
+            pair.model.change_plan_next(price, self.now)
+
+    def _stay(self, pair: Pair) -> None:
+        pair.model.carry_out(self.now)
+        if any(plan.waits for plan in pair.model.plans):
+            self._tell(f"{pair.real.username} stays on its plan")
+            plan_changes.revoke(self.context, pair.real.subscription_id, self.now)
+            pair.model.stay(self.now)
 
     # --- what both must agree on --------------------------------------------------------------
 
