@@ -269,6 +269,28 @@ def test_charges_beside_the_plan_stay_billed_and_its_discount_does_not(
     ]
 
 
+def test_a_discount_that_ends_within_the_days_is_on_the_new_bill(
+    context: Context, make: Factory
+) -> None:
+    who = monthly(make)
+    charges.add_charge(
+        context,
+        who.subscription_id,
+        ChargeKind.DISCOUNT,
+        "spring",
+        JOINED,
+        discount_ppm=500_000,
+        starts_on=day(4, 10),
+        ends_on=day(4, 25),
+    )
+    bill_run.run(context, APRIL)
+    change(context, make, who, FAST, datetime(2026, 4, 19, 9, tzinfo=UTC))
+    assert billed(context, who)[1:] == [
+        (day(4, 10), day(5, 10), 2250, 1750),  # 30.00 × 20 of 30, less 7.50 × 5 of 15
+        (day(4, 20), day(5, 10), 2625, 0),  # 30.00, less half of 5 of 20 days
+    ]
+
+
 def test_of_a_package_the_smaller_share_counts(context: Context, make: Factory) -> None:
     who = monthly(make, plan=replace(MONTH_PLAN, octets=1000))
     with context.transaction() as tx:

@@ -1,5 +1,6 @@
 """Random years of billing against a model that shares no code with the product (rules B6, B7, B9,
-B11, B17, B19, I1, I2, I4, M2, M3, M4): time zones at both ends, DST, leap days, month ends, downtime."""
+B11, B17, B19, I1, I2, I4, M2, M3, M4): time zones at both ends, DST, leap days, month ends,
+downtime."""
 
 from __future__ import annotations
 
