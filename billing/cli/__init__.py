@@ -18,6 +18,7 @@ from billing.cli import (
     coa,
     customers,
     design,
+    dunning,
     evidence,
     grants,
     imports,
@@ -61,6 +62,7 @@ for _command in (
     sales.topup,
     bills.bill,
     charges.charge,
+    dunning.dunning,
     design.design,
     usage.usage,
     usage.sessions,
@@ -82,6 +84,8 @@ for _command in (
 bills.bill.add_command(bill_pdf.pdf)
 subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
+bills.bill.add_command(dunning.bill_dunning)
+bills.bill.add_command(dunning.write_off)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,7 +26,7 @@ from billing.services.issuing import operator_of
 from billing.services.plan_changes import move_pending
 from billing.services.plan_due import carry_out_due
 from billing.services.settling import settle
-from billing.store import catalog, entitlements, invoices, tables
+from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -72,6 +72,7 @@ def change_profile(
             other_plan = move.plan is not None
             move_pending(tx, row, move.new, move.today, now, other_plan=other_plan)
         tx.flush()
+        dunning.pass_over(tx, customer_id, move.today, now)
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)
         enforcement.reconcile(tx, context, customer_id, now)
@@ -153,7 +154,7 @@ def _take_bills_back(
             packaged=package is not None,
             plan_stays=move.plan is None,
         )
-        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
         share = unused_days(Money(bill.total_micros, bill.currency), days, cycle.days)
         amount = min(left, share, key=lambda one: one.amount_micros)
         if days and package is not None:

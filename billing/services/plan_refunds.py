@@ -66,7 +66,7 @@ def give_back_bills(
         )
         void = first_day >= tomorrow
         unused = Cycle(max(first_day, tomorrow), until)
-        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
         quantity = None if package is None else used_quantities(_bought(package))
         amount = left if void else _bill_amount(tx, bill, unused, quantity, left)
         if package is not None:
@@ -91,7 +91,7 @@ def credit_days(
     past = invoices.billed_past(tx, row.customer_id, row.subscription_id, days.first_day)
     for bill, first_day, until in past:
         part = Cycle(max(first_day, days.first_day), min(until, days.next_first_day))
-        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
         amount = _bill_amount(tx, bill, part, None, left)
         if part.days > 0 and amount.amount_micros > 0:
             found.append((bill, take_back(tx, bill, amount, reason, now, void=False)))

@@ -86,9 +86,14 @@ def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceV
     return [view(row) for row in open_invoices(tx, customer_id, [subscription_id])]
 
 
-def find_invoice(tx: Session, number: str) -> tables.Invoice | None:
-    """By number."""
-    return tx.scalar(select(tables.Invoice).where(tables.Invoice.number == number))
+def find_invoices(
+    tx: Session, number: str, customer_id: int | None = None
+) -> list[tables.Invoice]:  # fmt: skip
+    """Bills of this number, of one customer or of all: each organisation has series of its own."""
+    statement = select(tables.Invoice).where(tables.Invoice.number == number)
+    if customer_id is not None:
+        statement = statement.where(tables.Invoice.customer_id == customer_id)
+    return list(tx.scalars(statement.order_by(tables.Invoice.org_id)))
 
 
 def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice:
@@ -185,7 +190,12 @@ def record_paid(
 
 def open_micros(row: tables.Invoice) -> int:
     """What is left to pay."""
-    return row.total_micros - row.paid_micros - row.credited_micros
+    return row.total_micros - row.paid_micros - row.credited_micros - row.written_off_micros
+
+
+def creditable_micros(row: tables.Invoice) -> int:
+    """What credit notes may still take back: all that was neither credited nor written off."""
+    return row.total_micros - row.credited_micros - row.written_off_micros
 
 
 def allocate(
@@ -219,6 +229,7 @@ def view(row: tables.Invoice) -> InvoiceView:
         total_micros=row.total_micros,
         paid_micros=row.paid_micros,
         credited_micros=row.credited_micros,
+        written_off_micros=row.written_off_micros,
         currency=row.currency,
         paid_at=row.paid_at,
     )

@@ -12,6 +12,7 @@ operator owes to its customer, rises by a credit:
     revenue:usage        pay-as-you-go
     tax                  taxes owed
     rounding             what rounding to the minor unit added or took (rule M2)
+    bad_debt             what was owed and is not expected any more (rule I5)
     opening              balances taken over by an import
 """
 
@@ -36,6 +37,7 @@ REVENUE_BILL = "revenue:bill"
 REVENUE_USAGE = "revenue:usage"
 TAX = "tax"
 ROUNDING = "rounding"
+BAD_DEBT = "bad_debt"
 OPENING = "opening"
 
 USAGE = "usage"

@@ -68,7 +68,8 @@ UNION ALL
 SELECT 'what is owed differs from the open bills', COALESCE(i.customer_id, r.customer_id),
     concat('customer ', COALESCE(i.customer_id, r.customer_id)), COALESCE(i.owed, 0),
     COALESCE(r.owed, 0)
-FROM (SELECT customer_id, sum(total_micros - paid_micros - credited_micros) AS owed FROM invoice
+FROM (SELECT customer_id,
+          sum(total_micros - paid_micros - credited_micros - written_off_micros) AS owed FROM invoice
       GROUP BY customer_id) i
 FULL JOIN (SELECT customer_id, -sum(amount_micros) AS owed FROM posting
            WHERE account = 'receivable' GROUP BY customer_id) r ON r.customer_id = i.customer_id
@@ -89,6 +90,20 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS credited FROM pos
            WHERE account IN ('wallet', 'receivable') GROUP BY customer_id, entry_id) p
     ON p.customer_id = n.customer_id AND p.entry_id = n.entry_id
 WHERE n.total_micros <> COALESCE(p.credited, 0)
+UNION ALL
+SELECT 'bill differs from what was written off of it', i.customer_id, i.number,
+    COALESCE(w.amount_micros, 0), i.written_off_micros
+FROM invoice i
+LEFT JOIN write_off w ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
+WHERE i.written_off_micros <> COALESCE(w.amount_micros, 0)
+UNION ALL
+SELECT 'write-off differs from its entry', w.customer_id, concat('bill ', w.invoice_id),
+    w.amount_micros, COALESCE(p.lost, 0)
+FROM write_off w
+LEFT JOIN (SELECT customer_id, entry_id, -sum(amount_micros) AS lost FROM posting
+           WHERE account = 'bad_debt' GROUP BY customer_id, entry_id) p
+    ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
+WHERE w.amount_micros <> COALESCE(p.lost, 0)
 UNION ALL
 SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
     s.next_number - 1, count(n.number)

@@ -6,6 +6,7 @@ from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
+from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
@@ -51,6 +52,8 @@ __all__ = [
     "CreditNote",
     "Customer",
     "DailyUsage",
+    "DunningEvent",
+    "DunningStep",
     "Enrolment",
     "Entitlement",
     "Hearing",
@@ -87,4 +90,5 @@ __all__ = [
     "StaffThrottle",
     "Subscription",
     "Wallet",
+    "WriteOff",
 ]

@@ -8,7 +8,7 @@ from alembic import op
 from billing.store.migrate import run_sql_file
 
 revision = "0030"
-down_revision = "0026"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
