@@ -28,6 +28,7 @@ from billing.cli import (
     messages,
     nas,
     organisations,
+    plan_changes,
     pools,
     sales,
     spending,
@@ -88,6 +89,8 @@ customers.customer.add_command(statements.statement)
 customers.customer.add_command(statements.statements)
 customers.customer.add_command(spending.alerts)
 customers.customer.add_command(spending.cap)
+subscribers.subscriber.add_command(plan_changes.plan)
+catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
 

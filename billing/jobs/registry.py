@@ -15,6 +15,7 @@ from billing.services import (
     bill_run,
     books,
     dunning_run,
+    plan_runs,
     renewal_run,
     statement_run,
     upkeep,
@@ -126,6 +127,20 @@ def _would_repair(context: Context, now: datetime) -> Iterator[str]:
         yield f"customer {one.customer_id}: {one.what}"
 
 
+def _plan_changes(context: Context, now: datetime) -> str:
+    report = plan_runs.run(context, now)
+    said = [
+        f"{count} {words}"
+        for count, words in (
+            (report.announced, "told of a price"),
+            (report.changed, "changes of plan"),
+            (report.parked, "customers PARKED"),
+        )
+        if count
+    ]
+    return ", ".join(said)
+
+
 def _dunning(context: Context, now: datetime) -> str:
     report = dunning_run.run(context, now)
     said = (
@@ -169,6 +184,8 @@ JOBS = {
             _would_repair,
         ),
         Job("statements", "23 * * * *", "statements of the last month", _statements),
+        # Each minute, as packages end at any of them.
+        Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

@@ -80,4 +80,12 @@ SAMPLES: dict[MessageKind, Facts] = {
         "open_micros": 17_740_000,
         "due_on": "2026-05-11",
     },
+    MessageKind.PRICE_NOTICE: {
+        "username": "ada",
+        "plan": "Home 100",
+        "old_micros": 30_000_000,
+        "new_micros": 33_000_000,
+        "currency": "USD",
+        "starts_on": "2026-06-10",
+    },
 }

@@ -24,6 +24,7 @@ class MessageKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
     ALLOWANCE_USED = "allowance_used"
+    PRICE_NOTICE = "price_notice"
 
 
 class MessageState(StrEnum):

@@ -78,6 +78,8 @@ class PlanTerms:
     final_unit_action: FinalUnit | None = None
     restricted_up_kbps: int | None = None
     restricted_down_kbps: int | None = None
+    pause_days: int | None = None
+    """A pause stops validity for so many days a year; None: it runs on (rule S3)."""
 
     @property
     def is_limited(self) -> bool:

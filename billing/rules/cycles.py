@@ -89,6 +89,12 @@ def cycle_of(day: date, profile: BillingProfile) -> Cycle:
     return Cycle(_first_day_in(month, profile), _first_day_in(month + _ONE_MONTH, profile))
 
 
+def cycle_start(day: date, profile: BillingProfile) -> date:
+    """The first day of a cycle on or after a local day."""
+    cycle = cycle_of(day, profile)
+    return day if cycle.first_day == day else cycle.next_first_day
+
+
 def cycle_at(instant: datetime, profile: BillingProfile, time_zone: str) -> Cycle:
     """The cycle that contains an instant."""
     return cycle_of(local_day(instant, time_zone), profile)

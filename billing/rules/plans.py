@@ -18,6 +18,7 @@ SECONDS_LIMIT = VALIDITY_LIMIT_MINUTES * 60
 SPEED_LIMIT_KBPS = 2**32 - 1
 USE_ORDER_LIMIT = 99
 OUTAGE_LIMIT_MINUTES = 7 * MINUTES_PER_DAY
+PAUSE_LIMIT_DAYS = 366
 INTERIM_SECONDS_FLOOR = 60  # RFC 2869 2.1: must not be smaller
 INTERIM_SECONDS_LIMIT = MINUTES_PER_DAY * 60
 
@@ -122,6 +123,7 @@ def _quantities(plan: PlanTerms) -> list[Problem]:
         ("speed_up_kbps", plan.speed_up_kbps, 1, SPEED_LIMIT_KBPS),
         ("speed_down_kbps", plan.speed_down_kbps, 1, SPEED_LIMIT_KBPS),
         ("idle_timeout_seconds", plan.idle_timeout_seconds, 1, INTERIM_SECONDS_LIMIT),
+        ("pause_days", plan.pause_days, 1, PAUSE_LIMIT_DAYS),
         ("interim_seconds", plan.interim_seconds, INTERIM_SECONDS_FLOOR, INTERIM_SECONDS_LIMIT),
     )
     found: list[Problem] = [

@@ -183,24 +183,38 @@ def add_plan_version(
     Raises NotFound, InvalidFields; InvalidInput when it would begin in the past or before the
     plan's latest version.
     """
+    with context.transaction() as tx:
+        return add_version_within(context, tx, plan_id, terms, effective_from or now, now)
+
+
+def add_version_within(
+    context: Context,
+    tx: Transaction,
+    plan_id: int,
+    terms: PlanTerms,
+    begins: datetime,
+    now: datetime,
+    *,
+    notice_days: int | None = None,
+) -> PlanView:
+    """The same as a part of another command. With `notice_days` customers of earlier versions move
+    to it after so many days of notice (rule B18). It writes to the audit log: last in a
+    transaction."""
     terms = _checked_terms(terms)
-    begins = effective_from or now
     if begins < now:
         raise InvalidInput("a version cannot begin in the past (rule M6)", field="effective_from")
-    with context.transaction() as tx:
-        plan = store.get_plan(tx, plan_id, now)
-        if plan is None:
-            raise NotFound(f"no plan has the number {plan_id}", field="plan")
-        _check_currency(store.operator(tx), terms)
-        _check_pools(context, tx, terms)
-        if begins < store.plan_versions(tx, plan_id)[-1].effective_from:
-            raise InvalidInput(
-                "a later version is already planned; this one must not begin before it",
-                field="effective_from",
-            )
-        store.insert_plan_version(tx, plan_id, terms, begins, now)
-        view = store.plan_versions(tx, plan_id)[-1]
-        _audit_plan(context, tx, "plan.version", view, now)
+    if store.get_plan(tx, plan_id, now) is None:
+        raise NotFound(f"no plan has the number {plan_id}", field="plan")
+    _check_currency(store.operator(tx), terms)
+    _check_pools(context, tx, terms)
+    if begins < store.plan_versions(tx, plan_id)[-1].effective_from:
+        raise InvalidInput(
+            "a later version is already planned; this one must not begin before it",
+            field="effective_from",
+        )
+    store.insert_plan_version(tx, plan_id, terms, begins, now, notice_days=notice_days)
+    view = store.plan_versions(tx, plan_id)[-1]
+    _audit_plan(context, tx, "plan.version", view, now)
     return view
 
 

@@ -13,11 +13,20 @@ from billing.errors import Conflict, InvalidInput
 from billing.model.charges import Extra
 from billing.model.credits import CreditNoteView
 from billing.model.dunning import WriteOffView
+from billing.model.plan_changes import PlanChangeReceipt
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.store import ledger
 from billing.store.guard import Transaction
 
-Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView, Extra, WriteOffView)
+Receipt = TypeVar(
+    "Receipt",
+    SaleReceipt,
+    PaymentReceipt,
+    CreditNoteView,
+    Extra,
+    WriteOffView,
+    PlanChangeReceipt,
+)
 
 
 def run_once(

@@ -3,7 +3,7 @@ of them are issued is `due_bills.py`'s."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from billing.model.bills import Billable, BillDraft, IssuedBill
 from billing.model.charges import BillLine, Extra, UnbilledUsage
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
+from billing.model.plan_changes import VersionChange
 from billing.model.profile import BillIn, BillingProfile
 from billing.rules.bill_run import cycles_due, cycles_until
 from billing.rules.cycles import (
@@ -25,6 +26,7 @@ from billing.rules.cycles import (
 )
 from billing.rules.extras import PricedLine, billed, none_before
 from billing.rules.extras import lines as priced_lines
+from billing.rules.plan_changes import split, version_on
 from billing.rules.taxes import Charge, charge_all
 from billing.rules.usage_lines import (
     UsageShare,
@@ -40,7 +42,16 @@ from billing.services.cycle_packages import unbilled_from
 from billing.services.issuing import draft, owner_of
 from billing.services.packages import entitle
 from billing.services.settling import settle
-from billing.store import audit, billing_jobs, catalog, charges, customers, invoices, tables
+from billing.store import (
+    audit,
+    billing_jobs,
+    catalog,
+    charges,
+    customers,
+    invoices,
+    plan_changes,
+    tables,
+)
 from billing.store import usage as used
 from billing.store.guard import Transaction
 
@@ -106,14 +117,16 @@ def standings(
     span: Span = DUE,
 ) -> Iterator[Standing]:
     """Every subscription of these customers that is billed automatically, with what is not billed
-    yet of its cycles and of its posted usage (rules B7, I1).
+    yet of its cycles, each by the plan of its days, and of its posted usage (rules B7, B17, B18,
+    I1).
 
     Raises Refused (a plan in another currency than the wallet), NotFound (no wallet).
     """
     found = billing_jobs.billable(tx, customer_ids)
     extras = charges.extras_of(tx, customer_ids)
     profiles = catalog.profiles_by_id(tx, {one.profile_id for one in found})
-    terms = catalog.terms_by_version(tx, {one.plan_version_id for one in found})
+    changes = plan_changes.dated(tx, customer_ids)
+    terms = _terms(tx, found, changes)
     today = local_day(now, time_zone)
     month_began = day_start(today.replace(day=1), time_zone)
     usage = [] if span.ahead else used.to_bill(tx, customer_ids, month_began)
@@ -123,24 +136,37 @@ def standings(
         own = [extra for extra in extras if extra.subscription_id == one.subscription_id]
         own = none_before(own, one.billed_from if one.on_hold_since is None else first)
         own_usage = [piece for piece in usage if piece.subscription_id == one.subscription_id]
-        work = _Work(one, profile, plan, first, today, local_day(one.created_at, time_zone), span)
+        changed = tuple(c for c in changes if c.subscription_id == one.subscription_id)
+        joined_on = local_day(one.created_at, time_zone)
+        work = _Work(one, profile, terms, changed, first, today, joined_on, span)
         yield Standing(one, profile, plan, first, tuple(_due(work, own, own_usage)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One subscription in a run, on the local day `today`."""
+    """One subscription in a run, on the local day `today`; `versions` has the terms of every plan
+    that bills some of its days."""
 
     billable: Billable
     profile: BillingProfile
-    terms: PlanTerms
+    versions: Mapping[int, PlanTerms]
+    changes: tuple[VersionChange, ...]
     first_day: date
     today: date
     joined_on: date
     span: Span
 
-    def cycles(self) -> Iterator[Cycle]:
-        """Those to be billed."""
+    def cycles(self) -> Iterator[tuple[Cycle, PlanTerms]]:
+        """Those to be billed, cut where another plan begins, each by the plan of its first day."""
+        days = [one.effective_on for one in self.changes if one.effective_on is not None]
+        for cycle in split(self._whole_cycles(), days):
+            yield cycle, self.terms(cycle.first_day)
+
+    def terms(self, day: date) -> PlanTerms:
+        """What the days from this one on are billed by."""
+        return self.versions[version_on(day, self.billable.plan_version_id, self.changes)]
+
+    def _whole_cycles(self) -> Iterator[Cycle]:
         first, profile, until = self.first_day, self.profile, self.span.until
         if self.billable.is_closed or self.span.usage_only:
             return iter(())
@@ -201,13 +227,25 @@ def note_issued(
         )
 
 
+def _terms(
+    tx: Transaction, found: Sequence[Billable], changes: Sequence[VersionChange]
+) -> dict[int, PlanTerms]:
+    """Of every version that bills some day of these subscriptions."""
+    versions = {one.plan_version_id for one in found}
+    for change in changes:
+        versions.add(change.to_version_id)
+        if change.from_version_id is not None:
+            versions.add(change.from_version_id)
+    return catalog.terms_by_version(tx, versions)
+
+
 def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterator[DueBill]:
-    _check(work.billable, work.terms)
-    profile, terms, final = work.profile, work.terms, work.span.final
-    price = Money(terms.price_micros, terms.currency)
+    profile, final = work.profile, work.span.final
     usage_ended = work.span.usage_ended(work.today)
     billed_now = False
-    for cycle in work.cycles():
+    for cycle, terms in work.cycles():
+        _check(work.billable, terms)
+        price = Money(terms.price_micros, terms.currency)
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
         priced = priced_lines(text, share, extras, profile, cycle)
@@ -215,15 +253,17 @@ def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterat
         priced += fitting(priced, usage_lines(usage, profile, until, work.joined_on))
         if len(priced) == 1 and not share.amount_micros:
             continue  # nothing to bill, nor to number
-        yield _bill(work, cycle, share, priced, of_cycle=True)
+        yield _bill(work, terms, cycle, share, priced, of_cycle=True)
         billed_now = True
         extras, usage = billed(extras, priced), left_over(usage, priced)
     if not final and (billed_now or any(piece.billed_this_month for piece in usage)):
         return  # what came late waits for the next bill
     if alone := fitting([], usage_lines(usage, profile, usage_ended, work.joined_on)):
         first_month = min(line.usage.month for line in alone if line.usage)
+        terms = work.terms(work.today)
+        _check(work.billable, terms)
         days, nothing = Cycle(first_month, usage_ended), Money(0, terms.currency)
-        yield _bill(work, days, nothing, alone, of_cycle=False)
+        yield _bill(work, terms, days, nothing, alone, of_cycle=False)
 
 
 def _check(one: Billable, terms: PlanTerms) -> None:
@@ -237,7 +277,13 @@ def _check(one: Billable, terms: PlanTerms) -> None:
 
 
 def _bill(
-    work: _Work, days: Cycle, share: Money, priced: list[PricedLine], *, of_cycle: bool
+    work: _Work,
+    terms: PlanTerms,
+    days: Cycle,
+    share: Money,
+    priced: list[PricedLine],
+    *,
+    of_cycle: bool,
 ) -> DueBill:
     profile = work.profile
     prices = [line.price for line in priced]
@@ -245,7 +291,7 @@ def _bill(
     return DueBill(
         work.billable,
         profile,
-        work.terms,
+        terms,
         days.first_day,
         days.next_first_day,
         share,

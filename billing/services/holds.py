@@ -7,8 +7,9 @@ from datetime import datetime
 from billing.errors import InvalidInput, Refused
 from billing.model.account import HoldBehaviour
 from billing.model.profile import BillingKind
-from billing.services import renewals
+from billing.services import pauses, renewals
 from billing.services.context import Context
+from billing.services.credits import note_credit
 from billing.services.customers import changing, finish
 from billing.services.identity import checked_name
 from billing.store import customers as store
@@ -44,22 +45,24 @@ def suspend(
 
 
 def pause(context: Context, subscription_id: int, now: datetime) -> None:
-    """Paused by the customer or staff (rule S3); bought validity runs on."""
+    """Paused by the customer or staff (rule S3); what that is good for is told when it ends."""
     with changing(context, subscription_id) as (tx, row):
-        if row.paused_at is not None:
-            raise Refused("the subscription is paused already")
-        row.paused_at = now
+        pauses.begin(row, now)
         finish(context, tx, row, "subscription.pause", now, {})
 
 
 def resume(context: Context, subscription_id: int, now: datetime) -> None:
-    """End a staff suspension and a pause; whatever else holds the service stays held (P9)."""
+    """End a staff suspension and a pause; whatever else holds the service stays held (P9). What a
+    pause gives back is the plan's to say (rule S3)."""
     with changing(context, subscription_id) as (tx, row):
         held = row.hold_behaviour is not None and (row.hold_until is None or row.hold_until > now)
         if not held and row.paused_at is None:
             raise Refused("the subscription is neither suspended by staff nor paused")
-        row.hold_note = row.hold_until = row.hold_behaviour = row.paused_at = None
+        row.hold_note = row.hold_until = row.hold_behaviour = None
+        credited = pauses.end(tx, row, now)
         finish(context, tx, row, "subscription.resume", now, {})
+        for bill, note in credited:
+            note_credit(tx, context, bill, note, now)
 
 
 def set_renewal(context: Context, subscription_id: int, now: datetime, *, on: bool) -> None:

@@ -25,6 +25,8 @@ from billing.services.context import Context
 from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
+from billing.services.plan_changes import move_pending
+from billing.services.plan_due import carry_out_due
 from billing.services.settling import checked_amount, settle
 from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
@@ -68,9 +70,11 @@ def change_profile(
         move = _checked(tx, customer, profile_id, plan_id, now)
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
+        carry_out_due(context, tx, customer_id, now)
         credited = _take_top_up(tx, move, customer, rows, top_up_micros, channel)
         # What was used until now is the old profile's, on a bill or from the wallet.
         post_usage_of(tx, [customer_id], move.today, now, to_the_end=True)
+        invoices.lock_series(tx, customer.org_id)
         issued = _bill_what_is_due(tx, context, move, customer)
         taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]
         issued += _bill_the_rest(tx, context, move, customer)
@@ -79,6 +83,8 @@ def change_profile(
         customer.profile_id = profile_id
         for row in rows:
             _put_under(tx, move, row)
+            other_plan = move.plan is not None
+            move_pending(tx, row, move.new, move.today, now, other_plan=other_plan)
         tx.flush()
         dunning.pass_over(tx, customer_id, move.today, now)
         for wallet_id in sorted({row.wallet_id for row in rows}):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from billing.errors import NotBuiltYet, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
@@ -29,7 +29,7 @@ from billing.services.settling import (
     settle,
     spend,
 )
-from billing.store import audit, catalog, entitlements, invoices, ledger, tables
+from billing.store import audit, catalog, entitlements, invoices, ledger, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -73,7 +73,7 @@ def sell(
                 "start_now": start_now,
             },
             now=now,
-            act=lambda: _Sale(context, tx, row, now, pay_by).sell(
+            act=lambda: _Sale(context, tx, row, now, pay_by).sell_plan(
                 plan_id, channel, start_now=start_now
             ),
         )
@@ -147,6 +147,20 @@ def topup(
         )
 
 
+def sell_within(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    now: datetime,
+) -> SaleReceipt:
+    """Sell a package of these terms for wallet money, as part of another command: the customer is
+    locked, and that command has its key. Raises Refused before anything is written (as `sell`)."""
+    sale = _Sale(context, tx, row, now, None)
+    profile = store.effective_profile(tx, row)
+    return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)
+
+
 class _Sale:
     """One sale in its transaction; the customer is locked."""
 
@@ -161,9 +175,19 @@ class _Sale:
         self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
         self.customer = tx_customer(tx, row.customer_id)
 
-    def sell(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
+    def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
-        terms = self._terms(plan_id, profile, channel)
+        terms = self.checked(self._terms(plan_id, profile), profile, channel)
+        return self.sell(terms, profile, channel, start_now=start_now)
+
+    def sell(
+        self,
+        terms: PlanTerms,
+        profile: BillingProfile,
+        channel: SaleChannel,
+        *,
+        start_now: bool = False,
+    ) -> SaleReceipt:
         open_before = entitlements.open_rows(
             self.tx, self.row.customer_id, self.row.subscription_id, self.now
         )
@@ -194,10 +218,31 @@ class _Sale:
         )
         return receipt
 
-    def _terms(self, plan_id: int, profile: BillingProfile, channel: SaleChannel) -> PlanTerms:
+    def _terms(self, plan_id: int, profile: BillingProfile) -> PlanTerms:
+        """The version in force, or the customer's own until its notice of a higher price is over
+        (rule B18)."""
         plan = catalog.get_plan(self.tx, plan_id, self.now)
         if plan is None or plan.archived_at is not None or plan.effective_from > self.now:
             raise NotFound(f"no plan with the number {plan_id} is on sale", field="plan")
+        new_price_on = plan_changes.price_to_come(self.tx, self.row, plan_id)
+        if new_price_on is None or self.row.plan_version_id is None:
+            return plan.terms
+        own = catalog.get_terms(self.tx, self.row.plan_version_id)
+        same_plan = own is not None and own.plan_name == plan.name
+        if own is None or not same_plan or self._sold_on(profile, own) >= new_price_on:
+            return plan.terms
+        return own
+
+    def _sold_on(self, profile: BillingProfile, terms: PlanTerms) -> date:
+        """The first local day of what is sold now."""
+        zone = operator_of(self.tx).time_zone
+        if profile.kind is BillingKind.DAILY:
+            return local_day(self.now, zone)
+        price = Money(terms.price_micros, terms.currency)
+        return next_cycle(self.tx, self.row, profile, price, self.now, zone).first_day
+
+    def checked(self, terms: PlanTerms, profile: BillingProfile, channel: SaleChannel) -> PlanTerms:
+        """Raises Refused where they cannot be sold to this customer by this channel."""
         if self.row.closed_at is not None or self.customer.closed_at is not None:
             raise Refused("the subscription is closed (rule S1)", field="subscription")
         if profile.kind is BillingKind.MONTHLY and channel.online:
@@ -205,9 +250,9 @@ class _Sale:
                 "monthly customers pay their bills online but cannot buy a package there (rule B8)",
                 field="plan",
             )
-        if problem := sale_problem(plan.terms, profile.kind):
+        if problem := sale_problem(terms, profile.kind):
             raise Refused(problem, field="plan")
-        return plan.terms
+        return terms
 
     def _sell_package(
         self,
@@ -222,6 +267,7 @@ class _Sale:
         entry_id = self._pay(amount, terms.plan_name)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         row = entitle(self.tx, owner_of(self.row), terms, window, price.amount_micros, self.now)
+        row.entry_id = entry_id
         plan_followers([*open_before, row], self.now)
         return self._receipt(terms, row, amount, entry_id, None)
 

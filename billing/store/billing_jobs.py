@@ -103,6 +103,11 @@ def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> None:
     tx.execute(delete(table).where(table.customer_id.in_(customer_ids), table.job == job))
 
 
+def unpark_all(tx: Session, job: str) -> None:
+    """Before a run that tries all of them again."""
+    tx.execute(delete(tables.ParkedCustomer).where(tables.ParkedCustomer.job == job))
+
+
 def parked(tx: Session, job: str | None) -> list[Parked]:
     """Whom a job (None: any) could not serve, oldest first."""
     table = tables.ParkedCustomer

@@ -208,7 +208,13 @@ def insert_plan(tx: Session, org_id: int, name: str, now: datetime) -> int:
 
 
 def insert_plan_version(
-    tx: Session, plan_id: int, terms: PlanTerms, effective_from: datetime, now: datetime
+    tx: Session,
+    plan_id: int,
+    terms: PlanTerms,
+    effective_from: datetime,
+    now: datetime,
+    *,
+    notice_days: int | None = None,
 ) -> int:
     """The next version of a plan; returns its number. Locks the plan."""
     tx.get_one(tables.Plan, plan_id, with_for_update={"key_share": True})
@@ -221,6 +227,7 @@ def insert_plan_version(
             plan_id=plan_id,
             version=version,
             effective_from=effective_from,
+            notice_days=notice_days,
             created_at=now,
             **{name: getattr(terms, name) for name in _TERM_FIELDS},
         )

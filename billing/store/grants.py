@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.model.grants import GrantState, GrantView, OverspendView
+from billing.store import tables
 from billing.store.pool import named_query
 
 
@@ -59,3 +60,14 @@ def overspends(
 def strict_plans(tx: Session) -> Any:
     """`plans`: names of those that share strictly; `nas_names` and `vendors` of every NAS."""
     return tx.connection().exec_driver_sql(named_query("strict_plans")).one()
+
+
+def holds_slices(tx: Session, row: tables.Subscription) -> bool:
+    """Whether a session of the subscription holds a reservation."""
+    held = tables.Reservation
+    found = select(held.reservation_id).where(
+        held.customer_id == row.customer_id,
+        held.subscription_id == row.subscription_id,
+        held.state == "held",
+    )
+    return tx.scalar(found.limit(1)) is not None

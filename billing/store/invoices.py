@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.bills import BillDraft, IssuedBill
+from billing.model.charges import ChargeKind
 from billing.model.views import InvoiceView
 from billing.store import letterheads, tables
 from billing.store.pool import named_query
@@ -56,6 +57,13 @@ def numbers(tx: Session, org_id: int, count: int, series: str) -> Iterator[str]:
     return (f"{series}-{number}" for number in range(last - count, last))
 
 
+def lock_series(tx: Session, org_id: int) -> None:
+    """Both series, in one order, by whoever credits before it issues: two of them would wait for
+    each other."""
+    for series in (SERIES, CREDIT_SERIES):
+        numbers(tx, org_id, 0, series)
+
+
 def open_invoices(
     tx: Session, customer_id: int, subscription_ids: list[int] | None = None
 ) -> list[tables.Invoice]:
@@ -97,16 +105,13 @@ def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoic
 
 def cycle_end(tx: Session, customer_id: int, subscription_id: int) -> date | None:
     """The day after the last billed cycle of a subscription, whether paid or not."""
+    bill = tables.Invoice
     return tx.scalar(
-        select(tables.Invoice.cycle_until)
-        .where(
-            tables.Invoice.customer_id == customer_id,
-            tables.Invoice.subscription_id == subscription_id,
-            tables.Invoice.cycle_until.is_not(None),
-            tables.Invoice.voided_at.is_(None),
+        select(func.max(_plan_end())).where(
+            bill.customer_id == customer_id,
+            bill.subscription_id == subscription_id,
+            bill.voided_at.is_(None),
         )
-        .order_by(tables.Invoice.cycle_until.desc())
-        .limit(1)
     )
 
 
@@ -121,7 +126,7 @@ def last_of_cycles(tx: Session, customer_id: int, subscription_id: int | None) -
             bill.cycle_until.is_not(None),
             bill.voided_at.is_(None),
         )
-        .order_by(bill.cycle_until.desc())
+        .order_by(_plan_end().desc(), bill.invoice_id.desc())
         .limit(1)
     )
 
@@ -129,24 +134,49 @@ def last_of_cycles(tx: Session, customer_id: int, subscription_id: int | None) -
 def billed_past(
     tx: Session, customer_id: int, subscription_id: int, day: date
 ) -> list[tuple[tables.Invoice, date, date]]:
-    """Bills of cycles that end after the local day `day`, with the cycle's first day and the day
-    after its last, latest first; those credited in full are left out. The customer is locked."""
+    """Bills whose plan's days end after the local day `day`, with the first one and the day after
+    the last, latest first; those credited in full are left out. The customer is locked."""
     bill = tables.Invoice
     found = tx.scalars(
         select(bill)
         .where(
             bill.customer_id == customer_id,
             bill.subscription_id == subscription_id,
-            bill.cycle_until > day,
+            _plan_end() > day,
             bill.credited_micros < bill.total_micros,
         )
-        .order_by(bill.cycle_until.desc())
+        .order_by(_plan_end().desc(), bill.cycle_from.desc())
     )
     return [
-        (row, row.cycle_from, row.cycle_until)
+        (row, row.cycle_from, row.plan_until or row.cycle_until)
         for row in found
         if row.cycle_from and row.cycle_until
     ]
+
+
+def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None, date | None]]:
+    """Of a bill's lines those of its plan and of discounts on it: net in micros, and the days of a
+    discount (rule I1)."""
+    line, charge = tables.InvoiceLine, tables.Charge
+    found = tx.execute(
+        select(line.amount_micros, line.first_day, line.next_first_day)
+        .outerjoin(
+            charge,
+            (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
+        )
+        .where(
+            line.customer_id == bill.customer_id,
+            line.invoice_id == bill.invoice_id,
+            line.charge_id.is_(None) | (charge.kind == ChargeKind.DISCOUNT.value),
+        )
+        .order_by(line.line)
+    )
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+def _plan_end() -> ColumnElement[date | None]:
+    """The day after the last one of the bill's plan."""
+    return func.coalesce(tables.Invoice.plan_until, tables.Invoice.cycle_until)
 
 
 def record_paid(

@@ -199,3 +199,14 @@ def balance(tx: Session, customer_id: int, account: str) -> int:
         )
         or 0
     )
+
+
+def postings(tx: Session, customer_id: int, entry_id: int) -> dict[str, int]:
+    """An entry's lines by account, in micros."""
+    row = tables.Posting
+    found = tx.execute(
+        select(row.account, func.sum(row.amount_micros))
+        .where(row.customer_id == customer_id, row.entry_id == entry_id)
+        .group_by(row.account)
+    )
+    return {account: int(micros) for account, micros in found}

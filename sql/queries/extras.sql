@@ -1,11 +1,13 @@
 -- Charges and discounts of these customers' subscriptions, in the order in which they were agreed, with
--- the day after what bills hold of each (rule I1). What a voided bill held is not
--- billed. Ended ones are left out when all of their days are billed, and waived ones.
+-- the day after what bills hold of each (rule I1). What a voided bill held is not billed, nor what was
+-- given back of a discount with its plan (B17). Ended ones are left out when all of their days are
+-- billed, and waived ones.
 SELECT c.charge_id, c.customer_id, c.subscription_id, c.kind, c.text, c.price_micros, c.discount_ppm,
     c.starts_on, c.ends_on, c.waived_at, b.billed_until
 FROM charge c
 LEFT JOIN LATERAL (
-    SELECT max(l.next_first_day) AS billed_until
+    SELECT max(CASE WHEN c.kind = 'discount' THEN LEAST(l.next_first_day, i.plan_until)
+        ELSE l.next_first_day END) AS billed_until
     FROM invoice_line l
     JOIN invoice i ON i.customer_id = l.customer_id AND i.invoice_id = l.invoice_id
     WHERE l.customer_id = c.customer_id AND l.charge_id = c.charge_id

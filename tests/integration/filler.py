@@ -27,6 +27,8 @@ _WORDS = {
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
     ("message_template", "kind"): "invoice_issued",
+    ("plan_change", "kind"): "change",
+    ("plan_change", "state"): "pending",
     ("reservation", "state"): "held",
 }
 _BY_TYPE = {

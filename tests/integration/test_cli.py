@@ -250,6 +250,46 @@ def test_a_customer_is_moved_to_another_profile(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
+def test_a_plan_is_changed_after_a_look_at_what_it_costs(run: Run) -> None:
+    run("profile", "add", "Cycles", "--kind", "monthly", "--payment", "prepaid",
+        "--automatic-bill", "--cycle-day", "10", "--at", "2026-01-01")  # fmt: skip
+    for name, price in (("Small", "20.00"), ("Middle", "30.00"), ("Large", "45.00")):
+        run("plan", "add", name, "--price", price, "--validity", "1month", "--at", "2026-01-01")
+    run("subscriber", "add", "pia", "--name", "Pia", "--profile", "Cycles", "--plan", "Middle",
+        "--email", "pia@example.org", "--at", "2026-03-10")  # fmt: skip
+    at = ("--at", "2026-03-20T12:00")
+    quoted = run("subscriber", "plan", "pia", "Large", "--dry-run", *at)
+    assert "20 of 31 days from 2026-03-21" in quoted.out and "nothing was changed" in quoted.out
+    assert "credited 19.35 USD, charged 29.03 USD: difference 9.68 USD" in quoted.out
+    waits = run("subscriber", "plan", "pia", "Small", *at)
+    assert "Middle → Small, next" in waits.out and "begins on 2026-04-10" in waits.out
+    assert "pending" in run("subscriber", "plan", "pia").out
+    assert "Small is revoked" in run("subscriber", "plan", "pia", "--revoke", *at).out
+    for _ in range(2):
+        done = run("subscriber", "plan", "pia", "Large", "--key", "up", *at, "--json").value
+    assert (done["repeated"], done["difference_micros"]) == (True, 9_680_000)
+    assert run("subscriber", "plan", "pia", "Large", *at).code == 4
+    assert run("subscriber", "plan", "pia", "Large", "--revoke").code == 2
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_price_is_changed_after_a_look_at_whom_it_concerns(run: Run) -> None:
+    run("profile", "add", "Priced", "--kind", "monthly", "--payment", "prepaid",
+        "--automatic-bill", "--cycle-day", "10", "--at", "2026-01-01")  # fmt: skip
+    run("plan", "add", "Priced", "--price", "30.00", "--validity", "1month", "--at", "2026-01-01")
+    run("subscriber", "add", "rex", "--name", "Rex", "--profile", "Priced", "--plan", "Priced",
+        "--at", "2026-03-10")  # fmt: skip
+    reprice = ("plan", "reprice", "Priced", "--price", "33.00", "--from", "2026-04-01",
+               "--notice-days", "30", "--at", "2026-03-20")  # fmt: skip
+    dry = run(*reprice, "--dry-run").out
+    assert "2026-05-10" in dry and "NO ADDRESS" in dry and "nothing was changed" in dry
+    assert "1 subscribers, 3.00 USD more" in dry
+    assert run(*reprice, "--json").value["new_version"] == 2
+    assert "2026-05-10" in run("subscriber", "plan", "rex").out
+    assert run(*reprice).code == 4
+
+
+@pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize(
     ("arguments", "code", "field"),
     [

@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
 from billing.model.events import AccountingRecord, Status
+from billing.model.plan_changes import When
 from billing.model.profile import BillIn, DueBasis, Payment
 from billing.services import (
     agreements,
@@ -28,6 +29,8 @@ from billing.services import (
     customers,
     explain,
     moves,
+    plan_changes,
+    plan_runs,
     renewal_run,
     sales,
 )
@@ -35,8 +38,10 @@ from billing.services.context import Context
 from billing.store import tables
 from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
-from tests.life.model import CENT, Bill, Extra, Person, Terms
+from tests.life.model import CENT, Bill, Extra, Person, Plan, Terms
 
+KINDS = ("usage", "plans", "prepaid")
+"""Postpaid with pay-as-you-go, postpaid with changes of plan, or prepaid and postpaid mixed."""
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 PRICES = (30_000_000, 9_990_000, 1_000_000)
@@ -65,8 +70,7 @@ class Life:
             tx.execute(text("UPDATE operator SET time_zone = :zone"), {"zone": zone})
         started = datetime(2023, self.chance.randint(9, 12), self.chance.randint(1, 28), tzinfo=UTC)
         self.now = started + timedelta(minutes=self.chance.randrange(1440))
-        self.uses = self.chance.random() < 0.5
-        """Postpaid, with pay-as-you-go; else postpaid and prepaid, without."""
+        self.kind = self.chance.choice(KINDS)
         self.choices = [self._terms() for _ in range(4)]
         self.people = [self._join() for _ in range(people)]
 
@@ -83,9 +87,7 @@ class Life:
             self._end_extra,
             self._promise,
             self._move,
-            self._use,
-            self._use,
-            self._post,
+            *self._own_events(),
         )
         try:
             self._compare()
@@ -97,11 +99,19 @@ class Life:
         except Exception as error:
             raise AssertionError("\n".join([*self.told[-40:], repr(error)])) from error
 
+    def _own_events(self) -> tuple[Callable[[Pair], None], ...]:
+        """What happens in lives of this kind only."""
+        if self.kind == "usage":
+            return (self._use, self._use, self._post)
+        if self.kind == "plans":
+            return (self._change_plan, self._change_plan, self._stay)
+        return ()
+
     # --- what there is to begin with ----------------------------------------------------------
 
     def _terms(self) -> Terms:
         chance = self.chance
-        prepaid = not self.uses and chance.random() < 0.6
+        prepaid = self.kind == "prepaid" and chance.random() < 0.6
         arrears = not prepaid and chance.random() < 0.4
         return Terms(
             cycle_day=chance.choice([1, 10, 15, 28, 29, 30, 31]),
@@ -124,7 +134,7 @@ class Life:
             bill_in=BillIn.ARREARS if terms.arrears else BillIn.ADVANCE,
             due_basis=DueBasis.CYCLE_START if terms.from_cycle_start else DueBasis.ISSUE,
             due_days=terms.due_days,
-            credit_limit_micros=10**13 if self.uses else 0,
+            credit_limit_micros=10**13 if self.kind == "usage" else 0,
             suspend_at_hour=terms.suspend_hour,
             no_cut_weekdays=terms.no_cut_weekdays,
             tax_rate_ppm=terms.tax_ppm,
@@ -140,11 +150,12 @@ class Life:
         plan = replace(
             MONTH_PLAN,
             price_micros=price,
-            payg_octet_step=STEP_OCTETS if self.uses else None,
-            payg_octet_step_micros=STEP_MICROS if self.uses else None,
+            payg_octet_step=STEP_OCTETS if self.kind == "usage" else None,
+            payg_octet_step_micros=STEP_MICROS if self.kind == "usage" else None,
         )
         real = self.make.subscriber(self.now, profile=template, plan=plan)
-        model = Person(self.zone, terms, price, self.now.astimezone(self.zone).date())
+        today = self.now.astimezone(self.zone).date()
+        model = Person(self.zone, terms, [Plan(today, price)], today)
         model.bill_run(self.now)
         self._tell(f"{real.username} joins: {terms}, {price}")
         return Pair(real, model, self.now)
@@ -162,6 +173,11 @@ class Life:
             for pair in self.people:
                 pair.model.bill_run(self.now)
             self._tell("bill run")
+        if self.chance.random() < 0.7:
+            plan_runs.run(self.context, self.now)
+            for pair in self.people:
+                pair.model.carry_out(self.now)
+            self._tell("plans are changed")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
@@ -205,7 +221,8 @@ class Life:
         if bill is None:
             return
         left = bill.total - bill.credited
-        last = max((one for one in valid if one.until), key=lambda one: one.until, default=None)
+        ends = [one for one in valid if one.until]
+        last = max(ends, key=lambda one: (one.plan_end, one.place), default=None)
         void = (bill is last or not bill.until) and self.chance.random() < 0.5
         part = max(left // 3 // CENT, 1) * CENT
         amount = left if void or self.chance.random() < 0.3 else min(left, part)
@@ -226,7 +243,7 @@ class Life:
     def _use(self, pair: Pair) -> None:
         """A session of a minute; its records may come hours late, after a bill of its month."""
         ended = self.now - timedelta(minutes=self.chance.choice([0, 0, 30, 500, 1200]))
-        if not self.uses or ended < pair.since + timedelta(minutes=2):
+        if ended < pair.since + timedelta(minutes=2):
             return
         steps = self.chance.choice([1, 3, 700, 12_345])
         self._tell(f"{pair.real.username} uses {steps} steps until {ended:%d %H:%M}")
@@ -318,6 +335,33 @@ class Life:
         self._tell(f"{pair.real.username} moves to {terms}")
         moves.change_profile(self.context, pair.real.customer_id, self._profile(terms), self.now)
         pair.model.move(terms, self.now)
+
+    def _change_plan(self, pair: Pair) -> None:
+        """At once or with the next cycle, whatever the prices say."""
+        price, when = self.chance.choice(PRICES), self.chance.choice(list(When))
+        pair.model.carry_out(self.now)
+        if price == pair.model.present_price():
+            return
+        self._tell(f"{pair.real.username} changes to {price}, {when}")
+        plan_changes.change_plan(
+            self.context,
+            pair.real.subscription_id,
+            self.make.plan(LONG_AGO, replace(MONTH_PLAN, price_micros=price)),
+            idempotency_key=self._key(),
+            now=self.now,
+            when=when,
+        )
+        if when is When.NOW:
+            pair.model.change_plan(price, self.now)
+        else:
+            pair.model.change_plan_next(price, self.now)
+
+    def _stay(self, pair: Pair) -> None:
+        pair.model.carry_out(self.now)
+        if any(plan.waits for plan in pair.model.plans):
+            self._tell(f"{pair.real.username} stays on its plan")
+            plan_changes.revoke(self.context, pair.real.subscription_id, self.now)
+            pair.model.stay(self.now)
 
     # --- what both must agree on --------------------------------------------------------------
 

@@ -101,7 +101,8 @@ class Usage:
 
 @dataclass
 class Bill:
-    """Of a cycle, or of usage only."""
+    """Of a cycle, or of usage only. `plan` holds what is billed by the day: net price and days of the
+    plan, then of discounts. `plan_end`: the day after the last of its plan's."""
 
     place: int
     first: date | None
@@ -109,6 +110,9 @@ class Bill:
     total: int
     due: date
     issued: date
+    plan: list[tuple[int, list[date]]] = field(default_factory=list)
+    net: int = 0
+    plan_end: date = date.min
     paid: int = 0
     credited: int = 0
     void: bool = False
@@ -119,12 +123,21 @@ class Bill:
 
 
 @dataclass
+class Plan:
+    """A price from a day on; `waits`: asked for, and not carried out yet."""
+
+    since: date
+    price_micros: int
+    waits: bool = False
+
+
+@dataclass
 class Person:
     """A customer with one subscription."""
 
     zone: ZoneInfo
     terms: Terms
-    price_micros: int
+    plans: list[Plan]
     joined: date
     bills: list[Bill] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
@@ -157,6 +170,11 @@ class Person:
             due = until <= month if self.terms.arrears else first.replace(day=1) <= month
             if not due:
                 break
+            changes = [plan.since for plan in self.plans]
+            for day in _days(first + DAY, until):
+                if day in changes:
+                    self._issue(first, day, today)
+                    first = day
             self._issue(first, until, today)
             first = until
         issued = [bill.issued for bill in self.bills if not bill.void]
@@ -215,18 +233,23 @@ class Person:
         self.on_hold, self.billed_from = False, today
 
     def first_unbilled(self) -> date:
-        return max(
-            [self.joined, self.billed_from, *self._ends(b for b in self.bills if not b.void)]
-        )
+        ends = [bill.plan_end for bill in self.bills if not bill.void]
+        return max([self.joined, self.billed_from, *ends])
 
     @staticmethod
     def _ends(bills: Iterable[Bill]) -> list[date]:
         return [bill.until for bill in bills if bill.until is not None]
 
+    def price(self, day: date) -> int:
+        """Of the plan of a day: the last one that was asked for from then or before (rule B17)."""
+        begun = [(plan.since, place) for place, plan in enumerate(self.plans) if plan.since <= day]
+        return self.plans[max(begun)[1]].price_micros
+
     def _issue(self, first: date, until: date, today: date) -> None:
         place = len(self.bills)
-        plan = self.terms.share(self.price_micros, first, until)
+        plan = self.terms.share(self.price(first), first, until)
         left, prices = plan, [plan]
+        by_day = [(0, _days(first, until))]
         for extra in self.extras:
             if extra.kind == "discount":
                 days = [day for day in _days(first, until) if self._holds(extra, day)]
@@ -234,6 +257,7 @@ class Person:
                 taken = cents(left * rate)
                 left -= taken
                 prices.append(-taken)
+                by_day.append((len(prices) - 1, days))
                 if taken:
                     extra.billed |= dict.fromkeys(days, place)
             elif extra.kind == "one_off":
@@ -245,8 +269,10 @@ class Person:
         prices += self._used_before(self._day_one(first, until), place)
         total = self._taxed(sum(prices))
         basis = first if self.terms.from_cycle_start else today
-        due_on = basis + self.terms.due_days * DAY
-        self.bills.append(Bill(place, first, until, total, due_on, today))
+        due = basis + self.terms.due_days * DAY
+        nets = self._nets(prices)
+        held = [(nets[place], days) for place, days in by_day if days]
+        self.bills.append(Bill(place, first, until, total, due, today, held, sum(nets), until))
 
     def _day_one(self, first: date, until: date) -> date:
         """On which the bill of these days is issued if nothing is late."""
@@ -297,6 +323,14 @@ class Person:
         if self.terms.inclusive:
             return cents(Fraction(price))
         return cents(Fraction(price + cents(Fraction(price * self.terms.tax_ppm, 1_000_000))))
+
+    def _nets(self, prices: list[int]) -> list[int]:
+        """Without the tax that they contain; the first takes what one rounding for all leaves."""
+        if not self.terms.inclusive:
+            return prices
+        contained = Fraction(self.terms.tax_ppm, 1_000_000 + self.terms.tax_ppm)
+        others = [price - cents(price * contained) for price in prices[1:]]
+        return [sum(prices) - cents(sum(prices) * contained) - sum(others), *others]
 
     # --- money ------------------------------------------------------------------------------
 
@@ -353,8 +387,12 @@ class Person:
     def move(self, terms: Terms, now: datetime) -> None:
         """To another monthly profile: bills of cycles to come are taken back, the next bill bridges
         (rule B6)."""
+        self.carry_out(now)
         self.bill_run(now)
         old, self.terms = self.terms, terms
+        for plan in self.plans:
+            while plan.waits and not terms.begins(plan.since):
+                plan.since += DAY
         for bill in reversed(self.bills):
             if bill.void or bill.first is None or bill.first <= self.today(now):
                 continue
@@ -371,6 +409,61 @@ class Person:
         if self.on_hold:
             self._go_on(self.today(now))
         self.bill_run(now)
+
+    def change_plan(self, price_micros: int, now: datetime) -> None:
+        """At once: today is the old plan's day, the days after it are given back and billed anew
+        (rule B17)."""
+        self.carry_out(now)
+        self.plans = [plan for plan in self.plans if not plan.waits]
+        self.bill_run(now)
+        self._give_back(self.today(now) + DAY)
+        self.plans.append(Plan(self.today(now) + DAY, price_micros))
+        self.settle()
+        self.bill_run(now)
+
+    def change_plan_next(self, price_micros: int, now: datetime) -> None:
+        """With the next cycle; what is billed of it is billed anew."""
+        self.carry_out(now)
+        self.plans = [plan for plan in self.plans if not plan.waits]
+        start = self.terms.end(self.today(now))
+        self.plans.append(Plan(start, price_micros, waits=True))
+        self._anew(start, now)
+
+    def stay(self, now: datetime) -> None:
+        """What waits is not wanted any more."""
+        self.plans = [plan for plan in self.plans if not plan.waits]
+        self._anew(self.terms.end(self.today(now)), now)
+
+    def present_price(self) -> int:
+        """Of the plan that it is on, whichever waits."""
+        return [plan for plan in self.plans if not plan.waits][-1].price_micros
+
+    def carry_out(self, now: datetime) -> None:
+        """What waits begins on its day."""
+        for plan in self.plans:
+            plan.waits = plan.waits and plan.since > self.today(now)
+
+    def _anew(self, start: date, now: datetime) -> None:
+        if self._give_back(start):
+            self.settle()
+            self.bill_run(now)
+
+    def _give_back(self, day: date) -> bool:
+        """The plan's days from `day` on, of every bill, the latest first."""
+        found = [bill for bill in self.bills if bill.plan_end > day and bill.credited < bill.total]
+        for bill in sorted(found, key=lambda bill: (bill.plan_end, bill.first), reverse=True):
+            left = bill.total - bill.credited
+            if bill.first >= day:
+                self.credit(bill, left, void=True)
+                continue
+            unused = Fraction(0)
+            for net, days in bill.plan:
+                ahead = sum(day <= one < bill.plan_end for one in days)
+                unused += Fraction(net * ahead, len(days))
+            bill.plan_end = day
+            if bill.net > 0 and unused > 0:
+                self.credit(bill, min(left, cents(bill.total * unused / bill.net)))
+        return bool(found)
 
     # --- service ----------------------------------------------------------------------------
 

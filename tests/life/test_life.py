@@ -1,5 +1,6 @@
 """Random years of billing against a model that shares no code with the product (rules B6, B7, B9,
-B11, B19, I1, I2, I4, M2, M3, M4): time zones at both ends, DST, leap days, month ends, downtime."""
+B11, B17, B19, I1, I2, I4, M2, M3, M4): time zones at both ends, DST, leap days, month ends,
+downtime."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ def searching() -> bool:
 
 @pytest.mark.rule("B6")
 @pytest.mark.rule("B7")
+@pytest.mark.rule("B17")
 @pytest.mark.rule("I1")
 @pytest.mark.rule("M3")
 @pytest.mark.parametrize("zone", ZONES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, url_for
@@ -231,7 +232,9 @@ def plan_version(plan_id: int) -> ResponseReturnValue:
     form.plan_name.data = current.name
     if form.validate_on_submit():
         try:
-            view = catalog.add_plan_version(context, plan_id, form.terms(), now)
+            # The form has no field for pauses: they stay as they are.
+            terms = replace(form.terms(), pause_days=current.terms.pause_days)
+            view = catalog.add_plan_version(context, plan_id, terms, now)
         except (InvalidInput, Conflict, Refused) as error:
             show_errors(form, error, _ERRORS_AT)
         else:

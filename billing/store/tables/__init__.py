@@ -3,6 +3,7 @@
 from billing.store.tables.audit import AuditLog, Enrolment, Staff, StaffSession, StaffThrottle
 from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
+from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
@@ -85,10 +86,12 @@ __all__ = [
     "Payment",
     "PaymentAllocation",
     "Plan",
+    "PlanChange",
     "PlanVersion",
     "PoolAddress",
     "Posting",
     "Reservation",
+    "ServicePause",
     "SessionHistory",
     "SessionSlot",
     "Staff",

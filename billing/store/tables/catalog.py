@@ -85,6 +85,8 @@ class PlanVersion(Base):
             "payg_second_step > 0 AND payg_second_step_micros >= 0", name="payg_seconds"
         ),
         CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
+        CheckConstraint("notice_days BETWEEN 0 AND 366", name="notice_days"),
+        CheckConstraint("pause_days BETWEEN 1 AND 366", name="pause_days"),
         CheckConstraint("sharing IN ('shared', 'strict')", name="sharing"),
         CheckConstraint(
             "sharing = 'shared' OR slice_seconds > 0 AND slice_octets > 0"
@@ -134,4 +136,8 @@ class PlanVersion(Base):
     final_unit_action: Mapped[str | None]
     restricted_up_kbps: Mapped[int | None]
     restricted_down_kbps: Mapped[int | None]
+    pause_days: Mapped[Int | None]
+    notice_days: Mapped[Int | None]
+    """Customers of earlier versions move to it after so many days of notice (rule B18); None: they
+    keep theirs."""
     created_at: Mapped[datetime]

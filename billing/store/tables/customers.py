@@ -200,9 +200,11 @@ class Entitlement(Base):
     price_micros: Mapped[int]
     purchased_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    """When it was used up; expiry by time alone does not set it."""
+    """When it was used up or given back; expiry by time alone does not set it."""
     alerted_percent: Mapped[Int] = mapped_column(server_default="0")
     """The highest level of use that was told (rule P6)."""
     alert_seconds_left: Mapped[int | None]
     alert_octets_left: Mapped[int | None]
     """The next level, as what is left then; the meter has it told. NULL: not armed."""
+    entry_id: Mapped[int | None]
+    """Its sale's journal entry; None where it was free, or came with a bill or an import."""

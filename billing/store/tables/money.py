@@ -166,6 +166,8 @@ class Invoice(Base):
     currency: Mapped[str]
     paid_at: Mapped[datetime | None]
     """When nothing was left to pay."""
+    plan_until: Mapped[date | None]
+    """The plan's days from here on were credited, as another plan took over (rule B17)."""
     voided_at: Mapped[datetime | None]
     """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]

@@ -15,7 +15,8 @@ depends_on = None
 
 _KINDS = (
     "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
-    " 'suspended', 'recharge_failed', 'voucher_receipt', 'allowance_used')"
+    " 'suspended', 'recharge_failed', 'voucher_receipt', 'credit_note', 'statement',"
+    " 'allowance_used')"
 )
 
 

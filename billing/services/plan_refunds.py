@@ -1,0 +1,213 @@
+"""What a change of plan gives back of bills and packages (rules B17, I2, M4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+
+from billing.model.credits import CreditNoteView
+from billing.model.money import Money
+from billing.rules.credits import credited
+from billing.rules.cycles import Cycle, day_start
+from billing.rules.plan_changes import (
+    BilledLine,
+    Bought,
+    bill_share,
+    given_back,
+    package_share,
+    used_quantities,
+)
+from billing.rules.taxes import Charge
+from billing.services.credits import take_back
+from billing.store import entitlements, invoices, ledger, tables
+from billing.store.guard import Transaction
+from billing.store.ledger import Line
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BillGiven:
+    """A bill whose plan ends early: its unused days, and the credit note, unless of nothing."""
+
+    bill: tables.Invoice
+    unused: Cycle
+    note: CreditNoteView | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageGiven:
+    """A package that was ended, and what went to the wallet for it."""
+
+    amount: Money
+    words: str
+
+
+def give_back_bills(
+    tx: Transaction,
+    row: tables.Subscription,
+    today: date,
+    reason: str,
+    now: datetime,
+    time_zone: str,
+) -> Iterator[BillGiven]:
+    """Credit the days after the local day `today` of the subscription's bills, latest first, and
+    end the packages that came with them. A bill of a cycle that has not begun is void: it is issued
+    anew. What the bill has of charges beside the plan stays billed.
+    """
+    tomorrow = today + _ONE_DAY
+    past = invoices.billed_past(tx, row.customer_id, row.subscription_id, tomorrow)
+    for bill, first_day, until in past:
+        package = entitlements.ending_at(
+            tx, row.customer_id, row.subscription_id, day_start(until, time_zone)
+        )
+        void = first_day >= tomorrow
+        unused = Cycle(max(first_day, tomorrow), until)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
+        quantity = None if package is None else used_quantities(_bought(package))
+        amount = left if void else _bill_amount(tx, bill, unused, quantity, left)
+        if package is not None:
+            package.ended_at = now
+        if not void:
+            bill.plan_until = tomorrow
+        days = f"{unused.days} of {(until - first_day).days} days"
+        why = f"{reason}: {days}"
+        note = None
+        if amount.amount_micros > 0:
+            note = take_back(tx, bill, amount, why, now, void=void)
+        used = f", {_percent(quantity)} of its allowance left" if quantity is not None else ""
+        words = f"credit   {amount}  of {bill.number}, {days} from {unused.first_day}{used}"
+        yield BillGiven(bill, unused, note, words)
+
+
+def credit_days(
+    tx: Transaction, row: tables.Subscription, days: Cycle, reason: str, now: datetime
+) -> list[tuple[tables.Invoice, CreditNoteView]]:
+    """Credit local days of the plan that bills hold already, and nothing else of these bills."""
+    found = []
+    past = invoices.billed_past(tx, row.customer_id, row.subscription_id, days.first_day)
+    for bill, first_day, until in past:
+        part = Cycle(max(first_day, days.first_day), min(until, days.next_first_day))
+        left = Money(invoices.creditable_micros(bill), bill.currency)
+        amount = _bill_amount(tx, bill, part, None, left)
+        if part.days > 0 and amount.amount_micros > 0:
+            found.append((bill, take_back(tx, bill, amount, reason, now, void=False)))
+    return found
+
+
+def give_back_packages(
+    tx: Transaction, row: tables.Subscription, now: datetime
+) -> Iterator[PackageGiven]:
+    """End the packages of a daily subscription and put what is unused of their price into its
+    wallet, in an entry that corrects the sale's (rule M4)."""
+    for package in entitlements.open_rows(tx, row.customer_id, row.subscription_id, now):
+        share = package_share(_bought(package), now)
+        package.ended_at = now
+        yield _refund(tx, row, package, share, now)
+    tx.flush()
+
+
+def _refund(
+    tx: Transaction,
+    row: tables.Subscription,
+    package: tables.Entitlement,
+    share: Fraction,
+    now: datetime,
+) -> PackageGiven:
+    currency = ledger.wallet(tx, row.customer_id, row.wallet_id).currency
+    if package.entry_id is None:
+        nothing = Money(0, currency)
+        words = f"refund   {nothing}  of package {package.entitlement_id}: nothing was paid for it"
+        return PackageGiven(nothing, words)
+    sale = _sale(tx, row.customer_id, package.entry_id, currency)
+    amount = given_back(sale.total, share, sale.total)
+    words = f"refund   {amount}  of {sale.total}: {_share_words(package, share, now)}"
+    if amount.amount_micros > 0:
+        _reverse(tx, row, package.entry_id, sale, amount, now)
+    return PackageGiven(amount, words)
+
+
+def _sale(tx: Transaction, customer_id: int, entry_id: int, currency: str) -> Charge:
+    """What was paid for a package, as its entry says."""
+    lines = ledger.postings(tx, customer_id, entry_id)
+    return Charge(
+        Money(-lines[ledger.WALLET], currency),
+        Money(lines[ledger.REVENUE_PACKAGE], currency),
+        Money(lines.get(ledger.TAX, 0), currency),
+        Money(lines.get(ledger.ROUNDING, 0), currency),
+    )
+
+
+def _reverse(
+    tx: Transaction,
+    row: tables.Subscription,
+    entry_id: int,
+    sale: Charge,
+    amount: Money,
+    now: datetime,
+) -> None:
+    parts = credited(sale, Money(0, amount.currency), amount)
+    ledger.post(
+        tx,
+        customer_id=row.customer_id,
+        org_id=row.org_id,
+        kind="refund",
+        memo="unused share of a package",
+        lines=[
+            Line(ledger.WALLET, amount.amount_micros, row.wallet_id),
+            Line(ledger.REVENUE_PACKAGE, -parts.net.amount_micros),
+            Line(ledger.TAX, -parts.tax.amount_micros),
+            Line(ledger.ROUNDING, -parts.rounding.amount_micros),
+        ],
+        currency=amount.currency,
+        now=now,
+        corrects_entry_id=entry_id,
+    )
+
+
+def _bill_amount(
+    tx: Transaction, bill: tables.Invoice, unused: Cycle, quantity: Fraction | None, left: Money
+) -> Money:
+    if bill.cycle_from is None or bill.cycle_until is None or unused.days <= 0:
+        return Money(0, bill.currency)
+    lines = [
+        BilledLine(
+            Money(net_micros, bill.currency),
+            Cycle(first_day or bill.cycle_from, next_first_day or bill.cycle_until),
+        )
+        for net_micros, first_day, next_first_day in invoices.plan_lines(tx, bill)
+    ]
+    total = Money(bill.total_micros, bill.currency)
+    net = total - Money(bill.tax_micros + bill.rounding_micros, bill.currency)
+    return given_back(total, bill_share(lines, net, unused, quantity), left)
+
+
+def _bought(package: tables.Entitlement) -> Bought:
+    return Bought(
+        validity_minutes=package.validity_minutes,
+        valid_from=package.valid_from,
+        valid_until=package.valid_until,
+        seconds_total=package.seconds_total,
+        seconds_left=package.seconds_left,
+        octets_total=package.octets_total,
+        octets_left=package.octets_left,
+    )
+
+
+def _share_words(package: tables.Entitlement, share: Fraction, now: datetime) -> str:
+    if package.valid_from is None or package.valid_from > now:
+        return "it has not begun"
+    words = [f"{_percent(share)} unused"]
+    if package.valid_until is not None:
+        words.append(f"{max(0, (package.valid_until - now) // _ONE_DAY)} whole days left")
+    quantity = used_quantities(_bought(package))
+    if quantity is not None:
+        words.append(f"{_percent(quantity)} of its allowance left")
+    return ", ".join(words)
+
+
+def _percent(share: Fraction) -> str:
+    return f"{round(share * 100)} %"
