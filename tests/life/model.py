@@ -101,8 +101,8 @@ class Usage:
 
 @dataclass
 class Bill:
-    """Of a cycle, or of usage only. `plan` holds what is billed by the day: net price and days of the
-    plan, then of discounts. `plan_end`: the day after the last of its plan's."""
+    """Of a cycle, or of usage only. `plan` holds what is billed by the day: net price and days of
+    the plan, then of discounts. `plan_end`: the day after the last of its plan's."""
 
     place: int
     first: date | None
