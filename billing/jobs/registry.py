@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import bill_run, books, upkeep
+from billing.services import bill_run, books, recognition, upkeep
 from billing.services.context import Context
 
 
@@ -55,6 +55,14 @@ def _bill_run(context: Context, now: datetime) -> str:
     return said
 
 
+def _recognise_revenue(context: Context, now: datetime) -> str:
+    report = recognition.run(context, now)
+    said = f"posted what was earned of {report.items} items" if report.items else ""
+    if report.parked:
+        said = f"{said or 'posted nothing'}; {report.parked} customers PARKED"
+    return said
+
+
 JOBS = {
     job.name: job
     for job in (
@@ -64,6 +72,12 @@ JOBS = {
         # Every hour, as the operator's day begins at any of them.
         Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
+        Job(
+            "recognise_revenue",
+            "23 * * * *",
+            "what has become earned (rule I6)",
+            _recognise_revenue,
+        ),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )
 }

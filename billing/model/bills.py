@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.model.charges import BillLine
+from billing.model.profile import TaxPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class BillDraft:
     tax_micros: int
     rounding_micros: int
     currency: str
+    tax_point: TaxPoint = TaxPoint.ISSUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge
-from billing.services import enforcement
+from billing.services import enforcement, receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
@@ -178,8 +178,13 @@ def _pay(
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
+    unpaid_before = ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
     settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
     enforcement.reconcile(tx, context, customer.customer_id, now)
+    number = None
+    if payment_id is not None and channel is not None:
+        due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
+        number = receipts.of_bill(tx, customer, payment_id, bill, amount, channel, due, now)
     audit.append(
         tx,
         at=now,
@@ -196,6 +201,7 @@ def _pay(
         currency=amount.currency,
         settled=settled,
         available_micros=ledger.wallet(tx, customer.customer_id, wallet_id).available_micros,
+        receipt_number=number,
     )
 
 

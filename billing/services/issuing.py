@@ -47,6 +47,7 @@ def draft(
         tax_micros=amount.tax.amount_micros,
         rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
+        tax_point=profile.tax_point,
     )
 
 

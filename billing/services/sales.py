@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from billing.errors import NotBuiltYet, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
+from billing.model.documents import DocumentLine
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile
+from billing.model.receipts import ReceiptKind
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import enforcement
+from billing.services import enforcement, receipts
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
+from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import (
@@ -108,6 +112,7 @@ def topup(
             )
             settled = settle(tx, customer, chosen.wallet_id, now)
             enforcement.reconcile(tx, context, customer_id, now)
+            number = receipts.of_top_up(tx, customer, payment_id, amount, channel, reference, now)
             audit.append(
                 tx,
                 at=now,
@@ -115,7 +120,12 @@ def topup(
                 actor=context.actor,
                 action="wallet.topup",
                 subject=f"wallet:{chosen.wallet_id}",
-                detail={"amount_micros": amount_micros, "channel": channel, "settled": settled},
+                detail={
+                    "amount_micros": amount_micros,
+                    "channel": channel,
+                    "settled": settled,
+                    "receipt": number,
+                },
             )
             return PaymentReceipt(
                 customer_id=customer_id,
@@ -124,6 +134,7 @@ def topup(
                 currency=amount.currency,
                 settled=settled,
                 available_micros=ledger.wallet(tx, customer_id, chosen.wallet_id).available_micros,
+                receipt_number=number,
             )
 
         return run_once(
@@ -172,6 +183,7 @@ class _Sale:
         self._change_plan(terms, open_before)
         self.tx.flush()
         enforcement.reconcile(self.tx, self.context, self.row.customer_id, self.now)
+        receipt = replace(receipt, receipt_number=self._numbered(receipt, profile))
         audit.append(
             self.tx,
             at=self.now,
@@ -185,9 +197,32 @@ class _Sale:
                 "total_micros": receipt.total_micros,
                 "channel": channel,
                 "paid_by": self.pay_by or "wallet",
+                "receipt": receipt.receipt_number,
             },
         )
         return receipt
+
+    def _numbered(self, sale: SaleReceipt, profile: BillingProfile) -> str:
+        """The receipt's number. Last, as it locks the series for all others (rule I2)."""
+        line = DocumentLine(
+            text=sale.plan_name,
+            net_micros=sale.total_micros - sale.tax_micros - sale.rounding_micros,
+            tax_rate_ppm=profile.tax_rate_ppm,
+        )
+        return receipts.write(
+            self.tx,
+            self.customer,
+            ReceiptKind.SALE,
+            [line],
+            Money(sale.total_micros, sale.currency),
+            self.now,
+            tax_micros=sale.tax_micros,
+            rounding_micros=sale.rounding_micros,
+            channel=self.pay_by.value if self.pay_by else receipts.WALLET,
+            reference=sale.invoice_number,
+            subscription_id=sale.subscription_id,
+            entry_id=sale.entry_id,
+        )
 
     def _terms(self, plan_id: int, profile: BillingProfile, channel: SaleChannel) -> PlanTerms:
         plan = catalog.get_plan(self.tx, plan_id, self.now)
@@ -214,9 +249,11 @@ class _Sale:
     ) -> SaleReceipt:
         price = Money(terms.price_micros, terms.currency)
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-        entry_id = self._pay(amount, terms.plan_name)
+        entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         row = entitle(self.tx, owner_of(self.row), terms, window, price.amount_micros, self.now)
+        if entry_id is not None:
+            defer_package(self.tx, row, terms, amount.net.amount_micros, self.now)
         plan_followers([*open_before, row], self.now)
         return self._receipt(terms, row, amount, entry_id, None)
 
@@ -246,12 +283,20 @@ class _Sale:
         )
         return self._receipt(terms, row, amount, entry_id, bill.number)
 
-    def _pay(self, amount: Charge, memo: str) -> int | None:
+    def _pay(self, amount: Charge, terms: PlanTerms) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
         if amount.total.amount_micros == 0:
             return None
         self._receive(amount.total, None)
-        return spend(self.tx, self.customer, self.row.wallet_id, amount, memo=memo, now=self.now)
+        return spend(
+            self.tx,
+            self.customer,
+            self.row.wallet_id,
+            amount,
+            memo=terms.plan_name,
+            now=self.now,
+            account=account_of_sale(terms),
+        )
 
     def _pay_bill(self, amount: Charge, bill: tables.Invoice) -> int | None:
         """The same for the bill of a cycle."""
@@ -304,6 +349,7 @@ class _Sale:
             plan_name=terms.plan_name,
             total_micros=amount.total.amount_micros,
             tax_micros=amount.tax.amount_micros,
+            rounding_micros=amount.rounding.amount_micros,
             currency=amount.total.currency,
             valid_from=row.valid_from,
             valid_until=row.valid_until,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from billing.store.pool import named_query
 
 SERIES = "INV"
 CREDIT_SERIES = "CN"
+RECEIPT_SERIES = "RC"
 
 
 def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[IssuedBill]:
@@ -151,6 +152,17 @@ def record_paid(
     if not open_micros(row):
         row.paid_at = now
     allocate(tx, row, amount_micros, entry_id, now)
+
+
+def credited_tax(tx: Session, row: tables.Invoice) -> int:
+    """The tax that credit notes have taken back of a bill, in micros."""
+    note = tables.CreditNote
+    found = tx.scalar(
+        select(func.sum(note.tax_micros)).where(
+            note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
+        )
+    )
+    return int(found or 0)
 
 
 def open_micros(row: tables.Invoice) -> int:

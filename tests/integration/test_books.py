@@ -79,7 +79,7 @@ def test_a_bill_is_owed_from_its_issue_until_it_is_paid(
     owed = bill.total_micros
     assert owed == 12_100_000
     assert _account(context, owner.customer_id, ledger.RECEIVABLE) == -owed
-    assert _account(context, owner.customer_id, ledger.REVENUE_BILL) == 10_000_000
+    assert _account(context, owner.customer_id, ledger.DEFERRED_BILL) == 10_000_000
     assert _account(context, owner.customer_id, ledger.TAX) == 2_100_000
     for number, part in enumerate((5_000_000, 7_100_000)):
         bills.pay(
@@ -92,7 +92,7 @@ def test_a_bill_is_owed_from_its_issue_until_it_is_paid(
         )
         owed -= part
         assert _account(context, owner.customer_id, ledger.RECEIVABLE) == -owed
-    assert _account(context, owner.customer_id, ledger.REVENUE_BILL) == 10_000_000
+    assert _account(context, owner.customer_id, ledger.DEFERRED_BILL) == 10_000_000
     assert _account(context, owner.customer_id, ledger.TAX) == 2_100_000
     assert _account(context, owner.customer_id, ledger.WALLET) == 0
 
@@ -199,7 +199,15 @@ def test_the_check_finds(
         found = {one[0] for one in _findings(context, now)} - {one[0] for one in before}
     assert problem in found
     with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
-        for table in ("payment_allocation", "payment", "invoice_line", "invoice", "posting"):
+        for table in (
+            "deferred_item",
+            "receipt",
+            "payment_allocation",
+            "payment",
+            "invoice_line",
+            "invoice",
+            "posting",
+        ):
             admin.execute(f"DELETE FROM {table}")  # noqa: S608
         admin.execute("DELETE FROM journal_entry")
         admin.execute("DELETE FROM invoice_series")

@@ -33,6 +33,7 @@ from billing.store.tables.network import (
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.usage import AcctDeadLetter, AcctJournal, Anomaly, DailyUsage
 
 __all__ = [
@@ -50,6 +51,8 @@ __all__ = [
     "CreditNote",
     "Customer",
     "DailyUsage",
+    "DeferredItem",
+    "DeferredMove",
     "Enrolment",
     "Entitlement",
     "Hearing",
@@ -76,6 +79,7 @@ __all__ = [
     "PlanVersion",
     "PoolAddress",
     "Posting",
+    "Receipt",
     "Reservation",
     "SessionHistory",
     "SessionSlot",

@@ -23,6 +23,7 @@ class BillingProfile(Base):
         CheckConstraint("payment IN ('prepaid', 'postpaid')", name="payment"),
         CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
         CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
     )
 
     profile_id: Mapped[SerialKey]
@@ -45,6 +46,7 @@ class BillingProfile(Base):
     credit_limit_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int]
     tax_inclusive: Mapped[bool]
+    tax_point: Mapped[str] = mapped_column(server_default="issue")
     bills_from: Mapped[date | None]
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]

@@ -100,6 +100,7 @@ class Invoice(Base):
             " AND paid_micros + credited_micros <= total_micros",
             name="paid",
         ),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
     )
@@ -125,6 +126,8 @@ class Invoice(Base):
     voided_at: Mapped[datetime | None]
     """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]
+    tax_point: Mapped[str] = mapped_column(server_default="issue")
+    """`payment`: its tax is due as it is paid (rule I6)."""
 
 
 class InvoiceLine(Base):
