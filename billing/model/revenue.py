@@ -45,9 +45,9 @@ class Sold:
     """Something sold that is earned over time. Local days (rule M3).
 
     It serves from `first_day` to before `next_first_day`; None where that is not known yet, or
-    where there is no end. A package has `validity_minutes` (None: no end) and what it holds of time and
-    octets (None: not limited). `used_up_on` and `lapsed_on` end it earlier: all of it was used, the
-    subscription was closed.
+    where there is no end. A package has `validity_minutes` (None: no end) and what it holds of time
+    and octets (None: not limited). `used_up_on` and `lapsed_on` end it earlier: all of it was used,
+    the subscription was closed.
     """
 
     net_micros: int

@@ -21,7 +21,7 @@ _ALWAYS = date.max
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The sum of postings of an account by entries of a kind, before a stretch of time and in it."""
+    """The sum of postings of an account by entries of a kind, before some days and on them."""
 
     account: str
     kind: str

@@ -7,7 +7,7 @@ WITH move AS MATERIALIZED (
 ),
 entry AS MATERIALIZED (
     SELECT d.*, nextval(pg_get_serial_sequence('journal_entry', 'entry_id')) AS entry_id
-    FROM (SELECT DISTINCT customer_id, org_id, currency, on_day, at FROM move) d
+    FROM (SELECT DISTINCT on_day, customer_id, org_id, currency, at FROM move ORDER BY 1, 2, 3, 4) d
 ),
 entries AS (
     INSERT INTO journal_entry (customer_id, entry_id, org_id, at, kind, memo)

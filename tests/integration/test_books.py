@@ -79,7 +79,7 @@ def test_a_bill_is_owed_from_its_issue_until_it_is_paid(
     owed = bill.total_micros
     assert owed == 12_100_000
     assert _account(context, owner.customer_id, ledger.RECEIVABLE) == -owed
-    assert _account(context, owner.customer_id, ledger.DEFERRED_BILL) == 10_000_000
+    assert _account(context, owner.customer_id, ledger.REVENUE_BILL) == 10_000_000
     assert _account(context, owner.customer_id, ledger.TAX) == 2_100_000
     for number, part in enumerate((5_000_000, 7_100_000)):
         bills.pay(
@@ -92,7 +92,7 @@ def test_a_bill_is_owed_from_its_issue_until_it_is_paid(
         )
         owed -= part
         assert _account(context, owner.customer_id, ledger.RECEIVABLE) == -owed
-    assert _account(context, owner.customer_id, ledger.DEFERRED_BILL) == 10_000_000
+    assert _account(context, owner.customer_id, ledger.REVENUE_BILL) == 10_000_000
     assert _account(context, owner.customer_id, ledger.TAX) == 2_100_000
     assert _account(context, owner.customer_id, ledger.WALLET) == 0
 
