@@ -167,6 +167,7 @@ class _Sale:
     ) -> None:
         self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
         self.customer = tx_customer(tx, row.customer_id)
+        self.payment_id: int | None = None
 
     def sell(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
@@ -221,6 +222,7 @@ class _Sale:
             channel=self.pay_by.value if self.pay_by else receipts.WALLET,
             reference=sale.invoice_number,
             subscription_id=sale.subscription_id,
+            payment_id=self.payment_id,
             entry_id=sale.entry_id,
         )
 
@@ -310,7 +312,7 @@ class _Sale:
     def _receive(self, amount: Money, reference: str | None) -> None:
         if self.pay_by is not None:
             checked_channel(self.pay_by)
-            receive(
+            self.payment_id = receive(
                 self.tx,
                 self.customer,
                 self.row.wallet_id,

@@ -106,6 +106,11 @@ LEFT JOIN (SELECT customer_id, entry_id, wallet_id, sum(amount_micros) AS credit
     ON o.customer_id = p.customer_id AND o.entry_id = p.entry_id AND o.wallet_id = p.wallet_id
 WHERE p.amount_micros <> COALESCE(o.credited, 0)
 UNION ALL
+SELECT 'payment without a receipt', p.customer_id, concat('payment ', p.payment_id), 1, 0
+FROM payment p
+WHERE p.payment_id > (SELECT min(r.payment_id) FROM receipt r) AND NOT EXISTS (
+    SELECT 1 FROM receipt r WHERE r.customer_id = p.customer_id AND r.payment_id = p.payment_id)
+UNION ALL
 SELECT 'receipt differs from its lines', r.customer_id, r.number, COALESCE(l.net, 0), r.net_micros
 FROM receipt r
 LEFT JOIN LATERAL (SELECT sum(l.net_micros) AS net

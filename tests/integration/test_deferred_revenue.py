@@ -482,3 +482,37 @@ def _pay(context: Context, number: str, amount_micros: int) -> None:
         amount_micros=amount_micros,
         channel=MoneyChannel.CASH,
     )
+
+
+CORRUPTED = {
+    "what is deferred differs from what is still to be earned": "UPDATE posting"
+    " SET account = 'revenue:bill' WHERE account = 'deferred:bill'",
+    "what was sold differs from its moves": "UPDATE deferred_move SET earned_micros = 1",
+    "tax that is not due yet differs from the open bills": "UPDATE posting SET account = 'tax'"
+    " WHERE account = 'tax:unpaid'",
+}
+MENDED = (
+    "UPDATE posting SET account = 'tax:unpaid' WHERE account = 'tax'",
+    "UPDATE deferred_move SET earned_micros = 22000000",
+    "UPDATE posting SET account = 'deferred:bill' WHERE account = 'revenue:bill' AND"
+    " (customer_id, entry_id) IN (SELECT customer_id, entry_id FROM journal_entry"
+    "  WHERE kind = 'issue' OR kind = 'recognition' AND amount_micros < 0)",
+)
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.rule("I6")
+@pytest.mark.parametrize("problem", CORRUPTED)
+def test_the_check_of_the_books_finds(
+    context: Context, settings: Settings, make: Factory, problem: str
+) -> None:
+    profile = replace(TENTH, tax_rate_ppm=210_000, tax_inclusive=False, tax_point=TaxPoint.PAYMENT)
+    make.subscriber(BOUGHT, profile=profile, plan=HOME)
+    recognition.run(context, APRIL)
+    assert books.check_ledger(context, LATER).findings == ()
+    with psycopg.connect(settings.admin_dsn(settings.database_name), autocommit=True) as admin:
+        admin.execute(CORRUPTED[problem])
+        found = {one.problem for one in books.check_ledger(context, LATER).findings}
+        for statement in MENDED:
+            admin.execute(statement)
+    assert problem in found

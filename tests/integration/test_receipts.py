@@ -122,6 +122,7 @@ def test_what_is_refused_or_repeated_takes_no_number(context: Context, make: Fac
 
 WRONG = {
     "numbers of bills have gaps": "number = 'X-1'",
+    "payment without a receipt": "payment_id = NULL",
     "receipt differs from its lines": "net_micros = net_micros - 1, tax_micros = tax_micros + 1",
     "receipt differs from its sale": "total_micros = total_micros + 1, net_micros = net_micros + 1",
 }
@@ -133,16 +134,18 @@ WRONG = {
 def test_the_check_of_the_books_finds(
     context: Context, settings: Settings, make: Factory, problem: str
 ) -> None:
+    top_up(context, make.subscriber(NOW, profile=TAXED, plan=DAY))  # not the first one
     owner = make.subscriber(NOW, profile=TAXED, plan=DAY)
     number = sell(context, make, owner, pay_by=MoneyChannel.CASH)
     key = {"customer": owner.customer_id}
     with psycopg.connect(settings.admin_dsn(settings.database_name), autocommit=True) as admin:
-        where = "WHERE customer_id = %(customer)s"
-        admin.execute(f"UPDATE receipt SET {WRONG[problem]} {where}", key)  # noqa: S608
+        change = f"UPDATE receipt SET {WRONG[problem]} WHERE customer_id = %(customer)s"  # noqa: S608
+        admin.execute(change, key)
         found = {one.problem for one in books.check_ledger(context, NOW).findings}
         admin.execute(
             "UPDATE receipt SET number = %(number)s, net_micros = 10000000, tax_micros = 2100000,"
-            f" total_micros = 12100000 {where}",
+            " total_micros = 12100000, payment_id = (SELECT payment_id FROM payment p"
+            " WHERE p.customer_id = receipt.customer_id) WHERE customer_id = %(customer)s",
             key | {"number": number},
         )
     assert problem in found

@@ -26,6 +26,7 @@ from billing.services import (
     credits,
     explain,
     moves,
+    recognition,
     sales,
 )
 from billing.services.context import Context
@@ -81,6 +82,7 @@ class Life:
                 self.chance.choice(events)(self.chance.choice(self.people))
                 self._compare()
             assert books.check_ledger(self.context, self.now).findings == ()
+            self._earn_all()
         except Exception as error:
             raise AssertionError("\n".join([*self.told[-40:], repr(error)])) from error
 
@@ -137,6 +139,9 @@ class Life:
             for pair in self.people:
                 pair.model.bill_run(self.now)
             self._tell("bill run")
+        if self.chance.random() < 0.3:
+            recognition.run(self.context, self.now)
+            self._tell("revenue posted")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
@@ -265,6 +270,15 @@ class Life:
                 rule = explain.why(self.context, pair.real.subscription_id, at).state.rule
                 expected_rule = "S5" if pair.model.suspended(at) else "S8"
                 assert rule == expected_rule, f"{pair.real.username} at {at}"
+
+    def _earn_all(self) -> None:
+        """When every day that was billed is over, all of it is earned (rule I6)."""
+        recognition.run(self.context, self.now + timedelta(days=800))
+        assert books.check_ledger(self.context, self.now).findings == ()
+        for pair in self.people:
+            with self.context.transaction() as tx:
+                left = ledger.balance(tx, pair.real.customer_id, ledger.DEFERRED_BILL)
+            assert left == 0, f"deferred of {pair.real.username}"
 
     def _bills(self, pair: Pair) -> list[tuple[object, ...]]:
         bill = tables.Invoice
