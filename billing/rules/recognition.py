@@ -53,7 +53,7 @@ def steps(item: DeferredItem, through: date, *, closing: bool = False) -> list[S
     found: list[Step] = []
     posted = item.posted
     for day in sorted(days):
-        earned = earned_by(item.sold, day)
+        earned = _at_least(posted, earned_by(item.sold, day))
         step = Step(
             day,
             earned.earned_micros - posted.earned_micros,
@@ -68,7 +68,7 @@ def steps(item: DeferredItem, through: date, *, closing: bool = False) -> list[S
 def unposted(item: DeferredItem, day: date, settled: Earned | None) -> Earned:
     """What is earned by the end of a local day beyond `item.posted`. `settled`: what the ledger has
     by the next posting, where that is done: usage that was told later counts from then on."""
-    earned = earned_by(item.sold, day)
+    earned = _at_least(item.posted, earned_by(item.sold, day))
     if settled is not None:
         earned = Earned(
             _nearer(item.posted.earned_micros, earned.earned_micros, settled.earned_micros),
@@ -98,6 +98,17 @@ def given_back(open_micros: Sequence[int], amount_micros: int) -> list[int]:
 def month_end(day: date) -> date:
     """The last day of its month."""
     return next_month(day) - _ONE_DAY
+
+
+def _at_least(posted: Earned, earned: Earned) -> Earned:
+    """What was posted stays when its time becomes longer: more is earned once its days catch up,
+    and less of it lapses."""
+    if abs(earned.earned_micros) >= abs(posted.earned_micros):
+        return earned
+    lapsed = earned.breakage_micros
+    if lapsed:
+        lapsed += earned.earned_micros - posted.earned_micros
+    return Earned(posted.earned_micros, lapsed)
 
 
 def _lapses_on(sold: Sold) -> date | None:

@@ -27,6 +27,7 @@ FILES = (
     "cycles",
     "extras",
     "moves",
+    "recognition",
     "states",
     "taxes",
     "wallets",

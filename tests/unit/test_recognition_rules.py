@@ -167,6 +167,19 @@ def test_an_end_that_is_known_late_is_posted_with_the_next_run() -> None:
 
 
 @pytest.mark.rule("I6")
+def test_a_longer_validity_takes_nothing_back() -> None:
+    march, april = date(2026, 3, 31), date(2026, 4, 30)
+    longer = replace(MONTH, next_first_day=date(2026, 5, 11))  # 62 days
+    posted = item(longer, march, 22_000_000)
+    assert unposted(posted, date(2026, 4, 1), None) == Earned(0)
+    assert steps(posted, date(2026, 4, 20), closing=True) == []
+    assert steps(posted, april) == [Step(april, 4_000_000, 0)]
+    # Closed before its days have caught up: only what was not earned lapses.
+    closed = replace(posted, sold=replace(longer, lapsed_on=date(2026, 4, 2)))
+    assert steps(closed, april) == [Step(date(2026, 4, 2), 0, 9_000_001)]
+
+
+@pytest.mark.rule("I6")
 def test_what_the_ledger_lacks_stays_between_two_postings() -> None:
     day = date(2026, 3, 12)
     assert unposted(item(DATA), day, None) == Earned(5_000_000)
