@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from wtforms import Field
 
+from billing.model.charges import ChargeKind, Extra
+from billing.model.commerce import MoneyChannel
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
-from billing.model.plan import MINUTES_PER_DAY, PlanTerms
+from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Sharing
+from billing.model.quantities import show_fair_use
 from billing.model.tariff import tariff_windows
 from billing.model.tariff_text import window_words
-from billing.model.views import StateView
+from billing.model.views import PlanView, StateView
 from web import parts
 
 _REASONS = {
@@ -29,6 +32,14 @@ _REASONS = {
     Reason.TIME_USED_UP: "time used up",
     Reason.DATA_USED_UP: "data used up",
 }
+CHANNELS = {
+    MoneyChannel.CASH: "Cash",
+    MoneyChannel.BANK_TRANSFER: "Bank transfer",
+    MoneyChannel.CARD: "Card",
+    MoneyChannel.DIRECT_DEBIT: "Direct debit",
+    MoneyChannel.PAYPAL: "PayPal",
+}
+"""How money reaches the desk; the others come by themselves."""
 _DECIMAL_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -37,13 +48,16 @@ def init_app(app: Flask) -> None:
     for function in (
         *numbers,
         instant,
+        local_day,
         day,
         day_before,
         time_until,
         validity,
         allowance,
-        windows,
+        plan_notes,
         reason,
+        channel,
+        extra_words,
     ):
         app.add_template_filter(function)
     app.add_template_global(parts.now, "now")
@@ -101,6 +115,11 @@ def instant(moment: datetime) -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
+def local_day(moment: datetime) -> str:
+    """`2026-11-21` in the operator's zone, as forms want it."""
+    return moment.astimezone(ZoneInfo(parts.operator().time_zone)).date().isoformat()
+
+
 def day(moment: date) -> str:
     """`21 Nov 2026`."""
     return f"{moment.day} {moment:%b %Y}"
@@ -152,6 +171,24 @@ def allowance(terms: PlanTerms) -> str:
     return "pay as you go" if terms.pay_as_you_go else "flat"
 
 
+def plan_notes(terms: PlanTerms) -> list[str]:
+    """What a list adds to the allowance: prices of pay-as-you-go, fair use, hours of their own."""
+    steps = (
+        (terms.payg_second_step, terms.payg_second_step_micros, duration),
+        (terms.payg_octet_step, terms.payg_octet_step_micros, octets),
+    )
+    return [
+        *(
+            f"{amount_text(price, terms.currency)} {terms.currency} per {words(step)}"
+            for step, price, words in steps
+            if step is not None and price is not None
+        ),
+        *([f"slower after {show_fair_use(terms.fair_use)}"] if terms.fair_use else []),
+        *(["each session holds a slice"] if terms.sharing == Sharing.STRICT else []),
+        *windows(terms),
+    ]
+
+
 def windows(terms: PlanTerms) -> list[str]:
     """Free and dearer hours as people write them (rule Q3)."""
     return [window_words(one) for one in tariff_windows(terms.tariff_windows)]
@@ -162,6 +199,26 @@ def reason(state: StateView) -> str:
     if state.reason == Reason.OK:
         return ""
     return _REASONS.get(Reason(state.reason), state.text)
+
+
+def channel(value: str) -> str:
+    """`Bank transfer`."""
+    return CHANNELS.get(MoneyChannel(value), value.replace("_", " ").capitalize())
+
+
+def extra_words(extra: Extra) -> str:
+    """`5.00 USD a month`, `40.00 USD once`, `10% off`."""
+    if extra.kind == ChargeKind.DISCOUNT:
+        whole, decimals = divmod(extra.discount_ppm, 10_000)
+        return f"{whole}.{decimals:04d}".rstrip("0").rstrip(".") + "% off"
+    price = money(extra.price_micros, parts.operator().currency)
+    return f"{price} {'a month' if extra.kind == ChargeKind.RECURRING else 'once'}"
+
+
+def plan_words(view: PlanView) -> str:
+    """`Home 50: 30.00 USD for 1 month`."""
+    terms = view.terms
+    return f"{view.name}: {money(terms.price_micros, terms.currency)} for {validity(terms)}"
 
 
 def share(left: int, total: int | None) -> int:

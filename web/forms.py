@@ -167,6 +167,19 @@ class ValidityField(StringField):
         return "" if minutes is None else quantities.write(minutes, names)
 
 
+class LinesField(TextAreaField):
+    """One a line; `data` is the list of those that are not blank."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        lines = (valuelist[0] if valuelist else "").splitlines()
+        self.data = [line.strip() for line in lines if line.strip()]
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "\n".join(self.data or ())
+
+
 def needed(form: FlaskForm, field: Field) -> None:
     """Validator: the field must hold something."""
     if field.data is None or field.data == "":

@@ -17,6 +17,11 @@ View = Callable[..., ResponseReturnValue]
 
 EVERYONE = frozenset(StaffRole)
 EDITORS = frozenset({StaffRole.OWNER})
+"""What is sold, how it is billed and what things look like."""
+CASHIERS = frozenset({StaffRole.OWNER, StaffRole.BILLING})
+"""Customers and their money."""
+DESK = CASHIERS | {StaffRole.SUPPORT}
+"""Promises to pay."""
 
 
 def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:

@@ -18,6 +18,7 @@ from billing.cli import (
     coa,
     customers,
     design,
+    dunning,
     evidence,
     grants,
     imports,
@@ -63,6 +64,7 @@ for _command in (
     receipts.receipt,
     bills.bill,
     charges.charge,
+    dunning.dunning,
     design.design,
     usage.usage,
     usage.sessions,
@@ -83,6 +85,8 @@ for _command in (
 ):
     cli.add_command(_command)
 bills.bill.add_command(bill_pdf.pdf)
+bills.bill.add_command(dunning.bill_dunning)
+bills.bill.add_command(dunning.write_off)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from billing.cli.sales import CHANNELS, payment_lines
 from billing.cli.units import DAY, show_money
 from billing.model.bills import BillPreview, Parked
 from billing.model.commerce import MoneyChannel
-from billing.services import bill_run, credits, customers
+from billing.services import bill_run, catalog, credits, customers, on_demand
 from billing.services import bills as services
 
 
@@ -51,6 +51,23 @@ def issue(
     total = show_money(view.total_micros, view.currency)
     paid = ", paid from the wallet" if view.paid_at else ""
     app.show(view, f"bill {view.number}: {total}, due {view.due_on}{paid}")
+
+
+@bill.command("now", cls=Command)
+@click.argument("customer")
+@click.option("--until", type=DAY, help="All that is not billed yet up to before this day.")
+@at_option
+@click.pass_obj
+def now_(app: App, customer: str, until: date | None, at: datetime) -> None:
+    """Issue a customer's bills on demand; later runs go on from there."""
+    customer_id = customers.find_customer(app.context, customer).customer_id
+    issued = on_demand.bill_customer(app.context, customer_id, at, until)
+    currency = catalog.operator(app.context).currency
+    lines = [
+        f"bill {one.number}: {show_money(one.total_micros, currency)}, due {one.due_on}"
+        for one in issued
+    ]
+    app.show(issued, *(lines or ["nothing is to be billed"]))
 
 
 @bill.command("pay", cls=Command)

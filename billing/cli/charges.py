@@ -84,6 +84,18 @@ def end(app: App, username: str, number: int, on: date, at: datetime) -> None:
     app.show(extra, f"charge {extra.charge_id}: {_words(app, extra)}, {_days(extra)}")
 
 
+@charge.command("waive", cls=Command)
+@click.argument("username")
+@click.argument("number", type=int)
+@at_option
+@click.pass_obj
+def waive(app: App, username: str, number: int, at: datetime) -> None:
+    """Let a one-off charge go, a late fee for example, that no bill holds yet."""
+    subscription_id = customers.subscription_id_of(app.context, username)
+    extra = services.waive_charge(app.context, subscription_id, number, at)
+    app.show(extra, f"charge {extra.charge_id}: {_words(app, extra)}, waived")
+
+
 @charge.command("list", cls=Command)
 @click.argument("username")
 @click.pass_obj
@@ -109,5 +121,5 @@ def _words(app: App, extra: Extra) -> str:
 
 def _days(extra: Extra) -> str:
     if extra.kind is ChargeKind.ONE_OFF:
-        return f"on {extra.starts_on}"
+        return f"on {extra.starts_on}" + (", waived" if extra.waived_at else "")
     return f"from {extra.starts_on}" + (f" until {extra.ends_on}" if extra.ends_on else "")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services import bill_run, books, recognition, upkeep
+from billing.services import bill_run, books, dunning_run, recognition, upkeep
 from billing.services.context import Context
 
 
@@ -63,12 +63,26 @@ def _recognise_revenue(context: Context, now: datetime) -> str:
     return said
 
 
+def _dunning(context: Context, now: datetime) -> str:
+    report = dunning_run.run(context, now)
+    said = (
+        f"{report.reminders} reminders, {report.fees} late fees"
+        if report.reminders or report.fees
+        else ""
+    )
+    if report.parked:
+        said = f"{said or 'dunned nobody'}; {len(report.parked)} customers PARKED"
+    return said
+
+
 JOBS = {
     job.name: job
     for job in (
         # The partitions reach two weeks ahead, so days of downtime do no harm.
         Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
         Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
+        # Before the bill run, so that after downtime its bills carry the fees of the days before.
+        Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning),
         # Every hour, as the operator's day begins at any of them.
         Job("bill_run", "11 * * * *", "bills of monthly customers (rule B7)", _bill_run),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),

@@ -30,6 +30,8 @@ SAMPLES: dict[MessageKind, Facts] = {
         "currency": "USD",
         "open_micros": 17_740_000,
         "due_on": "2026-04-11",
+        "overdue": True,
+        "fee_micros": 5_000_000,
         "suspend_on": "2026-04-18",
     },
     MessageKind.SUSPENDED: {

@@ -11,15 +11,15 @@ from billing.model.profile import TaxPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDraft:
-    """For local days from `cycle_from` to before `cycle_until`. The total is net (the sum of the
-    lines), tax and rounding together, in micros (rule M2)."""
+    """For local days from `cycle_from` to before `cycle_until`; a fee is for none. The total is net
+    (the sum of the lines), tax and rounding together, in micros (rule M2)."""
 
     customer_id: int
     org_id: int
-    subscription_id: int
+    subscription_id: int | None
     due_on: date
-    cycle_from: date
-    cycle_until: date
+    cycle_from: date | None
+    cycle_until: date | None
     lines: tuple[BillLine, ...]
     net_micros: int
     tax_micros: int
@@ -86,6 +86,17 @@ class BillRunReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillRunNote:
+    """What is remembered of a run that issued bills or parked customers."""
+
+    at: datetime
+    issued: int
+    total_micros: int
+    currency: str
+    parked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BillPreview:
     """A bill that a run would issue."""
 
@@ -96,3 +107,23 @@ class BillPreview:
     plan_name: str
     total_micros: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewPage:
+    """A part of what a run would do, by customer; `next_after` continues (pass it as `after`)."""
+
+    bills: tuple[BillPreview, ...]
+    parked: tuple[Parked, ...]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewTotals:
+    """All that a run would do. `customers` are those whom it would look at."""
+
+    customers: int
+    bills: int
+    total_micros: int
+    currency: str
+    parked: int

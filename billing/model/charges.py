@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -35,6 +35,10 @@ class Extra:
     starts_on: date
     ends_on: date | None
     billed_until: date | None
+    repeated: bool = False
+    """The same command had been carried out before (rule M5)."""
+    waived_at: datetime | None = None
+    """When staff let a one-off charge go that no bill held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,8 @@ class MoneyChannel(StrEnum):
 
 
 class Owner(NamedTuple):
-    """Whose a bill or a package is."""
+    """Whose a package or a bill is; a bill may be the whole customer's."""
 
     customer_id: int
     org_id: int
-    subscription_id: int
+    subscription_id: int | None

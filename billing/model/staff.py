@@ -12,8 +12,10 @@ class StaffRole(StrEnum):
 
     OWNER = "owner"
     """Everything in the operator's organisation and below it."""
+    BILLING = "billing"
+    """Reads what support reads, and does all that concerns a customer and its money."""
     SUPPORT = "support"
-    """Reads the operator's subscribers, plans and profiles."""
+    """Reads the operator's subscribers, plans and profiles; takes promises to pay."""
     RESELLER = "reseller"
     """Reads its own organisation and those below it."""
 
@@ -43,6 +45,10 @@ class StaffMember:
     @property
     def two_factor_exempt(self) -> bool:
         return self.two_factor_method == TWO_FACTOR_EXEMPT
+
+    @property
+    def may_take_money(self) -> bool:
+        return bool({StaffRole.OWNER, StaffRole.BILLING} & self.roles)
 
     @property
     def may_edit(self) -> bool:

@@ -224,12 +224,15 @@ class InvoiceView:
     total_micros: int
     paid_micros: int
     credited_micros: int
+    written_off_micros: int
     currency: str
     paid_at: datetime | None
+    """When nothing was left to pay, as it was paid, credited or written off."""
 
     @property
     def open_micros(self) -> int:
-        return self.total_micros - self.paid_micros - self.credited_micros
+        settled_micros = self.paid_micros + self.credited_micros + self.written_off_micros
+        return self.total_micros - settled_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

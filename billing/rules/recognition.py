@@ -66,18 +66,16 @@ def steps(item: DeferredItem, through: date, *, closing: bool = False) -> list[S
 
 
 def unposted(item: DeferredItem, day: date, settled: Earned | None) -> Earned:
-    """What is earned by the end of a local day beyond `item.posted`. `settled`: what the ledger has
+    """What is earned of something that is not over in the ledger by the end of a local day, beyond
+    what is posted. `settled`: what the ledger has
     by the next posting, where that is done: usage that was told later counts from then on."""
     earned = _at_least(item.posted, earned_by(item.sold, day))
     if settled is not None:
         earned = Earned(
             _nearer(item.posted.earned_micros, earned.earned_micros, settled.earned_micros),
-            _nearer(item.posted.breakage_micros, earned.breakage_micros, settled.breakage_micros),
+            _nearer(0, earned.breakage_micros, settled.breakage_micros),
         )
-    return Earned(
-        earned.earned_micros - item.posted.earned_micros,
-        earned.breakage_micros - item.posted.breakage_micros,
-    )
+    return Earned(earned.earned_micros - item.posted.earned_micros, earned.breakage_micros)
 
 
 def given_back(open_micros: Sequence[int], amount_micros: int) -> list[int]:
@@ -151,9 +149,7 @@ def _share(amount: int, part: int, whole: int) -> int:
 
 def _month_ends(after: date, until: date) -> list[date]:
     found: list[date] = []
-    day = month_end(after)
-    if day <= after:
-        day = month_end(after + _ONE_DAY)
+    day = month_end(after + _ONE_DAY)
     while day <= until:
         found.append(day)
         day = month_end(day + _ONE_DAY)

@@ -1,61 +1,77 @@
 """The bill run: every bill that is due by now, each exactly once (rule B7).
 
-Customers are billed by pages, a transaction each. Where one of a page fails, the page is done
-again customer by customer: that one is parked with its problem and tried again by the next run. A
-run that was killed is taken up where it was, since what is billed is not due any more.
+Customers are billed by pages, and who fails is parked (`parking`). A run that was killed is taken
+up where it was, since what is billed is not due any more.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from functools import partial
 
-from billing.errors import NotFound, Refused, Unavailable
-from billing.model.bills import BillPreview, BillRunReport, IssuedBill, Parked
+from billing.model.bills import (
+    BillPreview,
+    BillRunNote,
+    BillRunReport,
+    IssuedBill,
+    Parked,
+)
 from billing.rules.cycles import day_start, local_day, next_month
 from billing.services.context import Context
 from billing.services.cycle_bills import due_bills, issue_due, note_issued
 from billing.services.issuing import operator_of
-from billing.store import billing_jobs, customers
-
-log = logging.getLogger(__name__)
+from billing.services.parking import Progress, pages, preview_page, quiet, serve_page
+from billing.store import audit, billing_jobs, customers
 
 JOB = "bill_run"
-_PAGE = 200
-
-Progress = Callable[[int, int], None]
-"""Told how many customers were looked at, of how many."""
+_RUN = "bill.run"
 
 
-def _quiet(_done: int, _of: int) -> None:
-    return None
-
-
-def run(context: Context, now: datetime, progress: Progress = _quiet) -> BillRunReport:
+def run(context: Context, now: datetime, progress: Progress = quiet) -> BillRunReport:
     """Issue what is due. Raises NotFound (no operator yet), Unavailable."""
     with context.transaction() as tx:
         currency = operator_of(tx).currency
         candidates = billing_jobs.billed_automatically(tx)
     issued = total_micros = done = 0
     parked: list[Parked] = []
-    for page in _pages(candidates):
-        bills = _bill_page(context, page, now, parked)
+    for page in pages(candidates):
+        bills = serve_page(context, JOB, page, now, partial(_bill, context, now), parked)
         issued += len(bills)
         total_micros += sum(bill.total_micros for bill in bills)
         done += len(page)
         progress(done, len(candidates))
-    return BillRunReport(
+    report = BillRunReport(
         at=now, issued=issued, total_micros=total_micros, currency=currency, parked=tuple(parked)
     )
+    if issued or parked:
+        _note_run(context, report)
+    return report
+
+
+def last_run(context: Context) -> BillRunNote | None:
+    """The newest run that did something; None where the log tells of none."""
+    with context.transaction() as tx:
+        found = audit.newest(tx, context.home_org_id, _RUN)
+        if found is None:
+            return None
+        at, detail = found
+        return BillRunNote(at=at, currency=operator_of(tx).currency, **detail)
 
 
 def preview(context: Context, now: datetime) -> Iterator[BillPreview | Parked]:
-    """What a run at `now` would issue, and whom it would park; nothing is written."""
+    """What a run at `now` would issue, and whom it would park, by customer; nothing is written."""
     with context.transaction() as tx:
         candidates = billing_jobs.billed_automatically(tx)
-    for page in _pages(candidates):
-        yield from _preview_page(context, page, now)
+    yield from preview_of(context, candidates, now)
+
+
+def preview_of(
+    context: Context, customer_ids: Sequence[int], now: datetime
+) -> Iterator[BillPreview | Parked]:
+    """The same for these customers only."""
+    for page in pages(customer_ids):
+        yield from preview_page(JOB, page, now, partial(_look, context, now))
 
 
 def preview_by(context: Context, day: date) -> Iterator[BillPreview | Parked]:
@@ -78,26 +94,28 @@ def parked(context: Context) -> list[Parked]:
         return billing_jobs.parked(tx, JOB)
 
 
-def _pages(customer_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(customer_ids), _PAGE):
-        yield customer_ids[start : start + _PAGE]
+def _note_run(context: Context, report: BillRunReport) -> None:
+    with context.transaction() as tx:
+        audit.append(
+            tx,
+            at=report.at,
+            org_id=context.home_org_id,
+            actor=context.actor,
+            action=_RUN,
+            subject=f"job:{JOB}",
+            detail={
+                "issued": report.issued,
+                "total_micros": report.total_micros,
+                "parked": len(report.parked),
+            },
+        )
 
 
-def _preview_page(
-    context: Context, page: Sequence[int], now: datetime
-) -> Iterator[BillPreview | Parked]:
-    try:
-        with context.transaction() as tx:
-            found = list(due_bills(tx, page, now, operator_of(tx).time_zone))
-    except (NotFound, Refused) as error:
-        if len(page) == 1:
-            yield Parked(job=JOB, customer_id=page[0], at=now, problem=error.message)
-        else:
-            for one in page:
-                yield from _preview_page(context, [one], now)
-        return
-    for due in found:
-        yield BillPreview(
+def _look(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[BillPreview]:
+    with context.transaction() as tx:
+        found = list(due_bills(tx, customer_ids, now, operator_of(tx).time_zone))
+    return [
+        BillPreview(
             customer_id=due.billable.customer_id,
             username=due.billable.username,
             first_day=due.first_day,
@@ -106,35 +124,14 @@ def _preview_page(
             total_micros=due.amount.total.amount_micros,
             currency=due.amount.total.currency,
         )
+        for due in found
+    ]
 
 
-def _bill_page(
-    context: Context, page: Sequence[int], now: datetime, parked: list[Parked]
-) -> list[IssuedBill]:
-    """The bills issued to these customers; who fails is added to `parked`."""
-    try:
-        return _bill(context, page, now)
-    except Unavailable:
-        raise
-    except Exception as error:
-        if len(page) == 1:
-            parked.append(_park(context, page[0], error, now))
-            return []
-    return [bill for one in page for bill in _bill_page(context, [one], now, parked)]
-
-
-def _bill(context: Context, customer_ids: Sequence[int], now: datetime) -> list[IssuedBill]:
+def _bill(context: Context, now: datetime, customer_ids: Sequence[int]) -> list[IssuedBill]:
     with context.transaction() as tx:
         customers.lock_customers(tx, customer_ids)
         issued = issue_due(tx, context, customer_ids, now)
         billing_jobs.unpark(tx, JOB, customer_ids)
         note_issued(tx, context, issued, now)
         return issued
-
-
-def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> Parked:
-    log.error("customer %d cannot be billed", customer_id, exc_info=error)
-    problem = str(error) or type(error).__name__
-    with context.transaction() as tx:
-        billing_jobs.park(tx, JOB, customer_id, problem, now)
-    return Parked(job=JOB, customer_id=customer_id, at=now, problem=problem)

@@ -12,7 +12,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge
-from billing.services import enforcement, receipts
+from billing.services import enforcement, receipts, reconnection
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
@@ -94,15 +94,18 @@ def pay(
     now: datetime,
     amount_micros: int | None = None,
     channel: MoneyChannel | None = None,
+    customer_id: int | None = None,
+    reference: str | None = None,
 ) -> PaymentReceipt:
     """Pay a bill, by default all that is open, with money that arrives by `channel`, or from the
     wallet when it is None. A part is allocated as a part; what is too much stays in the wallet
-    (rule I4). Raises NotFound, Refused (paid already, or the wallet has too little), Conflict.
+    (rule I4). `reference`: what the money came with; the bill's number unless given.
+
+    Raises NotFound, Refused (paid already, or the wallet has too little), Conflict, InvalidInput
+    (several organisations have a bill of this number, and `customer_id` says not whose).
     """
     with context.transaction() as tx:
-        found = invoices.find_invoice(tx, number.strip())
-        if found is None:
-            raise NotFound(f"no bill has the number {number!r}", field="invoice")
+        found = bill_numbered(tx, number, customer_id)
         customer_id, invoice_id = found.customer_id, found.invoice_id
     with changing_customer(context, customer_id) as (tx, customer):
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
@@ -111,7 +114,8 @@ def pay(
             open_micros = invoices.open_micros(bill)
             if not open_micros:
                 raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
-            return _pay(context, tx, customer, bill, amount_micros or open_micros, channel, now)
+            amount = amount_micros or open_micros
+            return _pay(context, tx, customer, bill, amount, channel, reference, now)
 
         return run_once(
             tx,
@@ -123,6 +127,7 @@ def pay(
                 "invoice": bill.number,
                 "amount": amount_micros,
                 "channel": channel,
+                **({"reference": reference} if reference else {}),
             },
             now=now,
             act=act,
@@ -165,6 +170,7 @@ def _pay(
     bill: tables.Invoice,
     amount_micros: int,
     channel: MoneyChannel | None,
+    reference: str | None,
     now: datetime,
 ) -> PaymentReceipt:
     amount = checked_amount(amount_micros, bill.currency)
@@ -173,17 +179,19 @@ def _pay(
     if channel is not None:
         checked_channel(channel)
         payment_id = receive(
-            tx, customer, wallet_id, amount, channel, reference=bill.number, now=now
+            tx, customer, wallet_id, amount, channel, reference=reference or bill.number, now=now
         )
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
     unpaid_before = ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
+    held = reconnection.suspended(tx, customer.customer_id)
     settled = settle(tx, customer, wallet_id, now, first=bill, limit_micros=amount.amount_micros)
     enforcement.reconcile(tx, context, customer.customer_id, now)
+    due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
+    reconnection.charge_restored(tx, context, customer, held, now)
     number = None
     if payment_id is not None and channel is not None:
-        due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
         number = receipts.of_bill(tx, customer, payment_id, bill, amount, channel, due, now)
     audit.append(
         tx,
@@ -203,6 +211,21 @@ def _pay(
         available_micros=ledger.wallet(tx, customer.customer_id, wallet_id).available_micros,
         receipt_number=number,
     )
+
+
+def bill_numbered(tx: Transaction, number: str, customer_id: int | None = None) -> tables.Invoice:
+    """The one bill of this number, of a customer where it is given. Raises NotFound, InvalidInput
+    (several organisations have one)."""
+    found = invoices.find_invoices(tx, number.strip(), customer_id)
+    if not found:
+        raise NotFound(f"no bill has the number {number!r}", field="invoice")
+    if len(found) > 1:
+        whose = ", ".join(str(bill.customer_id) for bill in found)
+        raise InvalidInput(
+            f"several organisations have a bill {number}: say whose (customer {whose})",
+            field="customer",
+        )
+    return found[0]
 
 
 def wallet_of(tx: Transaction, bill: tables.Invoice) -> int:

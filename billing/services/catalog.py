@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
+from billing.model.dunning import DunningSchedule
 from billing.model.plan import PlanTerms
 from billing.model.pools import PoolKind
-from billing.model.profile import BillingProfile, Payment
+from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.rules import grants as grant_rules
 from billing.rules import plans as plan_rules
@@ -18,7 +19,7 @@ from billing.rules.cycles import local_day
 from billing.services import pools
 from billing.services.context import Context
 from billing.services.issuing import operator_of
-from billing.store import audit
+from billing.store import audit, dunning
 from billing.store import catalog as store
 from billing.store.guard import Transaction
 
@@ -97,6 +98,9 @@ def update_profile(
                 f"{before.profile.kind}; add another profile and move them to it (rule B14)",
                 field="kind",
             )
+        schedule = dunning.schedules(tx, [profile_id])[profile_id]
+        if profile.kind is BillingKind.DAILY and schedule != DunningSchedule():
+            raise Refused("end its dunning first: a daily profile has no bills", field="kind")
         _check_pools(context, tx, profile)
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:

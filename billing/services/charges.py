@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from billing.errors import InvalidInput, NotFound, Refused
@@ -11,6 +12,7 @@ from billing.model.money import Money
 from billing.rules.cycles import local_day
 from billing.rules.extras import PPM
 from billing.rules.moves import bills_by_itself
+from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing
 from billing.services.issuing import operator_of
@@ -34,23 +36,17 @@ def add_charge(
     discount_ppm: int = 0,
     starts_on: date | None = None,
     ends_on: date | None = None,
+    idempotency_key: str | None = None,
 ) -> Extra:
     """Agree on a charge or a discount from the local day `starts_on` (today) to before `ends_on`;
     the next bills carry it. Of cycles that are billed already a charge's days are caught up, a
-    discount's are not. A one-off charge is due on its first day.
+    discount's are not. A one-off charge is due on its first day. With a key the same command acts
+    once (rule M5).
 
-    Raises InvalidInput, NotFound, Refused (nothing bills the subscription by itself).
+    Raises InvalidInput, NotFound, Refused (nothing bills the subscription by itself), Conflict.
     """
     with changing(context, subscription_id) as (tx, row):
-        if not bills_by_itself(customers.effective_profile(tx, row)):
-            raise Refused(
-                "its profile issues no bills automatically, so nothing would bill the charge (B7)",
-                field="subscription",
-            )
-        starts = starts_on or local_day(now, operator_of(tx).time_zone)
-        if kind is ChargeKind.ONE_OFF:
-            ends_on = starts + _ONE_DAY
-        charge = tables.Charge(
+        wanted = tables.Charge(
             customer_id=row.customer_id,
             org_id=row.org_id,
             subscription_id=subscription_id,
@@ -58,16 +54,54 @@ def add_charge(
             text=_checked_text(text),
             price_micros=_checked_price(tx, row, kind, price_micros),
             discount_ppm=_checked_discount(kind, discount_ppm),
-            starts_on=starts,
+            starts_on=starts_on,
             ends_on=ends_on,
             created_at=now,
         )
-        if ends_on is not None and ends_on <= starts:
-            raise InvalidInput(f"must lie after {starts}", field="ends_on")
-        store.insert(tx, charge)
-        extra = _found(tx, row.customer_id, charge.charge_id)
-        _audit(context, tx, row, "charge.add", extra, now)
-        return extra
+        if idempotency_key is None:
+            return _add(context, tx, row, wanted, now)
+        extra = run_once(
+            tx,
+            Extra,
+            customer_id=row.customer_id,
+            key=idempotency_key,
+            content={
+                "command": "charge",
+                "subscription": subscription_id,
+                "kind": kind,
+                "text": wanted.text,
+                "price": price_micros,
+                "discount": discount_ppm,
+                "starts_on": starts_on,
+                "ends_on": ends_on,
+            },
+            now=now,
+            act=lambda: _add(context, tx, row, wanted, now),
+        )
+        return replace(extra, kind=ChargeKind(extra.kind))
+
+
+def _add(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    wanted: tables.Charge,
+    now: datetime,
+) -> Extra:
+    if not bills_by_itself(customers.effective_profile(tx, row)):
+        raise Refused(
+            "its profile issues no bills automatically, so nothing would bill the charge (B7)",
+            field="subscription",
+        )
+    wanted.starts_on = wanted.starts_on or local_day(now, operator_of(tx).time_zone)
+    if wanted.kind == ChargeKind.ONE_OFF:
+        wanted.ends_on = wanted.starts_on + _ONE_DAY
+    if wanted.ends_on is not None and wanted.ends_on <= wanted.starts_on:
+        raise InvalidInput(f"must lie after {wanted.starts_on}", field="ends_on")
+    store.insert(tx, wanted)
+    extra = _found(tx, row.customer_id, wanted.charge_id)
+    _audit(context, tx, row, "charge.add", extra, now)
+    return extra
 
 
 def end_charge(
@@ -76,11 +110,7 @@ def end_charge(
     """Its last day is the one before the local day `on`. Raises NotFound, InvalidInput (days from
     `on` on are billed already; take the bill back first), Refused (it has ended)."""
     with changing(context, subscription_id) as (tx, row):
-        charge = store.get(tx, row.customer_id, charge_id)
-        if charge is None or charge.subscription_id != subscription_id:
-            raise NotFound(
-                f"{row.username} has no charge with the number {charge_id}", field="charge"
-            )
+        charge = _charge(tx, row, charge_id)
         known = _found(tx, row.customer_id, charge_id)
         if charge.ends_on is not None and charge.ends_on <= on:
             raise Refused(f"it ends on {charge.ends_on} already", field="on")
@@ -96,11 +126,43 @@ def end_charge(
         return extra
 
 
+def waive_charge(context: Context, subscription_id: int, charge_id: int, now: datetime) -> Extra:
+    """Let a one-off charge go that no bill holds yet: no bill will. Raises NotFound, Refused (it is
+    billed: credit the bill; it is no one-off charge: end it; it was waived before)."""
+    with changing(context, subscription_id) as (tx, row):
+        charge = _charge(tx, row, charge_id)
+        known = _found(tx, row.customer_id, charge_id)
+        if known.kind is not ChargeKind.ONE_OFF:
+            raise Refused("only a one-off charge is waived; end this one", field="charge")
+        if known.billed_until is not None:
+            raise Refused("a bill holds it already; credit that bill", field="charge")
+        if charge.waived_at is not None:
+            raise Refused("it was waived already", field="charge")
+        charge.waived_at = now
+        tx.flush()
+        extra = _found(tx, row.customer_id, charge_id)
+        _audit(context, tx, row, "charge.waive", extra, now)
+        return extra
+
+
 def charges_of(context: Context, subscription_id: int) -> Sequence[Extra]:
     """All of a subscription's charges and discounts, also those that are over. Raises NotFound."""
     with changing(context, subscription_id) as (tx, row):
         found = store.extras_of(tx, [row.customer_id], with_ended=True)
         return [extra for extra in found if extra.subscription_id == subscription_id]
+
+
+def charges_of_customer(context: Context, customer_id: int) -> Sequence[Extra]:
+    """Of all its subscriptions, also those that are over."""
+    with context.transaction() as tx:
+        return store.extras_of(tx, [customer_id], with_ended=True)
+
+
+def _charge(tx: Transaction, row: tables.Subscription, charge_id: int) -> tables.Charge:
+    charge = store.get(tx, row.customer_id, charge_id)
+    if charge is None or charge.subscription_id != row.subscription_id:
+        raise NotFound(f"{row.username} has no charge with the number {charge_id}", field="charge")
+    return charge
 
 
 def _found(tx: Transaction, customer_id: int, charge_id: int) -> Extra:

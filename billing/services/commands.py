@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
 from billing.errors import Conflict, InvalidInput
+from billing.model.charges import Extra
 from billing.model.credits import CreditNoteView
+from billing.model.dunning import WriteOffView
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.store import ledger
 from billing.store.guard import Transaction
 
-Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView)
+Receipt = TypeVar("Receipt", SaleReceipt, PaymentReceipt, CreditNoteView, Extra, WriteOffView)
 
 
 def run_once(
@@ -61,6 +63,8 @@ def run_once(
 def _write_value(value: object) -> object:
     if isinstance(value, datetime):
         return {"instant": value.isoformat()}
+    if isinstance(value, date):
+        return {"day": value.isoformat()}
     raise TypeError(f"a receipt cannot hold {value!r}")
 
 
@@ -69,6 +73,8 @@ def _read(receipt_type: type[Receipt], text: str) -> Receipt:
 
 
 def _read_value(value: Any) -> Any:
+    if isinstance(value, dict) and "day" in value:
+        return date.fromisoformat(value["day"])
     if isinstance(value, dict):
         return datetime.fromisoformat(value["instant"])
     return tuple(value) if isinstance(value, list) else value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -27,3 +28,39 @@ class Context:
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
         return self.db.transaction(self.org_ids)
+
+    @contextmanager
+    def together(self) -> Iterator[Context]:
+        """A context whose service calls are one transaction: all of them happen, or none."""
+        with self.transaction() as tx:
+            yield self._within(tx)
+
+    @contextmanager
+    def rehearsed(self) -> Iterator[Context]:
+        """A context whose service calls are undone at the end. What they return, and refuse, is
+        what the same calls would do: a quote that cannot differ from the act."""
+        try:
+            with self.transaction() as tx:
+                yield self._within(tx)
+                raise _Undone
+        except _Undone:
+            pass
+
+    def _within(self, tx: Session) -> Context:
+        return _Joined(self.db, self.box, self.actor, self.home_org_id, self.org_ids, tx)
+
+
+class _Undone(Exception):
+    """Ends a rehearsal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined(Context):
+    """Within a transaction that somebody else ends."""
+
+    tx: Session | None = None
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        if self.tx is None:
+            raise RuntimeError("a joined context has a transaction")
+        return nullcontext(self.tx)

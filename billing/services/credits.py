@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotFound, Refused
+from billing.errors import InvalidInput, Refused
 from billing.model.credits import CreditNoteView
 from billing.model.money import Money
 from billing.rules.credits import credited
 from billing.rules.taxes import Charge
 from billing.services import deferrals, enforcement
-from billing.services.bills import wallet_of
+from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
@@ -33,19 +33,21 @@ def credit(
     now: datetime,
     amount_micros: int | None = None,
     void: bool = False,
+    customer_id: int | None = None,
 ) -> CreditNoteView:
     """Take a bill back, by default all that is not credited yet. What is still open of it is owed
     no more; what had been paid goes to the wallet as free credit, which settles other open bills
     (rule I4). With `void` it is taken back as if never issued: the next run bills its days and its
     charges again.
 
-    Raises InvalidInput (no reason, more than is left of the bill, a part to void), NotFound,
+    Raises InvalidInput (no reason, more than is left of the bill, a part to void, a number that
+    several organisations use without `customer_id`), NotFound,
     Refused (nothing is left, a bill to void is not its subscription's last), Conflict (the key was
     used for something else).
     """
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     with context.transaction() as tx:
-        found = _find(tx, number)
+        found = bill_numbered(tx, number, customer_id)
         customer_id, invoice_id = found.customer_id, found.invoice_id
     with changing_customer(context, customer_id) as (tx, customer):
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
@@ -80,7 +82,7 @@ def credit(
 def credit_notes(context: Context, number: str) -> Sequence[CreditNoteView]:
     """A bill's credit notes, oldest first. Raises NotFound."""
     with context.transaction() as tx:
-        return store.of_invoice(tx, _find(tx, number))
+        return store.of_invoice(tx, bill_numbered(tx, number))
 
 
 def take_back(
@@ -163,17 +165,10 @@ def _charged(bill: tables.Invoice) -> Charge:
     return Charge(total, total - tax - rounding, tax, rounding)
 
 
-def _find(tx: Transaction, number: str) -> tables.Invoice:
-    found = invoices.find_invoice(tx, number.strip())
-    if found is None:
-        raise NotFound(f"no bill has the number {number!r}", field="invoice")
-    return found
-
-
 def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
-    left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+    left = Money(invoices.creditable_micros(bill), bill.currency)
     if not left.amount_micros:
-        raise Refused(f"all of {bill.number} has been credited", field="invoice")
+        raise Refused(f"all of {bill.number} has been credited or written off", field="invoice")
     if amount_micros is None:
         return left
     amount = checked_amount(amount_micros, bill.currency)
@@ -183,6 +178,8 @@ def _checked_credit(bill: tables.Invoice, amount_micros: int | None) -> Money:
 
 
 def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
+    if bill.written_off_micros:
+        raise Refused(f"{bill.number} was written off, so it stays issued", field="void")
     if bill.credited_micros + amount.amount_micros < bill.total_micros:
         raise InvalidInput("only a whole bill can be void", field="void")
     # Bills go on where the last one ends: the days of another one would stay unbilled.
@@ -191,7 +188,8 @@ def _check_void(tx: Transaction, bill: tables.Invoice, amount: Money) -> None:
         raise Refused(f"only the last bill can be void; void {last} first", field="void")
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """Why a bill is corrected. Raises InvalidInput where it is empty or too long."""
     reason = reason.strip()
     if not reason or len(reason) > REASON_MOST:
         raise InvalidInput(f"must say why, in 1 to {REASON_MOST} characters", field="reason")

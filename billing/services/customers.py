@@ -187,6 +187,15 @@ def set_password(context: Context, subscription_id: int, password: str, now: dat
         finish(context, tx, row, "subscription.password", now, {})
 
 
+def customer_of(context: Context, subscription_id: int) -> int:
+    """Raises NotFound."""
+    with context.transaction() as tx:
+        found = store.customer_of(tx, subscription_id)
+    if found is None:
+        raise NotFound(f"no subscription has the number {subscription_id}", field="subscription")
+    return found
+
+
 def subscription_id_of(context: Context, username: str) -> int:
     """By user name in any spelling; NotFound."""
     with context.transaction() as tx:

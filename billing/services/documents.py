@@ -12,17 +12,14 @@ from billing.model.documents import (
     DocumentPayment,
     Party,
 )
-from billing.model.views import InvoiceView
 from billing.rules.cycles import local_day
 from billing.rules.documents import tax_totals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.letterhead import party
-from billing.store import credits, invoices, tables
+from billing.store import credits, tables
 from billing.store import documents as store
 from billing.store.guard import Transaction
-
-_BILLS_LIMIT = 500
 
 
 def by_number(context: Context, number: str, *, org_id: int | None = None) -> BillDocument:
@@ -54,14 +51,6 @@ def newest(context: Context, org_id: int) -> BillDocument | None:
     with context.transaction() as tx:
         row = store.newest_bill(tx, org_id)
         return None if row is None else _document(tx, row)
-
-
-def bills_of(context: Context, customer_id: int, *, limit: int = 24) -> list[InvoiceView]:
-    """A customer's bills, paid or not, newest first. Raises InvalidInput."""
-    if not 1 <= limit <= _BILLS_LIMIT:
-        raise InvalidInput(f"must be 1 to {_BILLS_LIMIT}", field="limit")
-    with context.transaction() as tx:
-        return [invoices.view(row) for row in store.bills_of(tx, customer_id, limit)]
 
 
 def _document(tx: Transaction, row: tables.Invoice) -> BillDocument:

@@ -29,19 +29,20 @@ def draft(
     owner: Owner,
     profile: BillingProfile,
     amount: Charge,
-    cycle: tuple[date, date],
+    cycle: tuple[date, date] | None,
     lines: Sequence[BillLine],
     today: date,
 ) -> BillDraft:
     """A bill issued on the local day `today`, with the profile's payment date; `lines` sum to the
-    amount's net."""
+    amount's net. Without a cycle it is due as if its cycle began today."""
+    first_day, next_first_day = cycle or (None, None)
     return BillDraft(
         customer_id=owner.customer_id,
         org_id=owner.org_id,
         subscription_id=owner.subscription_id,
-        due_on=due_on(profile, today, cycle[0]),
-        cycle_from=cycle[0],
-        cycle_until=cycle[1],
+        due_on=due_on(profile, today, first_day or today),
+        cycle_from=first_day,
+        cycle_until=next_first_day,
         lines=tuple(lines),
         net_micros=amount.net.amount_micros,
         tax_micros=amount.tax.amount_micros,

@@ -53,6 +53,15 @@ def set_of_organisation(
         return party(row)
 
 
+def of_customer(context: Context, customer_id: int) -> Party:
+    """Raises NotFound."""
+    with context.transaction() as tx:
+        found = store.customer(tx, customer_id)
+        if found is None:
+            raise NotFound(f"no customer has the number {customer_id}", field="customer")
+        return party(found)
+
+
 def set_of_customer(
     context: Context,
     customer_id: int,

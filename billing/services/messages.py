@@ -24,13 +24,17 @@ _LATE_AFTER = timedelta(minutes=30)
 
 
 def listed(
-    context: Context, *, customer_id: int | None = None, failed: bool = False
+    context: Context,
+    *,
+    customer_id: int | None = None,
+    failed: bool = False,
+    limit: int = LOG_LINES,
 ) -> list[MessageView]:
-    """The delivery log, newest first, LOG_LINES at most. `failed`: only what did not arrive: tried
-    and to be tried again, or given up."""
+    """The delivery log, newest first, `limit` lines at most. `failed`: only what did not arrive:
+    tried and to be tried again, or given up."""
     states = (MessageState.FAILED, MessageState.GIVEN_UP) if failed else ()
     with context.transaction() as tx:
-        return store.log_lines(tx, customer_id=customer_id, states=states, limit=LOG_LINES)
+        return store.log_lines(tx, customer_id=customer_id, states=states, limit=limit)
 
 
 def resend(context: Context, message_id: int, now: datetime) -> None:

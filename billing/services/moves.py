@@ -24,7 +24,7 @@ from billing.services.credits import note_credit, take_back
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
 from billing.services.settling import settle
-from billing.store import catalog, entitlements, invoices, tables
+from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -66,6 +66,7 @@ def change_profile(
         for row in rows:
             _put_under(tx, move, row)
         tx.flush()
+        dunning.pass_over(tx, customer_id, move.today, now)
         for wallet_id in sorted({row.wallet_id for row in rows}):
             settle(tx, customer, wallet_id, now)
         enforcement.reconcile(tx, context, customer_id, now)
@@ -147,7 +148,7 @@ def _take_bills_back(
             packaged=package is not None,
             plan_stays=move.plan is None,
         )
-        left = Money(bill.total_micros - bill.credited_micros, bill.currency)
+        left = Money(invoices.creditable_micros(bill), bill.currency)
         share = unused_days(Money(bill.total_micros, bill.currency), days, cycle.days)
         amount = min(left, share, key=lambda one: one.amount_micros)
         if days and package is not None:

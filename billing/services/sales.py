@@ -16,7 +16,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import enforcement, receipts
+from billing.services import enforcement, receipts, reconnection
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -110,8 +110,10 @@ def topup(
             payment_id = receive(
                 tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
             )
+            held = reconnection.suspended(tx, customer_id)
             settled = settle(tx, customer, chosen.wallet_id, now)
             enforcement.reconcile(tx, context, customer_id, now)
+            reconnection.charge_restored(tx, context, customer, held, now)
             number = receipts.of_top_up(tx, customer, payment_id, amount, channel, reference, now)
             audit.append(
                 tx,

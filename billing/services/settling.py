@@ -199,12 +199,20 @@ def becomes_due(
     taken = credited.tax.amount_micros if credited else 0
     if bill.tax_point != TaxPoint.PAYMENT:
         return (Line(ledger.TAX, -taken),)
-    tax = bill.tax_micros - invoices.credited_tax(tx, bill)
-    total = bill.total_micros - bill.credited_micros
+    tax = invoices.tax_left(tx, bill)
+    total = invoices.creditable_micros(bill)
     credited_micros = credited.total.amount_micros if credited else 0
     before = due_by_payment(tax, bill.paid_micros, total)
     after = due_by_payment(tax - taken, bill.paid_micros + paid_micros, total - credited_micros)
     return Line(ledger.TAX, after - before), Line(ledger.TAX_UNPAID, before - after - taken)
+
+
+def never_due(tx: Transaction, bill: tables.Invoice) -> int:
+    """The tax of a bill that waits for a payment, in micros: it is not due when none will come."""
+    if bill.tax_point != TaxPoint.PAYMENT:
+        return 0
+    tax = invoices.tax_left(tx, bill)
+    return tax - due_by_payment(tax, bill.paid_micros, invoices.creditable_micros(bill))
 
 
 def _bills_of_wallet(tx: Transaction, customer_id: int, wallet_id: int) -> list[tables.Invoice]:

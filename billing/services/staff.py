@@ -266,15 +266,16 @@ def create_demo_staff(context: Context, now: datetime) -> tuple[str, str]:
 
 
 def _check_roles(tx: Transaction, roles: frozenset[StaffRole], org_id: int) -> None:
-    """The operator's own people are owner or support; a reseller's are of its organisation."""
+    """The operator's own people are owner, billing or support; a reseller's its organisation's."""
     exists, parent = store.parent_of(tx, org_id)
     if not exists:
         raise NotFound(f"no organisation has the number {org_id}", field="organisation")
     if not roles:
-        raise InvalidInput("choose a role: owner, support or reseller", field="role")
+        raise InvalidInput("choose a role: owner, billing, support or reseller", field="role")
     if (StaffRole.RESELLER in roles) != (parent is not None) or len(roles) > 1:
         raise InvalidInput(
-            "a reseller's staff has the role reseller, the operator's has owner or support",
+            "a reseller's staff has the role reseller, the operator's has owner, billing or "
+            "support",
             field="role",
         )
 

@@ -45,8 +45,8 @@ def search(
     with context.transaction() as tx:
         found = store.search(tx, wanted, after=after, limit=limit + 1, closed=closed)
         page = found[:limit]
-        rows = _rows(tx, context, [subscription_id for subscription_id, _ in page], now)
-    return SubscriptionPage(rows=rows, next_after=page[-1][1] if len(found) > limit else None)
+        listed = rows(tx, context, [subscription_id for subscription_id, _ in page], now)
+    return SubscriptionPage(rows=listed, next_after=page[-1][1] if len(found) > limit else None)
 
 
 def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionView:
@@ -57,7 +57,7 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
         if customer is None:
             raise NotFound("the subscription's customer is outside of what you may see")
         return SubscriptionView(
-            row=_rows(tx, context, [subscription_id], now)[0],
+            row=rows(tx, context, [subscription_id], now)[0],
             customer=customer,
             wallet=next(w for w in customer.wallets if w.wallet_id == row.wallet_id),
             plan=None
@@ -104,7 +104,7 @@ def usage_of(context: Context, subscription_id: int, now: datetime, *, days: int
         slices = usage.days_of(tx, row.customer_id, subscription_id, today)
         listed = sorted({part.day for part in slices}, reverse=True)[:days]
         return UsageView(
-            row=_rows(tx, context, [subscription_id], now)[0],
+            row=rows(tx, context, [subscription_id], now)[0],
             currency=operator.currency,
             days=tuple(part for part in slices if listed and part.day >= listed[-1]),
             seconds=sum(part.seconds for part in slices),
@@ -146,9 +146,10 @@ def _one(tx: Transaction, subscription_id: int) -> tables.Subscription:
     return row
 
 
-def _rows(
+def rows(
     tx: Transaction, context: Context, subscription_ids: Sequence[int], now: datetime
 ) -> tuple[SubscriptionRow, ...]:
+    """These subscriptions as a list shows them, with their states, by user name."""
     if not subscription_ids:
         return ()
     state_of = states(tx, context, subscription_ids, now)

@@ -20,6 +20,7 @@ from billing.model.plan import Entitlement
 from billing.model.profile import BillingProfile as Profile
 from billing.store.catalog import profile_of, terms_by_version
 from billing.store.customers import own_reply
+from billing.store.invoices import open_micros
 from billing.store.tables import (
     BillingProfile,
     Customer,
@@ -227,10 +228,10 @@ def _bills(
     found: dict[tuple[int, int | None], _Bills] = defaultdict(_Bills)
     for row in tx.scalars(statement):
         bills = found[row.customer_id, row.subscription_id]
-        open_micros = row.total_micros - row.paid_micros - row.credited_micros
-        if open_micros > 0:
+        owed_micros = open_micros(row)
+        if owed_micros > 0:
             bills.unpaid.append(
-                UnpaidBill(number=row.number, due_on=row.due_on, open_micros=open_micros)
+                UnpaidBill(number=row.number, due_on=row.due_on, open_micros=owed_micros)
             )
         elif row.cycle_until is not None and (row.paid_micros or not row.total_micros):
             bills.paid_until = max(bills.paid_until or row.cycle_until, row.cycle_until)

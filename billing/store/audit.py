@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from billing.store.tables import AuditLog
 
 CHAIN_START = "0" * 64
+NEWEST_WITHIN = 100_000
 _LOCK_CLASS = 7019
 
 
@@ -52,6 +54,23 @@ def append(
     row.row_sha256 = row_hash(row)
     tx.add(row)
     tx.flush()
+
+
+def newest(tx: Session, org_id: int, action: str) -> tuple[datetime, dict[str, Any]] | None:
+    """When an organisation's newest row of this action was written, and its detail. Looked for
+    among the last NEWEST_WITHIN rows, so that a long log is not read to its beginning."""
+    last = tx.scalar(select(func.max(AuditLog.audit_id))) or 0
+    row = tx.scalar(
+        select(AuditLog)
+        .where(
+            AuditLog.org_id == org_id,
+            AuditLog.action == action,
+            AuditLog.audit_id > last - NEWEST_WITHIN,
+        )
+        .order_by(AuditLog.audit_id.desc())
+        .limit(1)
+    )
+    return None if row is None else (row.at, json.loads(row.detail))
 
 
 def row_hash(row: AuditLog) -> str:

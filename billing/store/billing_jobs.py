@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import psycopg
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing.model.bills import Billable, Parked
@@ -26,6 +28,21 @@ def billable(tx: Session, customer_ids: Sequence[int]) -> list[Billable]:
         named_query("billable"), {"customer_ids": list(customer_ids)}
     )
     return [Billable(**row._mapping) for row in rows]
+
+
+def queue(tx: Session, job: str, now: datetime) -> bool:
+    """Have the worker run a job as soon as it can, as its clock would; False where it is queued
+    already."""
+    try:
+        with tx.begin_nested():
+            tx.connection().exec_driver_sql(
+                named_query("queue_job"), {"job": job, "timestamp": int(now.timestamp())}
+            )
+    except IntegrityError as error:
+        if isinstance(error.orig, psycopg.errors.UniqueViolation):
+            return False
+        raise
+    return True
 
 
 def park(tx: Session, job: str, customer_id: int, problem: str, now: datetime) -> None:

@@ -27,6 +27,12 @@ def insert(tx: Session, row: tables.Charge) -> int:
     return row.charge_id
 
 
+def insert_all(tx: Session, rows: Sequence[tables.Charge]) -> None:
+    """Write several; each has its id then."""
+    tx.add_all(rows)
+    tx.flush()
+
+
 def get(tx: Session, customer_id: int, charge_id: int) -> tables.Charge | None:
     """As it is now in this transaction; the customer is locked already."""
     return tx.get(tables.Charge, {"customer_id": customer_id, "charge_id": charge_id})

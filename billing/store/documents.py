@@ -22,18 +22,6 @@ def bill(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice | Non
     return tx.get(tables.Invoice, {"customer_id": customer_id, "invoice_id": invoice_id})
 
 
-def bills_of(tx: Session, customer_id: int, limit: int) -> list[tables.Invoice]:
-    """A customer's bills, newest first."""
-    return list(
-        tx.scalars(
-            select(tables.Invoice)
-            .where(tables.Invoice.customer_id == customer_id)
-            .order_by(tables.Invoice.issued_at.desc(), tables.Invoice.invoice_id.desc())
-            .limit(limit)
-        )
-    )
-
-
 def lines(tx: Session, row: tables.Invoice) -> list[tables.InvoiceLine]:
     """In their order."""
     table = tables.InvoiceLine

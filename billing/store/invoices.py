@@ -79,9 +79,14 @@ def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceV
     return [view(row) for row in open_invoices(tx, customer_id, [subscription_id])]
 
 
-def find_invoice(tx: Session, number: str) -> tables.Invoice | None:
-    """By number."""
-    return tx.scalar(select(tables.Invoice).where(tables.Invoice.number == number))
+def find_invoices(
+    tx: Session, number: str, customer_id: int | None = None
+) -> list[tables.Invoice]:  # fmt: skip
+    """Bills of this number, of one customer or of all: each organisation has series of its own."""
+    statement = select(tables.Invoice).where(tables.Invoice.number == number)
+    if customer_id is not None:
+        statement = statement.where(tables.Invoice.customer_id == customer_id)
+    return list(tx.scalars(statement.order_by(tables.Invoice.org_id)))
 
 
 def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice:
@@ -154,20 +159,36 @@ def record_paid(
     allocate(tx, row, amount_micros, entry_id, now)
 
 
-def credited_tax(tx: Session, row: tables.Invoice) -> int:
-    """The tax that credit notes have taken back of a bill, in micros."""
-    note = tables.CreditNote
-    found = tx.scalar(
-        select(func.sum(note.tax_micros)).where(
-            note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
+def tax_left(tx: Session, row: tables.Invoice) -> int:
+    """The tax of a bill, less what credit notes took back and what its write-off released, in
+    micros."""
+    note, given_up, posting = tables.CreditNote, tables.WriteOff, tables.Posting
+    credited = select(func.coalesce(func.sum(note.tax_micros), 0)).where(
+        note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
+    )
+    released = (
+        select(func.coalesce(func.sum(-posting.amount_micros), 0))
+        .join(
+            given_up,
+            (given_up.customer_id == posting.customer_id) & (given_up.entry_id == posting.entry_id),
+        )
+        .where(
+            given_up.customer_id == row.customer_id,
+            given_up.invoice_id == row.invoice_id,
+            posting.account == "tax:unpaid",
         )
     )
-    return int(found or 0)
+    return row.tax_micros - int(tx.scalar(credited) or 0) - int(tx.scalar(released) or 0)
 
 
 def open_micros(row: tables.Invoice) -> int:
     """What is left to pay."""
-    return row.total_micros - row.paid_micros - row.credited_micros
+    return row.total_micros - row.paid_micros - row.credited_micros - row.written_off_micros
+
+
+def creditable_micros(row: tables.Invoice) -> int:
+    """What credit notes may still take back: all that was neither credited nor written off."""
+    return row.total_micros - row.credited_micros - row.written_off_micros
 
 
 def allocate(
@@ -201,6 +222,7 @@ def view(row: tables.Invoice) -> InvoiceView:
         total_micros=row.total_micros,
         paid_micros=row.paid_micros,
         credited_micros=row.credited_micros,
+        written_off_micros=row.written_off_micros,
         currency=row.currency,
         paid_at=row.paid_at,
     )

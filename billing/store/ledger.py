@@ -16,6 +16,7 @@ operator owes to its customer, rises by a credit:
     tax                  taxes owed
     tax:unpaid           taxes of bills that are due only as the bills are paid (rule I6)
     rounding             what rounding to the minor unit added or took (rule M2)
+    bad_debt             what was owed and is not expected any more (rule I5)
     opening              balances taken over by an import
 """
 
@@ -44,6 +45,7 @@ DEFERRED_BILL = "deferred:bill"
 TAX = "tax"
 TAX_UNPAID = "tax:unpaid"
 ROUNDING = "rounding"
+BAD_DEBT = "bad_debt"
 OPENING = "opening"
 
 USAGE = "usage"

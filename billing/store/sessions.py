@@ -16,13 +16,14 @@ from billing.store.pool import named_query
 def sessions_of(
     tx: Session,
     customer_id: int,
-    subscription_id: int,
+    subscription_id: int | None,
     now: datetime,
     *,
     open_only: bool,
     limit: int,
 ) -> list[SessionView]:
-    """Live and past sessions that began by `now`, newest first."""
+    """Live and past sessions that began by `now`, newest first; of all the customer's
+    subscriptions where none is named."""
     result = tx.connection().exec_driver_sql(
         named_query("sessions_of"),
         {

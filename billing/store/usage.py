@@ -10,8 +10,11 @@ from billing.model.views import DayUsage
 from billing.store.pool import named_query
 
 
-def days_of(tx: Session, customer_id: int, subscription_id: int, until: date) -> list[DayUsage]:
-    """Usage by local day and kind up to a day, newest first."""
+def days_of(
+    tx: Session, customer_id: int, subscription_id: int | None, until: date
+) -> list[DayUsage]:
+    """Usage of a subscription, or of all the customer's, by local day and kind up to a day, newest
+    first."""
     result = tx.connection().exec_driver_sql(
         named_query("usage_days"),
         {"customer_id": customer_id, "subscription_id": subscription_id, "until": until},

@@ -22,7 +22,7 @@ from billing.settings import Settings
 from billing.store.pool import Database
 from rig import configuration
 from rig.demo.crowd import Traffic, add_crowd
-from rig.demo.isp import Isp, open_isp, open_router
+from rig.demo.isp import Isp, Place, open_isp, open_router
 from rig.demo.screen import Deviation, Screen
 from rig.demo.story import Story
 from rig.stack import Stack
@@ -57,13 +57,10 @@ def _run(
         raise Refused("the demo's login is for loopback only, but TOLLWAY_PANEL_URL is set")
     now = utc_now()
     isp = open_isp(context, now)
-    router = open_router(
-        context,
-        auth_port=settings.auth_port,
-        acct_port=settings.acct_port,
-        coa_port=settings.coa_port,
-        now=now,
+    place = Place(
+        auth_port=settings.auth_port, acct_port=settings.acct_port, coa_port=settings.coa_port
     )
+    router = open_router(context, place, now)
     with router:
         added = add_crowd(context, settings, isp, now)
         screen.note(f"{added} subscribers added to the demo's ISP")

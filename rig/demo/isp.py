@@ -128,30 +128,40 @@ def open_isp(context: Context, now: datetime) -> Isp:
     )
 
 
-def open_router(
-    context: Context, *, auth_port: int, acct_port: int, coa_port: int, now: datetime
-) -> SimulatedNas:
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the played router is, and where its servers are."""
+
+    address: str = ROUTER_ADDRESS
+    server: str = "127.0.0.1"
+    auth_port: int
+    acct_port: int
+    coa_port: int
+
+
+def open_router(context: Context, place: Place, now: datetime) -> SimulatedNas:
     """The played router, known to Tollway with a secret of its own from the first demo on."""
     with context.transaction() as tx:
         row = tx.scalar(select(tables.Nas).where(tables.Nas.name == ROUTER))
         if row is not None:
-            row.coa_port = coa_port
+            row.address, row.coa_port = place.address, place.coa_port
             secret = context.box.open(row.secret_sealed, f"nas:{row.nas_id}")
     if row is None:
         _, secret = nas.add_nas(
             context,
             name=ROUTER,
-            address=ROUTER_ADDRESS,
+            address=place.address,
             vendor=Vendor.MIKROTIK,
-            coa_port=coa_port,
+            coa_port=place.coa_port,
             now=now,
         )
     return SimulatedNas(
         secret=secret.encode(),
-        address=ROUTER_ADDRESS,
-        auth_port=auth_port,
-        acct_port=acct_port,
-        coa_port=coa_port,
+        address=place.address,
+        server=place.server,
+        auth_port=place.auth_port,
+        acct_port=place.acct_port,
+        coa_port=place.coa_port,
     )
 
 

@@ -1,8 +1,8 @@
 -- Charges and discounts of these customers' subscriptions, in the order in which they were agreed, with
 -- the day after what bills hold of each (rule I1). What a voided bill held is not
--- billed. Ended ones are left out when all of their days are billed.
+-- billed. Ended ones are left out when all of their days are billed, and waived ones.
 SELECT c.charge_id, c.customer_id, c.subscription_id, c.kind, c.text, c.price_micros, c.discount_ppm,
-    c.starts_on, c.ends_on, b.billed_until
+    c.starts_on, c.ends_on, c.waived_at, b.billed_until
 FROM charge c
 LEFT JOIN LATERAL (
     SELECT max(l.next_first_day) AS billed_until
@@ -12,5 +12,6 @@ LEFT JOIN LATERAL (
       AND i.voided_at IS NULL
 ) b ON true
 WHERE c.customer_id = ANY (%(customer_ids)s)
-  AND (%(with_ended)s OR c.ends_on IS NULL OR b.billed_until IS NULL OR b.billed_until < c.ends_on)
+  AND (%(with_ended)s OR c.waived_at IS NULL
+       AND (c.ends_on IS NULL OR b.billed_until IS NULL OR b.billed_until < c.ends_on))
 ORDER BY c.customer_id, c.charge_id

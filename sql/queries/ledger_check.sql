@@ -68,7 +68,8 @@ UNION ALL
 SELECT 'what is owed differs from the open bills', COALESCE(i.customer_id, r.customer_id),
     concat('customer ', COALESCE(i.customer_id, r.customer_id)), COALESCE(i.owed, 0),
     COALESCE(r.owed, 0)
-FROM (SELECT customer_id, sum(total_micros - paid_micros - credited_micros) AS owed FROM invoice
+FROM (SELECT customer_id,
+          sum(total_micros - paid_micros - credited_micros - written_off_micros) AS owed FROM invoice
       GROUP BY customer_id) i
 FULL JOIN (SELECT customer_id, -sum(amount_micros) AS owed FROM posting
            WHERE account = 'receivable' GROUP BY customer_id) r ON r.customer_id = i.customer_id
@@ -89,6 +90,20 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS credited FROM pos
            WHERE account IN ('wallet', 'receivable') GROUP BY customer_id, entry_id) p
     ON p.customer_id = n.customer_id AND p.entry_id = n.entry_id
 WHERE n.total_micros <> COALESCE(p.credited, 0)
+UNION ALL
+SELECT 'bill differs from what was written off of it', i.customer_id, i.number,
+    COALESCE(w.amount_micros, 0), i.written_off_micros
+FROM invoice i
+LEFT JOIN write_off w ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
+WHERE i.written_off_micros <> COALESCE(w.amount_micros, 0)
+UNION ALL
+SELECT 'write-off differs from its entry', w.customer_id, concat('bill ', w.invoice_id),
+    w.amount_micros, COALESCE(p.lost, 0)
+FROM write_off w
+LEFT JOIN (SELECT customer_id, entry_id, -sum(amount_micros) AS lost FROM posting
+           WHERE account IN ('bad_debt', 'tax:unpaid') GROUP BY customer_id, entry_id) p
+    ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
+WHERE w.amount_micros <> COALESCE(p.lost, 0)
 UNION ALL
 SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
     s.next_number - 1, count(n.number)
@@ -161,8 +176,13 @@ FROM (SELECT i.customer_id, sum(t.tax - CASE WHEN i.paid_micros >= t.total THEN 
       LEFT JOIN (SELECT customer_id, invoice_id, sum(tax_micros) AS tax FROM credit_note
                  GROUP BY customer_id, invoice_id) n
           ON n.customer_id = i.customer_id AND n.invoice_id = i.invoice_id
-      CROSS JOIN LATERAL (SELECT i.tax_micros - COALESCE(n.tax, 0) AS tax,
-          i.total_micros - i.credited_micros AS total) t
+      LEFT JOIN (SELECT w.customer_id, w.invoice_id, -sum(p.amount_micros) AS tax
+                 FROM write_off w
+                 JOIN posting p ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
+                 WHERE p.account = 'tax:unpaid' GROUP BY w.customer_id, w.invoice_id) w
+          ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
+      CROSS JOIN LATERAL (SELECT i.tax_micros - COALESCE(n.tax, 0) - COALESCE(w.tax, 0) AS tax,
+          i.total_micros - i.credited_micros - i.written_off_micros AS total) t
       WHERE i.tax_point = 'payment' GROUP BY i.customer_id) b
 FULL JOIN (SELECT customer_id, sum(amount_micros) AS waiting FROM posting
            WHERE account = 'tax:unpaid' GROUP BY customer_id) p ON p.customer_id = b.customer_id

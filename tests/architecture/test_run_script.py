@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ("run", ".ci/run", "rig/install-packages.sh", "rig/apt-source.sh")
-VERBS = ("demo", "up", "down", "status", "test", "bench", "simulate", "chaos", "tollway", "help")
+SCRIPTS = (
+    "run",
+    ".ci/run",
+    "rig/install-packages.sh",
+    "rig/apt-source.sh",
+    "tests/docker/postgres/entrypoint.sh",
+)
+VERBS = (
+    *("demo", "up", "down", "status", "test", "bench", "simulate", "chaos", "docker-test"),
+    *("tollway", "help"),
+)
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -26,7 +35,7 @@ def test_script_is_clean(script: str) -> None:
 def test_every_verb_is_in_the_help_and_dispatched() -> None:
     text = _run("./run", "help").stdout
     script = (ROOT / "run").read_text(encoding="utf-8")
-    dispatched = re.findall(r"^(\w+)(?: \| -h \| --help)?\)", script, re.MULTILINE)
+    dispatched = re.findall(r"^([\w-]+)(?: \| -h \| --help)?\)", script, re.MULTILINE)
     assert sorted(dispatched) == sorted(VERBS)
     for verb in VERBS:
         assert re.search(rf"^  {verb}\b", text, re.MULTILINE), verb

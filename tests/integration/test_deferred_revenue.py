@@ -24,6 +24,7 @@ from billing.services import (
     moves,
     recognition,
     sales,
+    write_offs,
 )
 from billing.services.context import Context
 from billing.settings import Settings
@@ -466,6 +467,38 @@ def test_tax_of_a_bill_is_due_at_the_issue_or_as_it_is_paid(
     # What was paid is given back, and its tax with it.
     credit(context, bill.number, BOUGHT)
     assert _taxes(context, owner) == (0, 0)
+
+
+@pytest.mark.rule("I6")
+@pytest.mark.rule("I5")
+def test_tax_that_was_to_be_due_by_a_payment_never_is_when_none_comes(
+    context: Context, make: Factory
+) -> None:
+    profile = replace(
+        MONTHLY,
+        cycle_day=10,
+        tax_rate_ppm=210_000,
+        tax_inclusive=False,
+        tax_point=TaxPoint.PAYMENT,
+    )
+    owner = make.subscriber(BOUGHT, profile=profile, plan=MONTH_PLAN)
+    bill = bills.issue_bill(
+        context,
+        owner.subscription_id,
+        cycle_from=date(2026, 3, 10),
+        cycle_until=date(2026, 4, 10),
+        amount_micros=10_000_000,
+        now=BOUGHT,
+    )
+    _pay(context, bill.number, 4_030_000)
+    write_offs.write_off(
+        context, bill.number, reason="a test", idempotency_key="give up", now=BOUGHT
+    )
+    assert _taxes(context, owner) == (699_421, 0)
+    assert account(context, owner, ledger.BAD_DEBT) == -(8_070_000 - 1_400_579)
+    assert books.check_ledger(context, LATER).findings == ()
+    credit(context, bill.number, BOUGHT)
+    assert sum(_taxes(context, owner)) == 699_421 - 700_000
 
 
 def _taxes(context: Context, owner: Subscriber) -> tuple[int, int]:

@@ -353,7 +353,7 @@ def test_a_message_that_cannot_be_made_does_not_keep_the_others(
             customer_id=owner.customer_id,
             kind=MessageKind.REMINDER,
             idempotency_key="broken",
-            facts={"number": "INV-1", "due_on": "yesterday"},
+            facts={"number": "INV-1", "due_on": "yesterday", "overdue": True},
         )
         store.queue(tx, [draft, draft], APRIL)
     bill_run.run(context, APRIL)

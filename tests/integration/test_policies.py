@@ -29,6 +29,8 @@ APPEND_ONLY = (
     "audit_log",
     "coa_attempt",
     "plan_version",
+    "write_off",
+    "dunning_event",
 )
 MONEY_AND_STAFF = (
     "journal_entry",

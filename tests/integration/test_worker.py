@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import pytest
 from sqlalchemy import text
 
 from billing.clock import utc_now
+from billing.services import bill_previews, bill_run, customer_record
 from billing.services.context import Context
 from billing.settings import Settings
 from rig import processes
 from rig.postgres import PrivateCluster
 from rig.processes import Process
-from tests.factories import Factory
+from tests.factories import MONTH_PLAN, MONTHLY, Factory
 
 SECONDS = 30.0
 
@@ -137,6 +139,18 @@ def test_missing_partitions_are_made_when_it_starts(
         wait_for(lambda: journal_partitions() == whole, again)
     finally:
         again.stop()
+
+
+@pytest.mark.rule("B7")
+def test_a_bill_run_that_the_panel_wants_is_done_at_once(
+    context: Context, make: Factory, now: datetime, worker: Process
+) -> None:
+    profile = replace(MONTHLY, automatic_bill=True)
+    owner = make.subscriber(now - timedelta(days=70), profile=profile, plan=MONTH_PLAN)
+    assert len(customer_record.open_bills(context, owner.customer_id, now)) == 1
+    assert bill_previews.queue(context, now)
+    wait_for(lambda: len(customer_record.open_bills(context, owner.customer_id, now)) > 1, worker)
+    wait_for(lambda: bill_run.last_run(context), worker)
 
 
 def test_the_panel_may_add_jobs_and_see_nothing_of_them(settings: Settings) -> None:

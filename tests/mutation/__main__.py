@@ -25,6 +25,7 @@ FILES = (
     "bill_run",
     "credits",
     "cycles",
+    "dunning",
     "extras",
     "moves",
     "recognition",
@@ -32,7 +33,7 @@ FILES = (
     "taxes",
     "wallets",
 )
-"""Where the rules of S, B and P are decided; refusals in words (plans, profiles) are left out."""
+"""Where the rules of S, B, P and I are decided; refusals in words (plans, …) are left out."""
 _COPIED = ("billing", "docs", "freeradius-config", "radius_plugin", "rig", "sql", "tests", "web")
 _SINGLE = ("README.md", "pyproject.toml", "run")
 _KILLED, _SURVIVED = 1, 0

@@ -19,7 +19,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from rig.demo.crowd import Traffic, add_crowd
-from rig.demo.isp import ROUTER, ROUTER_ADDRESS, open_isp, open_router
+from rig.demo.isp import ROUTER, ROUTER_ADDRESS, Place, open_isp, open_router
 from rig.demo.screen import Deviation, Screen
 from rig.demo.story import Story
 from rig.nas import SimulatedNas
@@ -57,13 +57,12 @@ def played_router(
     context: Context, radius: dict[str, RadiusServer], now: datetime
 ) -> Iterator[SimulatedNas]:
     """The demo's router, on a port for orders that the system chose."""
-    with open_router(
-        context,
+    place = Place(
         auth_port=radius["auth"].port,
         acct_port=radius["acct"].port,
         coa_port=free_udp_port(ROUTER_ADDRESS),
-        now=now,
-    ) as router:
+    )
+    with open_router(context, place, now) as router:
         yield router
 
 

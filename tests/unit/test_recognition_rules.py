@@ -189,6 +189,9 @@ def test_what_the_ledger_lacks_stays_between_two_postings() -> None:
     assert unposted(item(DATA), day, Earned(9_000_000)) == Earned(5_000_000)
     lapsed = replace(MONTH, lapsed_on=day)
     assert unposted(item(lapsed), day, Earned(3_000_000, 0)) == Earned(3_000_000)
+    whole = Earned(3_000_000, 28_000_001)
+    assert unposted(item(lapsed), day, None) == unposted(item(lapsed), day, whole) == whole
+    assert unposted(item(lapsed), day - DAY, whole) == Earned(2_000_000)
 
 
 @pytest.mark.rule("I6")
@@ -199,6 +202,7 @@ def test_what_is_given_back_is_taken_in_proportion() -> None:
     assert given_back([300, 100], 400) == [300, 100]
     assert given_back([], 5) == []
     assert given_back([0, 7], 3) == [0, 3]
+    assert given_back([1, 1], 1) == [0, 1]
 
 
 @pytest.mark.parametrize(

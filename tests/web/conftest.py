@@ -31,7 +31,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 OWNER = "owner@isp.example"
-PHONE = {"width": 375, "height": 720}
+PHONE = {"width": 320, "height": 640}
 
 
 class Visitor:

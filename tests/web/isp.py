@@ -69,6 +69,8 @@ class Isp:
     expired_id: int
     overdue_id: int
     pool_id: int
+    customer_id: int
+    """Of the overdue one."""
 
 
 def build(context: Context, settings: Settings, now: datetime) -> Isp:
@@ -90,7 +92,15 @@ def build(context: Context, settings: Settings, now: datetime) -> Isp:
     overdue = _subscriber(context, monthly, "Greta Lind", "greta-home", long_ago, home)
     _bill(context, overdue, now)
     _subscriber(context, monthly, "Hugo Martin", "hugo-home", now - timedelta(days=3), home)
-    return Isp(daily, week, running[0], lapsed, overdue, _pool(context, settings, running, now))
+    return Isp(
+        daily,
+        week,
+        running[0],
+        lapsed,
+        overdue,
+        _pool(context, settings, running, now),
+        customers.customer_of(context, overdue),
+    )
 
 
 def _pool(context: Context, settings: Settings, running: list[int], now: datetime) -> int:

@@ -34,11 +34,25 @@ def test_what_a_run_would_issue_is_listed_and_bad_days_are_told(
     row = page.locator("#preview tbody tr", has_text="gustav")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("30.00 USD")
+    expect(row.get_by_role("link", name="gustav")).to_have_attribute(
+        "href", f"/customers/{customer.customer_id}"
+    )
+    page.get_by_role("link", name="Add up all of them").click()
+    expect(page.locator("#totals")).to_contain_text("1 bill, 30.00 USD in all")
     page = at_desk.open(f"/billing?on={began.date().isoformat()}")
     expect(page.locator("#preview")).to_contain_text("Nothing")
     page = at_desk.open("/billing?on=yesterday")
     expect(page.get_by_role("status").first).to_contain_text("2026-03-01")
     assert list(bill_run.preview_by(context, began.date())) == []
+
+
+def test_a_run_is_queued_once_for_the_worker(at_desk: Visitor) -> None:
+    page = at_desk.open("/billing")
+    expect(page.locator("#run")).to_contain_text("No run has issued anything yet")
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("status").first).to_contain_text("queued; the worker begins it")
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("status").first).to_contain_text("queued already")
 
 
 @pytest.mark.rule("M4")

@@ -63,7 +63,19 @@ def _log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> str:
 
 @pytest.mark.parametrize(
     "path",
-    ["/login", "/logout", "/profiles/new", "/plans/new", "/pools/1/release", "/orders/1/retry"],
+    [
+        "/login",
+        "/logout",
+        "/profiles/new",
+        "/plans/new",
+        "/pools/1/release",
+        "/orders/1/retry",
+        "/customers/new",
+        "/customers/1/pay",
+        "/customers/1/credit",
+        "/customers/1/promise",
+        "/billing/run",
+    ],
 )
 def test_unsafe_requests_without_a_csrf_token_are_refused(
     client: FlaskClient, owner: str, path: str
@@ -149,6 +161,8 @@ def test_a_page_costs_the_same_statements_however_many_rows(
     assert _statements(client, "/?q=amina") <= 16
     assert _statements(client, "/") <= 18  # monthly customers have bills
     assert _statements(client, f"/subscribers/{isp.running_id}") <= 60
+    assert _statements(client, "/customers") <= 10
+    assert _statements(client, f"/customers/{isp.customer_id}") <= 45
 
 
 def _statements(client: FlaskClient, path: str) -> int:

@@ -13,6 +13,20 @@ PAGES = (
     "/subscribers/{running}",
     "/subscribers/{expired}",
     "/subscribers/{overdue}",
+    "/customers",
+    "/customers/new",
+    "/customers/{customer}",
+    "/customers/{customer}/bills",
+    "/customers/{customer}/ledger",
+    "/customers/{customer}/pay",
+    "/customers/{customer}/credit",
+    "/customers/{customer}/sell",
+    "/customers/{customer}/hold",
+    "/customers/{customer}/details",
+    "/customers/{customer}/profile",
+    "/customers/{customer}/charge",
+    "/billing",
+    "/messages",
     "/profiles",
     "/profiles/new",
     "/profiles/{profile}",
@@ -26,6 +40,10 @@ PAGES = (
     "/anomalies",
 )
 
+NAMELESS = """[...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
+    .filter((one) => !one.labels.length && !one.ariaLabel).map((one) => one.name)"""
+"""Fields that no label names."""
+
 
 def _path(template: str, isp: Isp) -> str:
     return template.format(
@@ -35,6 +53,7 @@ def _path(template: str, isp: Isp) -> str:
         profile=isp.profile_id,
         plan=isp.plan_id,
         pool=isp.pool_id,
+        customer=isp.customer_id,
     )
 
 
@@ -43,6 +62,7 @@ def test_no_errors_and_fits_a_phone(at_desk: Visitor, isp: Isp, template: str) -
     page = at_desk.open(_path(template, isp))
     expect(page.locator("h1")).to_be_visible()
     assert at_desk.overflow() == 0
+    assert page.evaluate(NAMELESS) == []
     page.set_viewport_size(PHONE)
     at_desk.open(_path(template, isp))
     assert at_desk.overflow() == 0

@@ -90,6 +90,27 @@ def test_bills_of_others_do_not_exist(
         assert client.get(address).status_code == 404
 
 
+def test_customers_of_others_do_not_exist(client: FlaskClient, isp: Isp) -> None:
+    page = client.get("/customers").get_data(as_text=True)
+    assert "Corner One" in page and "Greta Lind" not in page
+    assert "No customer matches" in client.get("/customers?q=greta").get_data(as_text=True)
+    assert "No customer matches" in client.get("/customers?q=INV-1").get_data(as_text=True)
+    for part in ("", "/ledger", "/bills"):
+        assert client.get(f"/customers/{isp.customer_id}{part}").status_code == 404
+    page = client.get(f"/messages?customer={isp.customer_id}").get_data(as_text=True)
+    assert "greta@mail.example" not in page
+
+
+def test_a_resellers_staff_reads_its_customers_and_moves_no_money(
+    client: FlaskClient, context: Context
+) -> None:
+    own = customers.find_customer(context, "Corner One").customer_id
+    assert "Corner One" in client.get(f"/customers/{own}").get_data(as_text=True)
+    for name in ("pay", "credit", "promise", "sell", "profile", "hold", "details", "charge"):
+        assert client.get(f"/customers/{own}/{name}").status_code == 403
+    assert client.get("/customers/new").status_code == 403
+
+
 def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:
     page = client.get("/?org_id=1&org_ids=1,2", headers={"X-Org-Id": "1"}).get_data(as_text=True)
     assert "amina" not in page and "corner-user" in page

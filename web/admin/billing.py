@@ -1,38 +1,57 @@
-"""The bill run before it runs, whom it could not serve, and whether the books agree (B7, M4)."""
+"""The bill run before it runs, its start, whom it could not serve, and whether the books agree
+(rules B7, M4)."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import islice
 
-from flask import flash, render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 
-from billing.model.bills import BillPreview, Parked
-from billing.services import bill_run, books
+from billing.services import bill_previews, bill_run, books
 from web import parts
 from web.admin import blueprint
-from web.guards import EVERYONE, staff_only
+from web.guards import CASHIERS, EVERYONE, staff_only
 
-PREVIEW_BILLS = 200
+PREVIEW_BILLS = 100
+
+
+class RunForm(FlaskForm):
+    """Nothing but its CSRF token."""
 
 
 @blueprint.get("/billing")
 @staff_only(EVERYONE)
 def billing() -> ResponseReturnValue:
-    """What would be issued by the start of a local day `on`, the next day 1 unless given."""
+    """What would be issued by the start of a local day `on`, the next day 1 unless given, from
+    the customer `after` on; with `total`, all of it added up."""
     context = parts.context()
     day = _asked_day() or bill_run.next_day_one(context, parts.now())
-    found = list(islice(bill_run.preview_by(context, day), PREVIEW_BILLS + 1))
+    after = request.args.get("after", default=0, type=int)
     return render_template(
         "admin/billing.html",
         day=day,
-        bills=[one for one in found[:PREVIEW_BILLS] if isinstance(one, BillPreview)],
-        troubled=[one for one in found if isinstance(one, Parked)],
-        more=len(found) > PREVIEW_BILLS,
+        after=after,
+        page=bill_previews.page(context, day, after=after, limit=PREVIEW_BILLS),
+        totals=bill_previews.totals(context, day) if "total" in request.args else None,
+        last=bill_run.last_run(context),
         parked=bill_run.parked(context),
         report=books.last_report(context),
+        form=RunForm(),
     )
+
+
+@blueprint.post("/billing/run")
+@staff_only(CASHIERS)
+def billing_run() -> ResponseReturnValue:
+    """The worker does it: a run may take minutes."""
+    if RunForm().validate_on_submit():
+        if bill_previews.queue(parts.context(), parts.now()):
+            flash("The run is queued; the worker begins it within seconds.", "success")
+        else:
+            flash("A run is queued already and has not begun: does the worker run?", "warning")
+    return redirect(url_for("admin.billing"))
 
 
 def _asked_day() -> date | None:

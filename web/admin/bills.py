@@ -1,35 +1,20 @@
-"""A customer's bills, to look at and to download (rules I3, I6)."""
+"""A customer's bills, to download (rules I3, I6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Response, render_template, request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from billing.documents.html import to_html
 from billing.documents.pdf import to_pdf
 from billing.errors import InvalidInput
 from billing.model.documents import Paper
-from billing.services import customers, designs, documents
+from billing.services import designs, documents
 from web import parts
 from web.admin import blueprint
 from web.guards import EVERYONE, staff_only
-
-PAGE_BILLS = 60
-
-
-@blueprint.get("/customers/<int:customer_id>/bills")
-@staff_only(EVERYONE)
-def bills(customer_id: int) -> ResponseReturnValue:
-    """Newest first, paid or not."""
-    context = parts.context()
-    return render_template(
-        "admin/bills.html",
-        customer=customers.get_customer(context, customer_id),
-        bills=documents.bills_of(context, customer_id, limit=PAGE_BILLS),
-        limit=PAGE_BILLS,
-    )
 
 
 @blueprint.get("/customers/<int:customer_id>/bills/<int:invoice_id>.pdf")

@@ -44,12 +44,15 @@ class TemplateForm(FlaskForm):
 @blueprint.get("/messages")
 @staff_only(EVERYONE)
 def messages() -> ResponseReturnValue:
-    """The delivery log, newest first; only what did not arrive with `failed`."""
+    """The delivery log, newest first; only what did not arrive with `failed`, only one customer's
+    with `customer`."""
     failed = "failed" in request.args
+    customer_id = request.args.get("customer", type=int)
     return render_template(
         "admin/messages.html",
-        views=service.listed(parts.context(), failed=failed),
+        views=service.listed(parts.context(), customer_id=customer_id, failed=failed),
         failed=failed,
+        customer_id=customer_id,
         kinds=list(MessageKind),
         form=ResendForm(),
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from billing.model.views import DayUsage
 from billing.services import explain, grants
 from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
+from web.charts import usage_chart
 from web.guards import EVERYONE, staff_only
 
 PAGE_ROWS = 25
@@ -55,21 +53,5 @@ def subscriber(subscription_id: int) -> ResponseReturnValue:
         past=[session for session in sessions if session.closed_at is not None],
         quota=grants.quota_of(context, subscription_id, now),
         why=explain.why(context, subscription_id, now),
-        chart=_chart(usage.days),
+        chart=usage_chart(usage.days),
     )
-
-
-def _chart(days: tuple[DayUsage, ...]) -> dict[str, list[int]]:
-    """Octets by local day, oldest first, as the plot wants them: days as seconds since 1970."""
-    received: dict[date, int] = {}
-    sent: dict[date, int] = {}
-    for part in days:
-        received[part.day] = received.get(part.day, 0) + part.output_octets
-        sent[part.day] = sent.get(part.day, 0) + part.input_octets
-    ordered = sorted(received)
-    epoch = date(1970, 1, 1)
-    return {
-        "days": [(day - epoch).days * 86_400 for day in ordered],
-        "received": [received[day] for day in ordered],
-        "sent": [sent[day] for day in ordered],
-    }

@@ -39,6 +39,16 @@ for (const form of document.querySelectorAll("form[data-profile]")) {
   showKind(form);
 }
 
+// A form that moves money is sent once; the server sees to it, too.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = true;
+  });
+  window.addEventListener("pageshow", () => { sent = false; });
+}
+
 // A form with a preview shows it again a moment after each change.
 for (const form of document.querySelectorAll("form[data-preview]")) {
   const button = form.querySelector("[data-preview-button]");

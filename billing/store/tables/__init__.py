@@ -5,6 +5,7 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
+from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
@@ -53,6 +54,8 @@ __all__ = [
     "DailyUsage",
     "DeferredItem",
     "DeferredMove",
+    "DunningEvent",
+    "DunningStep",
     "Enrolment",
     "Entitlement",
     "Hearing",
@@ -88,4 +91,5 @@ __all__ = [
     "StaffThrottle",
     "Subscription",
     "Wallet",
+    "WriteOff",
 ]

@@ -24,6 +24,9 @@ class BillingProfile(Base):
         CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
         CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
         CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
+        CheckConstraint(
+            "dunning_tolerance_micros >= 0 AND reconnection_fee_micros >= 0", name="dunning"
+        ),
     )
 
     profile_id: Mapped[SerialKey]
@@ -48,6 +51,9 @@ class BillingProfile(Base):
     tax_inclusive: Mapped[bool]
     tax_point: Mapped[str] = mapped_column(server_default="issue")
     bills_from: Mapped[date | None]
+    dunning_tolerance_micros: Mapped[int] = mapped_column(server_default="0")
+    """Of its schedule (`dunning_step`): bills with less open are not dunned."""
+    reconnection_fee_micros: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 

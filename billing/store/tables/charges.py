@@ -36,3 +36,5 @@ class Charge(Base):
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
     created_at: Mapped[datetime]
+    waived_at: Mapped[datetime | None]
+    """When staff let a one-off charge go that no bill held: none will."""

@@ -86,23 +86,30 @@ class InvoiceSeries(Base):
 
 
 class Invoice(Base):
-    """Issued bills; only what was paid and credited ever changes. Days are local (rule M3).
+    """Issued bills; only what was paid, credited and written off ever changes. Days are local
+    (rule M3).
 
     The total is the sum of the lines (net), `tax_micros` and `rounding_micros`; `entry_id` is the
     journal entry of the issue, None for a bill of nothing. `credited_micros` is the sum of its
-    credit notes.
+    credit notes, `written_off_micros` what is not expected any more (rule I5).
     """
 
     __tablename__ = "invoice"
     __table_args__ = (
         CheckConstraint(
-            "paid_micros >= 0 AND credited_micros >= 0"
-            " AND paid_micros + credited_micros <= total_micros",
+            "paid_micros >= 0 AND credited_micros >= 0 AND written_off_micros >= 0"
+            " AND paid_micros + credited_micros + written_off_micros <= total_micros",
             name="paid",
         ),
         CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
+        Index(
+            "invoice_unpaid_idx",
+            "customer_id",
+            "due_on",
+            postgresql_where=text("paid_at IS NULL"),
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -120,6 +127,7 @@ class Invoice(Base):
     rounding_micros: Mapped[int] = mapped_column(server_default="0")
     paid_micros: Mapped[int] = mapped_column(server_default="0")
     credited_micros: Mapped[int] = mapped_column(server_default="0")
+    written_off_micros: Mapped[int] = mapped_column(server_default="0")
     currency: Mapped[str]
     paid_at: Mapped[datetime | None]
     """When nothing was left to pay."""

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from billing.store.migrate import run_sql_file
 
 revision = "0031"
-down_revision = "0026"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""`./run docker-test`: the containers built, run, killed and refused, where no registry is."""

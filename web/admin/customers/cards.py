@@ -1,0 +1,100 @@
+"""The cards of the customer's page."""
+
+from __future__ import annotations
+
+from billing.model.views import CustomerView
+from billing.services import charges, customer_record, letterhead, messages
+from billing.services.context import Context
+from web import parts
+from web.admin.customers.frame import Facts, address_of, card, offered
+from web.charts import usage_chart
+
+LINES = 10
+CHART_DAYS = 31
+
+
+@card("wallet", "Wallet", place="left")
+def wallet(context: Context, customer: CustomerView) -> Facts:
+    """What there is to spend, and what it is made of (rule P2)."""
+    bills = customer_record.open_bills(context, customer.customer_id, parts.now())
+    return {"owed_micros": sum(one.bill.open_micros for one in bills)}
+
+
+@card("subscriptions", "Subscriptions", place="left", actions=("hold", "lift"))
+def subscriptions(context: Context, customer: CustomerView) -> Facts:
+    """Each with its state and the reason."""
+    rows = customer_record.subscriptions(context, customer.customer_id, parts.now())
+    return {"rows": rows, "more": len(customer.subscription_ids) - len(rows)}
+
+
+@card("contact", "Contact", place="right", actions=("details", "profile", "discontinue"))
+def contact(context: Context, customer: CustomerView) -> Facts:
+    """Who it is, how it is reached, what is agreed."""
+    return {"party": letterhead.of_customer(context, customer.customer_id)}
+
+
+@card("extras", "Charges and discounts", place="right", actions=("charge", "discount"))
+def extras(context: Context, customer: CustomerView) -> Facts:
+    """What bills carry beside the plan (rule I1)."""
+    names = {
+        row.subscription_id: row.username
+        for row in customer_record.subscriptions(context, customer.customer_id, parts.now())
+    }
+    return {
+        "extras": charges.charges_of_customer(context, customer.customer_id),
+        "names": names,
+        "may_end": bool(offered(["end-charge"])),
+        "address_of": address_of,
+    }
+
+
+@card("bills", "Bills", place="wide")
+def bills(context: Context, customer: CustomerView) -> Facts:
+    """The newest."""
+    found = customer_record.bills(context, customer.customer_id, parts.now(), limit=LINES)
+    return {
+        "lines": found.lines,
+        "more": found.next_before,
+        "may_credit": bool(offered(["credit"])),
+        "may_pay": bool(offered(["pay"])),
+        "address_of": address_of,
+    }
+
+
+@card("ledger", "Ledger", place="wide")
+def ledger(context: Context, customer: CustomerView) -> Facts:
+    """What moved the customer's own wallet, newest first (rule M4)."""
+    own = customer.wallets[0]
+    found = customer_record.ledger(context, customer.customer_id, own.wallet_id, limit=LINES)
+    return {"lines": found.lines, "more": found.next_before, "currency": own.currency}
+
+
+@card("payments", "Payments", place="left")
+def payments(context: Context, customer: CustomerView) -> Facts:
+    """Money that arrived (rule P1)."""
+    return {"lines": customer_record.payments(context, customer.customer_id, limit=LINES)}
+
+
+@card("credit_notes", "Credit notes", place="right")
+def credit_notes(context: Context, customer: CustomerView) -> Facts:
+    """What was taken back of bills (rule I2)."""
+    return {"lines": customer_record.credit_notes(context, customer.customer_id, limit=LINES)}
+
+
+@card("sessions", "Online now", place="wide")
+def sessions(context: Context, customer: CustomerView) -> Facts:
+    """Open sessions of all its subscriptions."""
+    return {"sessions": customer_record.live_sessions(context, customer.customer_id, parts.now())}
+
+
+@card("usage", "Usage by day", place="wide")
+def usage(context: Context, customer: CustomerView) -> Facts:
+    """Of all its subscriptions together."""
+    days = customer_record.usage_days(context, customer.customer_id, parts.now(), days=CHART_DAYS)
+    return {"chart": usage_chart(days)}
+
+
+@card("told", "Messages", place="wide")
+def told(context: Context, customer: CustomerView) -> Facts:
+    """What was sent to it."""
+    return {"views": messages.listed(context, customer_id=customer.customer_id, limit=LINES)}
