@@ -12,6 +12,7 @@ from billing.model.views import InvoiceView
 from billing.rules import dunning as rules
 from billing.rules.cycles import local_day
 from billing.rules.dunning_problems import problems as problems_of
+from billing.services.bills import bill_numbered
 from billing.services.context import Context
 from billing.services.dunning_run import open_bill
 from billing.services.issuing import operator_of
@@ -56,9 +57,7 @@ def set_schedule(
 def of_bill(context: Context, number: str, now: datetime) -> BillDunningView:
     """What was done about a bill, and what comes next and when, if nobody pays. Raises NotFound."""
     with context.transaction() as tx:
-        found = invoices.find_invoice(tx, number.strip())
-        if found is None:
-            raise NotFound(f"no bill has the number {number!r}", field="invoice")
+        found = bill_numbered(tx, number)
         bill = invoices.view(found)
         done = store.events_of(tx, bill.customer_id, bill.invoice_id)
         known = store.bills_to_dun(tx, [bill.customer_id])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.errors import NotFound, Refused
+from billing.errors import Refused
 from billing.model.dunning import WriteOffView
 from billing.services import enforcement
+from billing.services.bills import bill_numbered
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.credits import checked_reason
@@ -28,9 +29,7 @@ def write_off(
     """
     reason = checked_reason(reason)
     with context.transaction() as tx:
-        found = invoices.find_invoice(tx, number.strip())
-        if found is None:
-            raise NotFound(f"no bill has the number {number!r}", field="invoice")
+        found = bill_numbered(tx, number)
         customer_id, invoice_id = found.customer_id, found.invoice_id
     with changing_customer(context, customer_id) as (tx, _):
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
