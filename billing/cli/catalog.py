@@ -26,7 +26,14 @@ from billing.cli.units import (
 from billing.errors import InvalidInput
 from billing.model.money import Money
 from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
-from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.profile import (
+    BillIn,
+    BillingKind,
+    BillingProfile,
+    DueBasis,
+    Payment,
+    TaxPoint,
+)
 from billing.model.tariff import tariff_windows, tariff_windows_text
 from billing.model.tariff_text import read_windows, window_words
 from billing.model.views import PlanView
@@ -62,6 +69,13 @@ def profile() -> None:
 @click.option("--credit-limit", default="0", help="Postpaid: how far below zero, like 50.00.")
 @click.option("--tax-percent", default="0", help="Like 21 or 5.5.")
 @click.option("--tax-exclusive", is_flag=True, help="Prices are without the tax.")
+@click.option(
+    "--tax-point",
+    type=click.Choice([point.value for point in TaxPoint]),
+    default=TaxPoint.ISSUE.value,
+    show_default=True,
+    help="When the tax of bills is due.",
+)
 @at_option
 @click.pass_obj
 def add_profile(
@@ -84,6 +98,7 @@ def add_profile(
     credit_limit: str,
     tax_percent: str,
     tax_exclusive: bool,
+    tax_point: str,
     at: datetime,
 ) -> None:
     """Add a billing profile."""
@@ -109,6 +124,7 @@ def add_profile(
             # A percent is 10,000 ppm: reading it as an amount of money keeps six decimals.
             tax_rate_ppm=amount(app, tax_percent, "tax_percent") // 100,
             tax_inclusive=not tax_exclusive,
+            tax_point=TaxPoint(tax_point),
         ),
         at,
     )

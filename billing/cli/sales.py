@@ -65,10 +65,11 @@ def sell(
         "at the first login" if receipt.valid_from is None else show_instant(receipt.valid_from)
     )
     ends = f" until {show_instant(receipt.valid_until)}" if receipt.valid_until else ""
+    number = f", receipt {receipt.receipt_number}" if receipt.receipt_number else ""
     app.show(
         receipt,
         f"{'sold before' if receipt.repeated else 'sold'}: {receipt.plan_name} for "
-        f"{show_money(receipt.total_micros, receipt.currency)}{bill}",
+        f"{show_money(receipt.total_micros, receipt.currency)}{bill}{number}",
         f"valid from {begins}{ends}",
         f"wallet: {show_money(receipt.available_micros, receipt.currency)} available",
     )
@@ -109,7 +110,8 @@ def topup(
 def payment_lines(receipt: PaymentReceipt) -> list[str]:
     """What a payment did."""
     done = "received before" if receipt.repeated else "received"
-    lines = [f"{done}: {show_money(receipt.amount_micros, receipt.currency)}"]
+    number = f", receipt {receipt.receipt_number}" if receipt.receipt_number else ""
+    lines = [f"{done}: {show_money(receipt.amount_micros, receipt.currency)}{number}"]
     if receipt.settled:
         lines.append(f"settled: {', '.join(receipt.settled)}")
     available = show_money(receipt.available_micros, receipt.currency)

@@ -11,6 +11,7 @@ from jinja2 import Template
 from billing.documents.environment import sandbox
 from billing.model.designs import Block, InvoiceDesign
 from billing.model.documents import BillDocument, CreditDocument, Paper
+from billing.model.receipts import Receipt
 from billing.model.statements import Statement
 
 PLAIN = InvoiceDesign()
@@ -72,3 +73,16 @@ def _template(name: str) -> Template:
 @cache
 def _text(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def receipt_to_html(
+    receipt: Receipt, paper: Paper = Paper.RECEIPT, design: InvoiceDesign = PLAIN
+) -> str:  # fmt: skip
+    """The receipt of a sale or a payment as a whole page, in the design's colour and with its logo;
+    its other parts are written for bills."""
+    name = _NAMES[paper]
+    return _template(f"paid_{name}").render(
+        receipt=receipt,
+        css=_style(_text(f"{name}.css"), design.accent, design.css if paper is Paper.A4 else None),
+        logo=design.logo,
+    )

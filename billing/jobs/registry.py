@@ -16,6 +16,7 @@ from billing.services import (
     books,
     dunning_run,
     plan_runs,
+    recognition,
     renewal_run,
     statement_run,
     upkeep,
@@ -141,6 +142,14 @@ def _plan_changes(context: Context, now: datetime) -> str:
     return ", ".join(said)
 
 
+def _recognise_revenue(context: Context, now: datetime) -> str:
+    report = recognition.run(context, now)
+    said = f"posted what was earned of {report.items} items" if report.items else ""
+    if report.parked:
+        said = f"{said or 'posted nothing'}; {report.parked} customers PARKED"
+    return said
+
+
 def _dunning(context: Context, now: datetime) -> str:
     report = dunning_run.run(context, now)
     said = (
@@ -187,6 +196,12 @@ JOBS = {
         # Each minute, as packages end at any of them.
         Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
+        Job(
+            "recognise_revenue",
+            "41 * * * *",
+            "what has become earned (rule I6)",
+            _recognise_revenue,
+        ),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )
 }

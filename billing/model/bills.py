@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.model.charges import BillLine
+from billing.model.profile import TaxPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,10 @@ class BillDraft:
     tax_micros: int
     rounding_micros: int
     currency: str
+    tax_due_micros: int
+    """Of the tax, what is due with the issue: by its tax point all of it or, as of what is paid
+    already, a part (rule I6)."""
+    tax_point: TaxPoint = TaxPoint.ISSUE
     wallet_id: int | None = None
     usage_micros: int = 0
     usage_tax_micros: int = 0

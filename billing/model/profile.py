@@ -27,6 +27,14 @@ class BillIn(StrEnum):
     ARREARS = "arrears"
 
 
+class TaxPoint(StrEnum):
+    """When the tax of a bill is due (rule I6). What is bought with wallet money is taxed when it is
+    bought: to top up is no supply."""
+
+    ISSUE = "issue"
+    PAYMENT = "payment"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingProfile:
     """The switches of billing-rules.md B, one field each.
@@ -53,6 +61,7 @@ class BillingProfile:
     credit_limit_micros: int = 0
     tax_rate_ppm: int = 0
     tax_inclusive: bool = True
+    tax_point: TaxPoint = TaxPoint.ISSUE
 
     @property
     def recurring_prepaid(self) -> bool:

@@ -257,10 +257,12 @@ class SaleReceipt:
     plan_name: str
     total_micros: int
     tax_micros: int
+    rounding_micros: int = 0
     currency: str
     valid_from: datetime | None
     valid_until: datetime | None
     available_micros: int
+    receipt_number: str | None = None
     repeated: bool = False
 
 
@@ -275,6 +277,7 @@ class PaymentReceipt:
     currency: str
     settled: tuple[str, ...]
     available_micros: int
+    receipt_number: str | None = None
     repeated: bool = False
 
 

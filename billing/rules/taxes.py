@@ -29,6 +29,14 @@ def contained_tax(amount: Money, tax_rate_ppm: int) -> Money:
     return Money(sign * (numerator // (2 * whole)), amount.currency)
 
 
+def due_by_payment(tax_micros: int, paid_micros: int, total_micros: int) -> int:
+    """How much of a bill's tax is due when so much of its total is paid, where its tax point is the
+    payment (rule I6): the paid share, towards zero, and all of it with the last of the total."""
+    if paid_micros >= total_micros:
+        return tax_micros
+    return tax_micros * paid_micros // total_micros
+
+
 def charge_all(
     prices: Sequence[Money], tax_rate_ppm: int, *, inclusive: bool
 ) -> tuple[Charge, tuple[Money, ...]]:

@@ -12,7 +12,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge
-from billing.services import reconnection, renewals
+from billing.services import receipts, reconnection, renewals
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
@@ -186,6 +186,7 @@ def _pay(
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
+    unpaid_before = ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
     held = reconnection.suspended(tx, customer.customer_id)
     settled = settle(
         tx,
@@ -197,7 +198,11 @@ def _pay(
         received_micros=0 if channel is None else amount.amount_micros,
     )
     renewals.credited(tx, context, customer.customer_id, now)
+    due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
     reconnection.charge_restored(tx, context, customer, held, now)
+    number = None
+    if payment_id is not None and channel is not None:
+        number = receipts.of_bill(tx, customer, payment_id, bill, amount, channel, due, now)
     audit.append(
         tx,
         at=now,
@@ -214,6 +219,7 @@ def _pay(
         currency=amount.currency,
         settled=settled,
         available_micros=ledger.wallet(tx, customer.customer_id, wallet_id).available_micros,
+        receipt_number=number,
     )
 
 

@@ -12,12 +12,12 @@ from billing.model.money import Money
 from billing.rules.credits import credited, credited_part
 from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import Charge
-from billing.services import renewals
+from billing.services import deferrals, renewals
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
-from billing.services.settling import checked_amount, settle
+from billing.services.settling import becomes_due, checked_amount, settle
 from billing.store import audit, invoices, ledger, messages, tables
 from billing.store import credits as store
 from billing.store import customers as store_customers
@@ -107,6 +107,7 @@ def take_back(
     usage = credited_part(usage_net, total, before, amount)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
+    given = deferrals.give_back_bill(tx, bill, (parts.net - usage).amount_micros, now)
     entry_id = ledger.post(
         tx,
         customer_id=bill.customer_id,
@@ -114,9 +115,9 @@ def take_back(
         kind="credit",
         memo=f"credited {bill.number}",
         lines=[
-            Line(ledger.REVENUE_BILL, -(parts.net - usage).amount_micros),
+            *given.lines,
             Line(ledger.REVENUE_USAGE, -usage.amount_micros),
-            Line(ledger.TAX, -parts.tax.amount_micros),
+            *becomes_due(tx, bill, paid_micros=-to_wallet_micros, credited=parts),
             Line(ledger.ROUNDING, -parts.rounding.amount_micros),
             Line(ledger.RECEIVABLE, owed_micros),
             Line(ledger.WALLET, to_wallet_micros, wallet_of(tx, bill)),
@@ -125,6 +126,7 @@ def take_back(
         now=now,
         corrects_entry_id=bill.entry_id,
     )
+    deferrals.note_bill(tx, bill, given, entry_id, now)
     note = tables.CreditNote(
         customer_id=bill.customer_id,
         org_id=bill.org_id,

@@ -39,7 +39,7 @@ from billing.rules.usage_lines import (
 from billing.services import cycle_packages, enforcement
 from billing.services.context import Context
 from billing.services.cycle_packages import unbilled_from
-from billing.services.issuing import draft, owner_of
+from billing.services.issuing import draft, owner_of, tax_due
 from billing.services.packages import entitle
 from billing.services.settling import settle
 from billing.store import (
@@ -334,6 +334,9 @@ def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
         usage_net_micros=due.usage.net_micros,
         usage_owed=due.usage.owed,
         usage_paid_micros=due.usage.paid_micros,
+        tax_due_micros=tax_due(
+            due.amount, due.profile.tax_point, paid_micros=due.usage.paid_micros
+        ),
     )
 
 

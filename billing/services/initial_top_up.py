@@ -10,6 +10,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.rules.moves import payable
 from billing.rules.spending import cap_period
+from billing.services import receipts
 from billing.services.settling import checked_channel, receive
 from billing.store import ledger, spending, tables, usage
 from billing.store.guard import Transaction
@@ -43,7 +44,8 @@ def take(
     credited = [wallet_id for wallet_id, micros in sorted(shares.items()) if micros]
     for wallet_id in credited:
         share = Money(shares[wallet_id], amount.currency)
-        receive(tx, customer, wallet_id, share, channel, reference=None, now=now)
+        payment_id = receive(tx, customer, wallet_id, share, channel, reference=None, now=now)
+        receipts.of_top_up(tx, customer, payment_id, share, channel, None, now)
     return credited
 
 

@@ -9,10 +9,10 @@ from billing.errors import NotFound
 from billing.model.bills import Billable, BillDraft
 from billing.model.charges import BillLine
 from billing.model.commerce import Owner
-from billing.model.profile import BillingProfile
+from billing.model.profile import BillingProfile, TaxPoint
 from billing.model.views import OperatorView
 from billing.rules.cycles import due_on
-from billing.rules.taxes import Charge
+from billing.rules.taxes import Charge, due_by_payment
 from billing.store import catalog, invoices, tables
 from billing.store.guard import Transaction
 
@@ -48,7 +48,17 @@ def draft(
         tax_micros=amount.tax.amount_micros,
         rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
+        tax_point=profile.tax_point,
+        tax_due_micros=tax_due(amount, profile.tax_point, paid_micros=0),
     )
+
+
+def tax_due(amount: Charge, tax_point: TaxPoint, *, paid_micros: int) -> int:
+    """Of a bill's tax, what is due at the issue, when so much of it is paid already (rule I6)."""
+    tax_micros, total_micros = amount.tax.amount_micros, amount.total.amount_micros
+    if tax_point is TaxPoint.ISSUE:
+        return tax_micros
+    return due_by_payment(tax_micros, paid_micros, total_micros) if paid_micros else 0
 
 
 def one_line(text: str, profile: BillingProfile, amount: Charge) -> list[BillLine]:

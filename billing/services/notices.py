@@ -24,6 +24,7 @@ _USED_UP = frozenset(
     {
         Reason.WALLET_EXHAUSTED,
         Reason.SPENDING_CAP,
+        Reason.NOT_COVERED,
         Reason.EXPIRED,
         Reason.TIME_USED_UP,
         Reason.DATA_USED_UP,

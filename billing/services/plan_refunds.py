@@ -20,6 +20,7 @@ from billing.rules.plan_changes import (
     used_quantities,
 )
 from billing.rules.taxes import Charge
+from billing.services import deferrals
 from billing.services.credits import take_back
 from billing.store import entitlements, invoices, ledger, tables
 from billing.store.guard import Transaction
@@ -126,16 +127,19 @@ def _refund(
     amount = given_back(sale.total, share, sale.total)
     words = f"refund   {amount}  of {sale.total}: {_share_words(package, share, now)}"
     if amount.amount_micros > 0:
-        _reverse(tx, row, package.entry_id, sale, amount, now)
+        _reverse(tx, row, package, sale, amount, now)
     return PackageGiven(amount, words)
 
 
 def _sale(tx: Transaction, customer_id: int, entry_id: int, currency: str) -> Charge:
     """What was paid for a package, as its entry says."""
     lines = ledger.postings(tx, customer_id, entry_id)
+    net_micros = lines.get(ledger.DEFERRED_PACKAGE, 0) + lines.get(ledger.REVENUE_PACKAGE, 0)
     return Charge(
         Money(-lines[ledger.WALLET], currency),
-        Money(lines[ledger.REVENUE_PACKAGE], currency),
+        Money(
+            lines.get(ledger.DEFERRED_PACKAGE, 0) + lines.get(ledger.REVENUE_PACKAGE, 0), currency
+        ),
         Money(lines.get(ledger.TAX, 0), currency),
         Money(lines.get(ledger.ROUNDING, 0), currency),
     )
@@ -144,13 +148,14 @@ def _sale(tx: Transaction, customer_id: int, entry_id: int, currency: str) -> Ch
 def _reverse(
     tx: Transaction,
     row: tables.Subscription,
-    entry_id: int,
+    package: tables.Entitlement,
     sale: Charge,
     amount: Money,
     now: datetime,
 ) -> None:
     parts = credited(sale, Money(0, amount.currency), amount)
-    ledger.post(
+    given = deferrals.give_back_package(tx, package, parts.net.amount_micros, now)
+    entry_id = ledger.post(
         tx,
         customer_id=row.customer_id,
         org_id=row.org_id,
@@ -158,14 +163,15 @@ def _reverse(
         memo="unused share of a package",
         lines=[
             Line(ledger.WALLET, amount.amount_micros, row.wallet_id),
-            Line(ledger.REVENUE_PACKAGE, -parts.net.amount_micros),
+            *given.lines,
             Line(ledger.TAX, -parts.tax.amount_micros),
             Line(ledger.ROUNDING, -parts.rounding.amount_micros),
         ],
         currency=amount.currency,
         now=now,
-        corrects_entry_id=entry_id,
+        corrects_entry_id=package.entry_id,
     )
+    deferrals.note_package(tx, given, entry_id, now)
 
 
 def _bill_amount(

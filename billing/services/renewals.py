@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.errors import NotFound, Refused
@@ -24,10 +24,11 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
 from billing.rules.taxes import Charge, charge
-from billing.services import cycle_bills, due_bills, enforcement
+from billing.services import cycle_bills, due_bills, enforcement, receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.cycle_bills import Span, standings
+from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.issuing import operator_of, owner_of
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import spend
@@ -232,15 +233,20 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
     entry_id = None
     if amount.total.amount_micros:
         memo = f"{terms.plan_name}, renewed"
-        entry_id = spend(tx, customer, row.wallet_id, amount, memo=memo, now=now)
+        account = account_of_sale(terms)
+        wallet_id = row.wallet_id
+        entry_id = spend(tx, customer, wallet_id, amount, memo=memo, now=now, account=account)
     already = entitlements.open_rows(tx, row.customer_id, row.subscription_id, now)
     window = daily_window(terms, already, start_now=False, now=now)
     if already:
         window = Window(follows=True, valid_from=None, valid_until=None)
     package = entitle(tx, owner_of(row), terms, window, terms.price_micros, now)
+    package.entry_id = entry_id
+    if entry_id is not None:
+        defer_package(tx, package, terms, amount.net.amount_micros, now)
     plan_followers([*already, package], now)
     tx.flush()
-    return SaleReceipt(
+    receipt = SaleReceipt(
         customer_id=row.customer_id,
         subscription_id=row.subscription_id,
         entitlement_id=package.entitlement_id,
@@ -254,3 +260,6 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
         valid_until=package.valid_until,
         available_micros=ledger.wallet(tx, row.customer_id, row.wallet_id).available_micros,
     )
+    profile = customers.effective_profile(tx, row)
+    number = receipts.of_sale(tx, customer, receipt, profile, channel=None, now=now)
+    return replace(receipt, receipt_number=number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from billing.errors import NotBuiltYet, NotFound, Refused
@@ -13,11 +14,12 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import alerts, reconnection, renewals
+from billing.services import alerts, receipts, reconnection, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
+from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import (
@@ -112,6 +114,7 @@ def topup(
             alerts.note_top_up(tx, customer_id, chosen.wallet_id)
             renewals.credited(tx, context, customer_id, now)
             reconnection.charge_restored(tx, context, customer, held, now)
+            number = receipts.of_top_up(tx, customer, payment_id, amount, channel, reference, now)
             audit.append(
                 tx,
                 at=now,
@@ -119,7 +122,12 @@ def topup(
                 actor=context.actor,
                 action="wallet.topup",
                 subject=f"wallet:{chosen.wallet_id}",
-                detail={"amount_micros": amount_micros, "channel": channel, "settled": settled},
+                detail={
+                    "amount_micros": amount_micros,
+                    "channel": channel,
+                    "settled": settled,
+                    "receipt": number,
+                },
             )
             return PaymentReceipt(
                 customer_id=customer_id,
@@ -128,6 +136,7 @@ def topup(
                 currency=amount.currency,
                 settled=settled,
                 available_micros=ledger.wallet(tx, customer_id, chosen.wallet_id).available_micros,
+                receipt_number=number,
             )
 
         return run_once(
@@ -174,6 +183,7 @@ class _Sale:
     ) -> None:
         self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
         self.customer = tx_customer(tx, row.customer_id)
+        self.payment_id: int | None = None
 
     def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
@@ -201,6 +211,17 @@ class _Sale:
         self.tx.flush()
         # A month that was bought lifts the hold of one that was not covered (P10).
         renewals.credited(self.tx, self.context, self.row.customer_id, self.now)
+        # Last, as its number locks the series for all others (rule I2).
+        number = receipts.of_sale(
+            self.tx,
+            self.customer,
+            receipt,
+            profile,
+            channel=self.pay_by,
+            payment_id=self.payment_id,
+            now=self.now,
+        )
+        receipt = replace(receipt, receipt_number=number)
         audit.append(
             self.tx,
             at=self.now,
@@ -214,6 +235,7 @@ class _Sale:
                 "total_micros": receipt.total_micros,
                 "channel": channel,
                 "paid_by": self.pay_by or "wallet",
+                "receipt": receipt.receipt_number,
             },
         )
         return receipt
@@ -264,10 +286,12 @@ class _Sale:
     ) -> SaleReceipt:
         price = Money(terms.price_micros, terms.currency)
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-        entry_id = self._pay(amount, terms.plan_name)
+        entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         row = entitle(self.tx, owner_of(self.row), terms, window, price.amount_micros, self.now)
         row.entry_id = entry_id
+        if entry_id is not None:
+            defer_package(self.tx, row, terms, amount.net.amount_micros, self.now)
         plan_followers([*open_before, row], self.now)
         return self._receipt(terms, row, amount, entry_id, None)
 
@@ -297,7 +321,7 @@ class _Sale:
         )
         return self._receipt(terms, row, amount, entry_id, bill.number)
 
-    def _pay(self, amount: Charge, memo: str) -> int | None:
+    def _pay(self, amount: Charge, terms: PlanTerms) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
         if amount.total.amount_micros == 0:
             return None
@@ -307,8 +331,9 @@ class _Sale:
             self.customer,
             self.row.wallet_id,
             amount,
-            memo=memo,
+            memo=terms.plan_name,
             now=self.now,
+            account=account_of_sale(terms),
             capped=self.pay_by is None,
         )
 
@@ -324,7 +349,7 @@ class _Sale:
     def _receive(self, amount: Money, reference: str | None) -> None:
         if self.pay_by is not None:
             checked_channel(self.pay_by)
-            receive(
+            self.payment_id = receive(
                 self.tx,
                 self.customer,
                 self.row.wallet_id,
@@ -363,6 +388,7 @@ class _Sale:
             plan_name=terms.plan_name,
             total_micros=amount.total.amount_micros,
             tax_micros=amount.tax.amount_micros,
+            rounding_micros=amount.rounding.amount_micros,
             currency=amount.total.currency,
             valid_from=row.valid_from,
             valid_until=row.valid_until,

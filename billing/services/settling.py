@@ -7,8 +7,9 @@ from datetime import datetime
 from billing.errors import InvalidInput, NotBuiltYet, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
+from billing.model.profile import TaxPoint
 from billing.model.views import WalletView
-from billing.rules.taxes import Charge
+from billing.rules.taxes import Charge, due_by_payment
 from billing.services import caps
 from billing.store import customers, invoices, ledger, tables, usage
 from billing.store.guard import Transaction
@@ -95,11 +96,12 @@ def spend(
     *,
     memo: str,
     now: datetime,
+    account: str = ledger.REVENUE_PACKAGE,
     capped: bool = True,
 ) -> int:
-    """Debit the wallet for a package; returns the entry's id. `capped`: not for more than the
-    wallet's spending cap leaves; what is paid with money that arrives for it is counted only (rule
-    P14). Raises Refused (rules P12, P14)."""
+    """Debit the wallet for a package, for what `account` is credited; returns the entry's id.
+    `capped`: not for more than the wallet's spending cap leaves; what is paid with money that
+    arrives for it is counted only (rule P14). Raises Refused (rules P12, P14)."""
     check_spendable(tx, customer, wallet_id, charge.total)
     if capped:
         caps.check(tx, customer.customer_id, wallet_id, charge.total, now)
@@ -111,7 +113,7 @@ def spend(
         memo=memo,
         lines=[
             Line(ledger.WALLET, -charge.total.amount_micros, wallet_id),
-            Line(ledger.REVENUE_PACKAGE, charge.net.amount_micros),
+            Line(account, charge.net.amount_micros),
             Line(ledger.TAX, charge.tax.amount_micros),
             Line(ledger.ROUNDING, charge.rounding.amount_micros),
         ],
@@ -185,12 +187,44 @@ def pay_bill(
         lines=[
             Line(ledger.WALLET, -amount_micros, wallet_id),
             Line(ledger.RECEIVABLE, amount_micros),
+            *becomes_due(tx, bill, paid_micros=amount_micros),
         ],
         currency=bill.currency,
         now=now,
     )
     invoices.record_paid(tx, bill, amount_micros, entry_id, now)
     return entry_id
+
+
+def becomes_due(
+    tx: Transaction,
+    bill: tables.Invoice,
+    *,
+    paid_micros: int = 0,
+    credited: Charge | None = None,
+) -> tuple[Line, ...]:
+    """What a payment, or a credit note that gives paid money back, does to the tax of a bill (I6).
+
+    Where the tax point is the issue a payment changes nothing; where it is the payment, tax is due
+    in proportion to what is paid, and the rest waits in an account of its own.
+    """
+    taken = credited.tax.amount_micros if credited else 0
+    if bill.tax_point != TaxPoint.PAYMENT:
+        return (Line(ledger.TAX, -taken),)
+    tax = invoices.tax_left(tx, bill)
+    total = invoices.creditable_micros(bill)
+    credited_micros = credited.total.amount_micros if credited else 0
+    before = due_by_payment(tax, bill.paid_micros, total)
+    after = due_by_payment(tax - taken, bill.paid_micros + paid_micros, total - credited_micros)
+    return Line(ledger.TAX, after - before), Line(ledger.TAX_UNPAID, before - after - taken)
+
+
+def never_due(tx: Transaction, bill: tables.Invoice) -> int:
+    """The tax of a bill that waits for a payment, in micros: it is not due when none will come."""
+    if bill.tax_point != TaxPoint.PAYMENT:
+        return 0
+    tax = invoices.tax_left(tx, bill)
+    return tax - due_by_payment(tax, bill.paid_micros, invoices.creditable_micros(bill))
 
 
 def _bills_of_wallet(tx: Transaction, customer_id: int, wallet_id: int) -> list[tables.Invoice]:

@@ -19,7 +19,7 @@ from billing.rules.prepaid import renewal_at
 from billing.rules.states import deciding
 from billing.services import enforcement, renewal_run, renewals
 from billing.services.context import Context
-from billing.store import billing_jobs, customers, tables
+from billing.store import billing_jobs, customers, spending, tables
 from billing.store import enforcement as store
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
@@ -85,11 +85,14 @@ def _doubtful(context: Context, page: Sequence[int], now: datetime) -> dict[int,
 def _read(context: Context, page: Sequence[int], now: datetime) -> dict[int, str]:
     found: dict[int, str] = {}
     with context.transaction() as tx:
+        missed = spending.missed_alerts(tx, page)
         rows = {row.subscription_id: row for row in customers.subscriptions_of_all(tx, page)}
         for account in load_accounts(tx, None, rows, now):
             row = rows[account.subscription_id]
             if why := _doubt(account, row, now):
                 found.setdefault(account.customer_id, f"{account.username}: {why}")
+    for customer_id in missed:
+        found.setdefault(customer_id, "it has not been told what fell below its threshold")
     return found
 
 

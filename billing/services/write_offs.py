@@ -12,6 +12,7 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.credits import checked_reason
 from billing.services.customers import changing_customer
+from billing.services.settling import never_due
 from billing.store import audit, dunning, invoices, ledger, tables
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
@@ -67,13 +68,18 @@ def _give_up(tx: Transaction, bill: tables.Invoice, reason: str, now: datetime) 
     if not open_micros:
         done = "written off already" if bill.written_off_micros else "paid or credited"
         raise Refused(f"nothing of {bill.number} is open: it was {done}", field="invoice")
+    never_due_micros = never_due(tx, bill)
     entry_id = ledger.post(
         tx,
         customer_id=bill.customer_id,
         org_id=bill.org_id,
         kind="write_off",
         memo=f"written off {bill.number}",
-        lines=[Line(ledger.RECEIVABLE, open_micros), Line(ledger.BAD_DEBT, -open_micros)],
+        lines=[
+            Line(ledger.RECEIVABLE, open_micros),
+            Line(ledger.BAD_DEBT, never_due_micros - open_micros),
+            Line(ledger.TAX_UNPAID, -never_due_micros),
+        ],
         currency=bill.currency,
         now=now,
         corrects_entry_id=bill.entry_id,

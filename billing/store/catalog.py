@@ -10,7 +10,14 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
 from billing.model.plan import FinalUnit, PlanTerms, Sharing, Starts
-from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.profile import (
+    BillIn,
+    BillingKind,
+    BillingProfile,
+    DueBasis,
+    Payment,
+    TaxPoint,
+)
 from billing.model.views import OperatorView, PlanView, ProfileView
 from billing.store import tables
 from billing.store.guard import unique
@@ -260,6 +267,7 @@ def profile_of(row: tables.BillingProfile) -> BillingProfile:
         payment=Payment(row.payment),
         due_basis=DueBasis(row.due_basis),
         bill_in=BillIn(row.bill_in),
+        tax_point=TaxPoint(row.tax_point),
         no_cut_weekdays=frozenset(row.no_cut_weekdays),
         no_cut_dates=frozenset(row.no_cut_dates),
     )

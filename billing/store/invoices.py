@@ -19,6 +19,7 @@ from billing.store.pool import named_query
 
 SERIES = "INV"
 CREDIT_SERIES = "CN"
+RECEIPT_SERIES = "RC"
 
 
 def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[IssuedBill]:
@@ -167,6 +168,7 @@ def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None
         .where(
             line.customer_id == bill.customer_id,
             line.invoice_id == bill.invoice_id,
+            line.usage_micros.is_(None),
             line.charge_id.is_(None) | (charge.kind == ChargeKind.DISCOUNT.value),
         )
         .order_by(line.line)
@@ -187,6 +189,28 @@ def record_paid(
     if not open_micros(row):
         row.paid_at = now
     allocate(tx, row, amount_micros, entry_id, now)
+
+
+def tax_left(tx: Session, row: tables.Invoice) -> int:
+    """The tax of a bill, less what credit notes took back and what its write-off released, in
+    micros."""
+    note, given_up, posting = tables.CreditNote, tables.WriteOff, tables.Posting
+    credited = select(func.coalesce(func.sum(note.tax_micros), 0)).where(
+        note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
+    )
+    released = (
+        select(func.coalesce(func.sum(-posting.amount_micros), 0))
+        .join(
+            given_up,
+            (given_up.customer_id == posting.customer_id) & (given_up.entry_id == posting.entry_id),
+        )
+        .where(
+            given_up.customer_id == row.customer_id,
+            given_up.invoice_id == row.invoice_id,
+            posting.account == "tax:unpaid",
+        )
+    )
+    return row.tax_micros - int(tx.scalar(credited) or 0) - int(tx.scalar(released) or 0)
 
 
 def open_micros(row: tables.Invoice) -> int:

@@ -7,11 +7,15 @@ operator owes to its customer, rises by a credit:
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
                          voucher, reseller, adjustment
     receivable           what is owed for bills: debited at the issue, credited as they are paid
-    revenue:package      packages sold
-    revenue:bill         bills issued, less what credit notes took back
+    deferred:package     packages sold and not earned yet (rule I6)
+    deferred:bill        the same of bills, for days that have not passed
+    revenue:package      packages, as they are earned
+    revenue:bill         bills, as they are earned, less what credit notes took back
     revenue:usage        pay-as-you-go
+    revenue:breakage     what was paid for and lapsed unused
     tax                  taxes owed
     tax:unbilled         taxes in usage that a bill will hold: owed from its issue on
+    tax:unpaid           taxes of bills that are due only as the bills are paid (rule I6)
     rounding             what rounding to the minor unit added or took (rule M2)
     bad_debt             what was owed and is not expected any more (rule I5)
     opening              balances taken over by an import
@@ -40,8 +44,12 @@ RECEIVABLE = "receivable"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
 REVENUE_USAGE = "revenue:usage"
+REVENUE_BREAKAGE = "revenue:breakage"
+DEFERRED_PACKAGE = "deferred:package"
+DEFERRED_BILL = "deferred:bill"
 TAX = "tax"
 TAX_UNBILLED = "tax:unbilled"
+TAX_UNPAID = "tax:unpaid"
 ROUNDING = "rounding"
 BAD_DEBT = "bad_debt"
 OPENING = "opening"

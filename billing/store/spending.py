@@ -76,6 +76,15 @@ def packages_to_tell(
     return [(row, name) for row, name in tx.execute(statement)]
 
 
+def missed_alerts(tx: Session, customer_ids: Sequence[int]) -> list[int]:
+    """Those of these customers who have a wallet below its alert, or a package below its next
+    level, as an event should have had it told (rules P6, P13)."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("missed_alerts"), {"customer_ids": list(customer_ids)}
+    )
+    return [row.customer_id for row in rows]
+
+
 def charged_micros(
     tx: Session, customer_id: int, subscription_ids: Collection[int], first_day: date
 ) -> int:

@@ -1,4 +1,4 @@
--- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4), in one
+-- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6), in one
 -- statement, so that all of it is seen at one instant. One row a finding: what is wrong, whose it is,
 -- what it should be and what it is, in micros; for numbers of bills, how many there should be.
 SELECT 'entry does not sum to zero' AS problem, p.customer_id, concat('entry ', p.entry_id) AS subject,
@@ -142,14 +142,15 @@ SELECT 'write-off differs from its entry', w.customer_id, concat('bill ', w.invo
     w.amount_micros, COALESCE(p.lost, 0)
 FROM write_off w
 LEFT JOIN (SELECT customer_id, entry_id, -sum(amount_micros) AS lost FROM posting
-           WHERE account = 'bad_debt' GROUP BY customer_id, entry_id) p
+           WHERE account IN ('bad_debt', 'tax:unpaid') GROUP BY customer_id, entry_id) p
     ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
 WHERE w.amount_micros <> COALESCE(p.lost, 0)
 UNION ALL
 SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
     s.next_number - 1, count(n.number)
 FROM invoice_series s
-LEFT JOIN (SELECT org_id, number FROM invoice UNION ALL SELECT org_id, number FROM credit_note) n
+LEFT JOIN (SELECT org_id, number FROM invoice UNION ALL SELECT org_id, number FROM credit_note
+           UNION ALL SELECT org_id, number FROM receipt) n
     ON n.org_id = s.org_id AND n.number LIKE s.series || '-%%'
 GROUP BY s.org_id, s.series, s.next_number HAVING count(n.number) <> s.next_number - 1
 UNION ALL
@@ -160,4 +161,71 @@ LEFT JOIN (SELECT customer_id, entry_id, wallet_id, sum(amount_micros) AS credit
            WHERE wallet_id IS NOT NULL GROUP BY customer_id, entry_id, wallet_id) o
     ON o.customer_id = p.customer_id AND o.entry_id = p.entry_id AND o.wallet_id = p.wallet_id
 WHERE p.amount_micros <> COALESCE(o.credited, 0)
+UNION ALL
+SELECT 'payment without a receipt', p.customer_id, concat('payment ', p.payment_id), 1, 0
+FROM payment p
+WHERE p.payment_id > (SELECT min(r.payment_id) FROM receipt r) AND NOT EXISTS (
+    SELECT 1 FROM receipt r WHERE r.customer_id = p.customer_id AND r.payment_id = p.payment_id)
+UNION ALL
+SELECT 'receipt differs from its lines', r.customer_id, r.number, COALESCE(l.net, 0), r.net_micros
+FROM receipt r
+LEFT JOIN LATERAL (SELECT sum(l.net_micros) AS net
+                   FROM jsonb_to_recordset(r.lines) AS l(net_micros bigint)) l ON true
+WHERE r.net_micros <> COALESCE(l.net, 0)
+UNION ALL
+SELECT 'receipt differs from its sale', r.customer_id, r.number, COALESCE(p.tax, 0), r.tax_micros
+FROM receipt r
+JOIN journal_entry e
+    ON e.customer_id = r.customer_id AND e.entry_id = r.entry_id AND e.kind = 'sale'
+LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) FILTER (WHERE account = 'tax') AS tax,
+               -sum(amount_micros) FILTER (WHERE account = 'wallet') AS total
+           FROM posting GROUP BY customer_id, entry_id) p
+    ON p.customer_id = r.customer_id AND p.entry_id = r.entry_id
+WHERE (COALESCE(p.tax, 0), p.total) IS DISTINCT FROM (r.tax_micros::numeric, r.total_micros::numeric)
+UNION ALL
+SELECT 'what is deferred differs from what is still to be earned',
+    COALESCE(i.customer_id, p.customer_id),
+    concat('customer ', COALESCE(i.customer_id, p.customer_id)), COALESCE(i.open, 0),
+    COALESCE(p.deferred, 0)
+FROM (SELECT customer_id, kind, currency,
+          sum(net_micros - earned_micros - breakage_micros - returned_micros) AS open
+      FROM deferred_item GROUP BY customer_id, kind, currency) i
+FULL JOIN (SELECT customer_id, account, currency, sum(amount_micros) AS deferred FROM posting
+           WHERE account LIKE 'deferred:%%' GROUP BY customer_id, account, currency) p
+    ON p.customer_id = i.customer_id AND p.account = concat('deferred:', i.kind)
+        AND p.currency = i.currency
+WHERE COALESCE(i.open, 0) <> COALESCE(p.deferred, 0)
+UNION ALL
+SELECT 'what was sold differs from its moves', i.customer_id, concat('item ', i.item_id),
+    COALESCE(m.moved, 0), i.earned_micros + i.breakage_micros + i.returned_micros
+FROM deferred_item i
+LEFT JOIN (SELECT customer_id, item_id, sum(earned_micros) AS earned,
+               sum(breakage_micros) AS breakage,
+               sum(earned_micros + breakage_micros + returned_micros) AS moved
+           FROM deferred_move GROUP BY customer_id, item_id) m
+    ON m.customer_id = i.customer_id AND m.item_id = i.item_id
+WHERE (COALESCE(m.earned, 0), COALESCE(m.breakage, 0), COALESCE(m.moved, 0)) IS DISTINCT FROM
+    (i.earned_micros::numeric, i.breakage_micros::numeric,
+     (i.earned_micros + i.breakage_micros + i.returned_micros)::numeric)
+UNION ALL
+SELECT 'tax that is not due yet differs from the open bills', COALESCE(b.customer_id, p.customer_id),
+    concat('customer ', COALESCE(b.customer_id, p.customer_id)), COALESCE(b.waiting, 0),
+    COALESCE(p.waiting, 0)
+FROM (SELECT i.customer_id, sum(t.tax - CASE WHEN i.paid_micros >= t.total THEN t.tax
+              ELSE div(t.tax * i.paid_micros, t.total) END) AS waiting
+      FROM invoice i
+      LEFT JOIN (SELECT customer_id, invoice_id, sum(tax_micros) AS tax FROM credit_note
+                 GROUP BY customer_id, invoice_id) n
+          ON n.customer_id = i.customer_id AND n.invoice_id = i.invoice_id
+      LEFT JOIN (SELECT w.customer_id, w.invoice_id, -sum(p.amount_micros) AS tax
+                 FROM write_off w
+                 JOIN posting p ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
+                 WHERE p.account = 'tax:unpaid' GROUP BY w.customer_id, w.invoice_id) w
+          ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
+      CROSS JOIN LATERAL (SELECT i.tax_micros - COALESCE(n.tax, 0) - COALESCE(w.tax, 0) AS tax,
+          i.total_micros - i.credited_micros - i.written_off_micros AS total) t
+      WHERE i.tax_point = 'payment' GROUP BY i.customer_id) b
+FULL JOIN (SELECT customer_id, sum(amount_micros) AS waiting FROM posting
+           WHERE account = 'tax:unpaid' GROUP BY customer_id) p ON p.customer_id = b.customer_id
+WHERE COALESCE(b.waiting, 0) <> COALESCE(p.waiting, 0)
 ORDER BY 1, 2, 3 LIMIT %(most)s

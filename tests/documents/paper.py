@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageStat
@@ -17,6 +17,7 @@ from billing.model.documents import (
     Party,
     TaxTotal,
 )
+from billing.model.receipts import Receipt, ReceiptKind
 
 GOLDEN = Path(__file__).parent / "golden"
 DIFFERENT_PIXELS = 0.002
@@ -82,6 +83,37 @@ CREDIT = CreditDocument(
     billed_on=date(2026, 3, 10),
     reason="three days without service",
     to_wallet_micros=64_000_000,
+)
+
+
+SALE = Receipt(
+    org_id=1,
+    customer_id=42,
+    number="RC-12",
+    kind=ReceiptKind.SALE,
+    issued_at=datetime(2026, 3, 10, 14, 30, tzinfo=UTC),
+    issued_on=date(2026, 3, 10),
+    seller=BILL.seller,
+    buyer=BILL.buyer,
+    channel="bank_transfer",
+    reference="T-99",
+    lines=(DocumentLine(text="Day 10 GB", net_micros=10_000_000, tax_rate_ppm=VAT),),
+    tax_totals=(TaxTotal(tax_rate_ppm=VAT, net_micros=10_000_000, tax_micros=2_100_000),),
+    net_micros=10_000_000,
+    tax_micros=2_100_000,
+    rounding_micros=0,
+    total_micros=12_100_000,
+    currency="EUR",
+)
+TOP_UP = replace(
+    SALE,
+    kind=ReceiptKind.TOP_UP,
+    channel="paypal",
+    reference=None,
+    lines=(DocumentLine(text="Credit to the wallet", net_micros=12_100_000, tax_rate_ppm=0),),
+    tax_totals=(),
+    net_micros=12_100_000,
+    tax_micros=0,
 )
 
 

@@ -24,11 +24,15 @@ _WORDS = {
     ("credit_note", "rounding_micros"): "0",
     ("credit_note", "tax_micros"): "0",
     ("daily_usage", "kind"): "flat",
+    ("deferred_item", "kind"): "bill",
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
     ("message_template", "kind"): "invoice_issued",
     ("plan_change", "kind"): "change",
     ("plan_change", "state"): "pending",
+    ("receipt", "kind"): "sale",
+    ("receipt", "rounding_micros"): "0",
+    ("receipt", "tax_micros"): "0",
     ("reservation", "state"): "held",
 }
 _BY_TYPE = {

@@ -199,7 +199,15 @@ def test_the_check_finds(
         found = {one[0] for one in _findings(context, now)} - {one[0] for one in before}
     assert problem in found
     with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
-        for table in ("payment_allocation", "payment", "invoice_line", "invoice", "posting"):
+        for table in (
+            "deferred_item",
+            "receipt",
+            "payment_allocation",
+            "payment",
+            "invoice_line",
+            "invoice",
+            "posting",
+        ):
             admin.execute(f"DELETE FROM {table}")  # noqa: S608
         admin.execute("DELETE FROM journal_entry")
         admin.execute("DELETE FROM invoice_series")

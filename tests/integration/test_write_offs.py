@@ -77,7 +77,7 @@ def test_what_is_open_becomes_a_loss(
     with context.transaction() as tx:
         balances = [
             ledger.balance(tx, owner.customer_id, account)
-            for account in (ledger.RECEIVABLE, ledger.BAD_DEBT, ledger.REVENUE_BILL, ledger.TAX)
+            for account in (ledger.RECEIVABLE, ledger.BAD_DEBT, ledger.DEFERRED_BILL, ledger.TAX)
         ]
         row = tx.scalars(select(tables.Invoice).where(tables.Invoice.number == bill.number)).one()
         entry = tx.scalars(

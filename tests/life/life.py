@@ -32,11 +32,12 @@ from billing.services import (
     moves,
     plan_changes,
     plan_runs,
+    recognition,
     renewal_run,
     sales,
 )
 from billing.services.context import Context
-from billing.store import tables
+from billing.store import ledger, tables
 from billing.store.hotpath import HotConnection, charge_usage, usage_row
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.life.model import CENT, Bill, Extra, Person, Plan, Terms
@@ -97,6 +98,7 @@ class Life:
                 self.chance.choice(events)(self.chance.choice(self.people))
                 self._compare()
             assert books.check_ledger(self.context, self.now).findings == ()
+            self._earn_all()
         except Exception as error:
             raise AssertionError("\n".join([*self.told[-40:], repr(error)])) from error
 
@@ -179,6 +181,9 @@ class Life:
             for pair in self.people:
                 pair.model.carry_out(self.now)
             self._tell("plans are changed")
+        if self.chance.random() < 0.3:
+            recognition.run(self.context, self.now)
+            self._tell("revenue posted")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
@@ -383,6 +388,15 @@ class Life:
                 at = self.now + ahead
                 rule = explain.why(self.context, pair.real.subscription_id, at).state.rule
                 assert rule == pair.model.rule(at), f"{pair.real.username} at {at}"
+
+    def _earn_all(self) -> None:
+        """When every day that was billed is over, all of it is earned (rule I6)."""
+        recognition.run(self.context, self.now + timedelta(days=800))
+        assert books.check_ledger(self.context, self.now).findings == ()
+        for pair in self.people:
+            with self.context.transaction() as tx:
+                left = ledger.balance(tx, pair.real.customer_id, ledger.DEFERRED_BILL)
+            assert left == 0, f"deferred of {pair.real.username}"
 
     def _bills(self, pair: Pair) -> list[tuple[object, ...]]:
         bill = tables.Invoice

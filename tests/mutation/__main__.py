@@ -34,6 +34,7 @@ FILES = (
     "pauses",
     "plan_changes",
     "prices",
+    "recognition",
     "states",
     "taxes",
     "wallets",

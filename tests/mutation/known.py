@@ -4,6 +4,21 @@ from __future__ import annotations
 
 HARMLESS: dict[tuple[str, str, str], str] = {
     (
+        "billing/rules/recognition.py",
+        "days = {day for day in days if day < over}",
+        "days = {day for day in days if day <= over}",
+    ): "the day on which it is over is added anyway",
+    (
+        "billing/rules/recognition.py",
+        "if amount_micros >= whole:",
+        "if amount_micros > whole:",
+    ): "the shares of the whole are all there is",
+    (
+        "billing/rules/recognition.py",
+        "if abs(earned.earned_micros) >= abs(posted.earned_micros):",
+        "if abs(earned.earned_micros) > abs(posted.earned_micros):",
+    ): "where they are the same, so is what is given",
+    (
         "billing/rules/states.py",
         "ahead = {moment for moment in _moments(account) if now < moment < END_OF_TIME}",
         "ahead = {moment for moment in _moments(account) if now <= moment < END_OF_TIME}",

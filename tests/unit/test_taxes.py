@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model.money import Money
-from billing.rules.taxes import charge, charge_all, contained_tax
+from billing.rules.taxes import charge, charge_all, contained_tax, due_by_payment
 
 
 @pytest.mark.rule("M2")
@@ -74,3 +74,17 @@ def test_several_prices_are_taxed_as_their_sum() -> None:
 )
 def test_the_tax_in_usage_is_exact_to_the_micro(micros: int, ppm: int, tax: int) -> None:
     assert contained_tax(Money(micros, "EUR"), ppm) == Money(tax, "EUR")
+
+
+@pytest.mark.rule("I6")
+@pytest.mark.parametrize(
+    ("paid", "due"), [(0, 0), (1, 0), (4_030_000, 699_421), (12_099_999, 2_099_999)]
+)
+def test_tax_is_due_in_proportion_to_what_is_paid(paid: int, due: int) -> None:
+    assert due_by_payment(2_100_000, paid, 12_100_000) == due
+
+
+@pytest.mark.rule("I6")
+def test_all_of_the_tax_is_due_with_the_last_of_the_total() -> None:
+    assert due_by_payment(2_100_000, 12_100_000, 12_100_000) == 2_100_000
+    assert due_by_payment(0, 0, 0) == 0

@@ -10,7 +10,14 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from billing.errors import Conflict, InvalidInput, Refused
-from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis, Payment
+from billing.model.profile import (
+    BillIn,
+    BillingKind,
+    BillingProfile,
+    DueBasis,
+    Payment,
+    TaxPoint,
+)
 from billing.model.views import ProfileView
 from billing.services import catalog
 from web import parts
@@ -125,6 +132,16 @@ class ProfileForm(FlaskForm):
         "Prices include the tax", default=True, description="Off: tax is added to prices."
     )
 
+    tax_point = SelectField(
+        "Tax of bills is due",
+        choices=[
+            SelectChoice(TaxPoint.ISSUE.value, "When they are issued"),
+            SelectChoice(TaxPoint.PAYMENT.value, "As they are paid"),
+        ],
+        default=TaxPoint.ISSUE.value,
+        description="What is bought with wallet money is taxed when it is bought (I6).",
+    )
+
     def profile(self) -> BillingProfile:
         """What was filled in; the service checks the whole (rules B1–B12)."""
         return BillingProfile(
@@ -146,6 +163,7 @@ class ProfileForm(FlaskForm):
             credit_limit_micros=self.credit_limit_micros.data or 0,
             tax_rate_ppm=int(self.tax_rate_ppm.data or 0),
             tax_inclusive=bool(self.tax_inclusive.data),
+            tax_point=TaxPoint(self.tax_point.data),
         )
 
 

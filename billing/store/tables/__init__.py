@@ -36,6 +36,7 @@ from billing.store.tables.network import (
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.usage import (
     AcctDeadLetter,
     AcctJournal,
@@ -60,6 +61,8 @@ __all__ = [
     "Customer",
     "CustomerLetterhead",
     "DailyUsage",
+    "DeferredItem",
+    "DeferredMove",
     "DunningEvent",
     "DunningStep",
     "Enrolment",
@@ -90,6 +93,7 @@ __all__ = [
     "PlanVersion",
     "PoolAddress",
     "Posting",
+    "Receipt",
     "Reservation",
     "ServicePause",
     "SessionHistory",

@@ -23,6 +23,7 @@ class BillingProfile(Base):
         CheckConstraint("payment IN ('prepaid', 'postpaid')", name="payment"),
         CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
         CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         CheckConstraint(
             "dunning_tolerance_micros >= 0 AND reconnection_fee_micros >= 0", name="dunning"
         ),
@@ -49,6 +50,7 @@ class BillingProfile(Base):
     credit_limit_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int]
     tax_inclusive: Mapped[bool]
+    tax_point: Mapped[str] = mapped_column(server_default="issue")
     bills_from: Mapped[date | None]
     dunning_tolerance_micros: Mapped[int] = mapped_column(server_default="0")
     """Of its schedule (`dunning_step`): bills with less open are not dunned."""

@@ -136,6 +136,7 @@ class Invoice(Base):
             " AND paid_micros + credited_micros + written_off_micros <= total_micros",
             name="paid",
         ),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
         *_letterheads(),
@@ -171,6 +172,8 @@ class Invoice(Base):
     voided_at: Mapped[datetime | None]
     """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]
+    tax_point: Mapped[str] = mapped_column(server_default="issue")
+    """`payment`: its tax is due as it is paid (rule I6)."""
     seller_letterhead_id: Mapped[int]
     buyer_letterhead_id: Mapped[int]
     """What both were called when it was issued."""
