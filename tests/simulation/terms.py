@@ -124,7 +124,7 @@ def household(rng: Random, first: int, base: datetime) -> Household:
         subscribers=subscribers,
         cap=cap,
         told_below_micros=wishes.choice((None, 50_000, 5_000_000, 10**9 - 10**6)),
-        told_percent=wishes.choice((None, 50, 80, 100)),
+        told_percent=wishes.choice((None, 5, 50, 100)),
     )
 
 
