@@ -137,9 +137,7 @@ def _sale(tx: Transaction, customer_id: int, entry_id: int, currency: str) -> Ch
     net_micros = lines.get(ledger.DEFERRED_PACKAGE, 0) + lines.get(ledger.REVENUE_PACKAGE, 0)
     return Charge(
         Money(-lines[ledger.WALLET], currency),
-        Money(
-            lines.get(ledger.DEFERRED_PACKAGE, 0) + lines.get(ledger.REVENUE_PACKAGE, 0), currency
-        ),
+        Money(net_micros, currency),
         Money(lines.get(ledger.TAX, 0), currency),
         Money(lines.get(ledger.ROUNDING, 0), currency),
     )

@@ -28,4 +28,4 @@ def upgrade() -> None:
     for function in FUNCTIONS:
         run_sql_file(f"functions/{function}.sql")
     run_sql_file("policies/0018_history.sql")
-    # load_access_v1, which read every past package at every login, is made anew by 0028.
+    # load_access_v1, which read every past package at every login, is made anew by 0030.

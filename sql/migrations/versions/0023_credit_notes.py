@@ -62,5 +62,5 @@ def upgrade() -> None:
     )
     op.create_index("credit_note_invoice_idx", "credit_note", ["customer_id", "invoice_id"])
     op.create_index(op.f("credit_note_org_id_idx"), "credit_note", ["org_id"])
-    # load_access_v1, which reads what is credited, is made anew by 0028.
+    # load_access_v1, which reads what is credited, is made anew by 0030.
     run_sql_file("policies/0023_credit_notes.sql")

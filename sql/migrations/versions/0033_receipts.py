@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from billing.store.migrate import run_sql_file
 
-revision = "0031"
-down_revision = "0030"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
     _receipts()
     _items()
     _moves()
-    run_sql_file("policies/0031_receipts.sql")
+    run_sql_file("policies/0033_receipts.sql")
 
 
 def _receipts() -> None:

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from billing.store.migrate import replace_function, run_sql_file
 
-revision = "0029"
-down_revision = "0033"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
     # It returns a column more, which no function can be changed to in place.
     op.execute("DROP FUNCTION load_access_v1")
     run_sql_file("functions/load_access_v1.sql")
-    run_sql_file("policies/0029_alerts.sql")
+    run_sql_file("policies/0030_alerts.sql")
 
 
 def _wallets() -> None:

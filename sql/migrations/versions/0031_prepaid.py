@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.store.migrate import replace_function, run_sql_file
 
-revision = "0028"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
@@ -31,4 +31,4 @@ def upgrade() -> None:
     run_sql_file("functions/load_access_v1.sql")
     replace_function("cut_unserved_v1")
     replace_function("record_logins_v1")
-    run_sql_file("policies/0028_prepaid.sql")
+    run_sql_file("policies/0031_prepaid.sql")

@@ -8,7 +8,7 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0032"
+revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
@@ -35,7 +35,7 @@ def upgrade() -> None:
     _letterheads()
     for table in ("message", "message_template"):
         _widen_kinds(table)
-    run_sql_file("policies/0032_papers.sql")
+    run_sql_file("policies/0028_papers.sql")
 
 
 def _letterheads() -> None:

@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0030"
-down_revision = "0028"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
@@ -36,7 +36,7 @@ def upgrade() -> None:
         op.create_check_constraint(name, table, _KINDS)
     _plan_changes()
     _pauses()
-    run_sql_file("policies/0030_plan_changes.sql")
+    run_sql_file("policies/0032_plan_changes.sql")
 
 
 def _plan_changes() -> None:

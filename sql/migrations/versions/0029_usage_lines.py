@@ -8,8 +8,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0033"
-down_revision = "0032"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
@@ -59,4 +59,4 @@ def upgrade() -> None:
         )
     op.add_column("invoice_line", sa.Column("usage_micros", sa.BigInteger()))
     op.add_column("subscription", sa.Column("packages_until", sa.Date()))
-    run_sql_file("policies/0033_usage_lines.sql")
+    run_sql_file("policies/0029_usage_lines.sql")
