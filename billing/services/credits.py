@@ -12,7 +12,7 @@ from billing.model.money import Money
 from billing.rules.credits import credited, credited_part
 from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import Charge
-from billing.services import deferrals, renewals
+from billing.services import deferrals, enforcement, renewals
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -62,7 +62,10 @@ def credit(
                 _check_void(tx, bill, amount)
             note = take_back(tx, bill, amount, reason, now, void=void)
             settle(tx, customer, wallet_of(tx, bill), now)
-            renewals.credited(tx, context, customer_id, now)
+            if void:  # what is wrong can be put right before the next run bills it again
+                enforcement.reconcile(tx, context, customer_id, now)
+            else:
+                renewals.credited(tx, context, customer_id, now)
             note_credit(tx, context, bill, note, now)
             return note
 

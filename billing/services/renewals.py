@@ -255,6 +255,7 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
         plan_name=terms.plan_name,
         total_micros=amount.total.amount_micros,
         tax_micros=amount.tax.amount_micros,
+        rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
         valid_from=package.valid_from,
         valid_until=package.valid_until,

@@ -12,7 +12,8 @@ JOIN billing_profile p ON p.profile_id = COALESCE(s.profile_id, c.profile_id)
 LEFT JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
 LEFT JOIN LATERAL (
     SELECT max(COALESCE(i.plan_until, i.cycle_until)) FILTER (WHERE i.voided_at IS NULL) AS billed_until,
-        COALESCE(sum(i.total_micros - i.paid_micros - i.credited_micros), 0)::bigint AS owed_micros
+        COALESCE(sum(i.total_micros - i.paid_micros - i.credited_micros - i.written_off_micros),
+            0)::bigint AS owed_micros
     FROM invoice i
     WHERE i.customer_id = s.customer_id AND i.subscription_id = s.subscription_id
 ) b ON true
