@@ -11,8 +11,9 @@ from billing.errors import InvalidInput, Refused
 from billing.model.charges import ChargeKind
 from billing.model.plan_changes import When
 from billing.model.profile import TaxPoint
-from billing.services import charges, explain
+from billing.services import charges, explain, spending
 from billing.services.context import Context
+from billing.store import billing_jobs, tables
 from tests.factories import Factory
 from tests.integration.household import (
     APRIL,
@@ -212,3 +213,28 @@ def test_a_void_bill_is_billed_again_with_its_usage_and_no_second_package(isp: I
     isp.bill(on(4, 2))
     assert isp.accounts(who) == before
     assert len(isp.packages(who)) == 1  # the first is used up
+
+
+@pytest.mark.rule("P14", "P2")
+def test_a_bill_that_takes_usage_over_leaves_a_cap_what_it_was(isp: Isp) -> None:
+    who = isp.customer(POSTPAID)
+    isp.use(who, on(3, 20), 2)
+    spending.set_cap(isp.context, who.customer_id, 50_000_000, APRIL)
+
+    def wallet() -> tuple[int, int | None]:
+        with isp.context.transaction() as tx:
+            row = tx.query(tables.Wallet).filter_by(customer_id=who.customer_id).one()
+            return row.posted_micros - row.unposted_micros, row.cap_floor_micros
+
+    assert wallet() == (-2_469_134, -52_469_134)
+    isp.bill(APRIL)
+    assert wallet() == (0, -50_000_000)
+
+
+@pytest.mark.rule("I5", "P10")
+def test_what_was_written_off_is_not_asked_for_by_the_list_of_the_next_run(isp: Isp) -> None:
+    who = isp.customer(POSTPAID, MONTH)
+    isp.write_off(isp.invoices(who)[0].number, on(3, 20))
+    with isp.context.transaction() as tx:
+        (found,) = billing_jobs.billable(tx, [who.customer_id])
+    assert found.owed_micros == 0
