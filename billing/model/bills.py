@@ -63,7 +63,8 @@ class Billable:
     not cover (rule P10); `renews_at` is when that is looked at next. `wallet_currency` is None
     where the wallet is missing, which no service makes; `free_micros` is what the wallet has to pay
     with, `owed_micros` what is open of the subscription's bills. A closed one is billed its usage
-    only. `packages_until`: the day after the last cycle whose package has come without a bill.
+    and charges only. `packages_until`: the day after the last cycle whose package has come without
+    a bill; `has_void`: a bill of it was void.
     """
 
     customer_id: int
@@ -85,6 +86,7 @@ class Billable:
     owed_micros: int
     is_closed: bool = False
     packages_until: date | None = None
+    has_void: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

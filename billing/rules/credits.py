@@ -21,16 +21,23 @@ def credited(bill: Charge, before: Money, amount: Money) -> Charge:
     )
 
 
-def credited_part(part: Money, bill: Money, before: Money, amount: Money) -> Money:
-    """What a credit of `amount`, after `before`, takes back of a part of a bill's net: its share of
-    the total, so that all of it is gone with the last credit (rule I2)."""
-
-    def upto(total: Money) -> Money:
-        if total == bill:
-            return part
-        return part.prorated(total.amount_micros, bill.amount_micros)
-
-    return upto(before + amount) - upto(before)
+def credited_usage(
+    bill: Charge, before: Money, amount: Money, usage_left: Money, *, of_days: bool
+) -> Money:
+    """What a credit of `amount`, after `before`, takes back of the usage in a bill's net, of which
+    `usage_left` was not taken back yet: its share of the net that is left, so that all of it is
+    gone with the last credit (rule I2). A credit for days (`of_days`) takes none, as usage was
+    had, unless nothing else is left."""
+    nothing = Money(0, bill.total.currency)
+    net_left = bill.net - _share(bill, before).net
+    rest = bill.net - _share(bill, before + amount).net
+    if not rest.amount_micros:
+        return usage_left
+    least = max(nothing, usage_left - rest, key=lambda one: one.amount_micros)
+    if of_days or usage_left.amount_micros <= 0:
+        return least
+    share = usage_left.prorated((net_left - rest).amount_micros, net_left.amount_micros)
+    return max(least, share, key=lambda one: one.amount_micros)
 
 
 def without_usage(total: Money, net: Money, usage_net: Money) -> Money:

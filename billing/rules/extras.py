@@ -67,6 +67,22 @@ def billed(extras: Sequence[Extra], on_bill: Sequence[PricedLine]) -> list[Extra
     ]
 
 
+def waiting(
+    extras: Sequence[Extra], profile: BillingProfile, until: date, currency: str, *, one_off: bool
+) -> list[PricedLine]:
+    """Charges of days before the local day `until` that no bill holds, where none of a cycle comes
+    any more; with `one_off` only those that are charged once."""
+    days = Cycle(until - _ONE_DAY, until)
+    found = [
+        _one_off(extra, days, currency)
+        if extra.kind is ChargeKind.ONE_OFF
+        else _recurring(extra, profile, days, currency)
+        for extra in extras
+        if extra.kind is ChargeKind.ONE_OFF or (extra.kind is ChargeKind.RECURRING and not one_off)
+    ]
+    return [line for line in found if line is not None]
+
+
 def none_before(extras: Sequence[Extra], day: date | None) -> list[Extra]:
     """The same, but no recurring charge accrues before a local day: another profile held then, or
     billing was on hold (rules B14, P10)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing.errors import Refused
@@ -13,6 +14,15 @@ from billing.rules.words import instant_words
 from billing.services.issuing import operator_of
 from billing.store import spending, tables
 from billing.store.guard import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class CapLeft:
+    """What a cap leaves until the month ends; below zero where usage has passed it."""
+
+    cap_micros: int
+    left_micros: int
+    until: datetime
 
 
 def renew(tx: Transaction, wallets: Sequence[tables.Wallet], now: datetime) -> dict[int, datetime]:
@@ -36,21 +46,28 @@ def renew(tx: Transaction, wallets: Sequence[tables.Wallet], now: datetime) -> d
 
 def check(tx: Transaction, customer_id: int, wallet_id: int, amount: Money, now: datetime) -> None:
     """Raises Refused when a purchase costs more than the wallet's cap leaves."""
+    found = left(tx, customer_id, wallet_id, now)
+    if found is None or amount.amount_micros <= found.left_micros:
+        return
+    cap = Money(found.cap_micros, amount.currency)
+    rest = Money(max(0, found.left_micros), amount.currency)
+    until = instant_words(found.until, operator_of(tx).time_zone)
+    raise Refused(
+        f"the spending cap of {cap} leaves {rest} until {until}, and {amount} is needed:"
+        " raise or lift it (rule P14)",
+        field="wallet",
+    )
+
+
+def left(tx: Transaction, customer_id: int, wallet_id: int, now: datetime) -> CapLeft | None:
+    """What purchases may still take from the wallet; None where no cap holds."""
     row = spending.wallet(tx, customer_id, wallet_id)
     if row is None or row.cap_micros is None or is_lifted(row, now):
-        return
+        return None
     zone = operator_of(tx).time_zone
     period = cap_period(now, zone)
-    left = row.cap_micros - spent_in(tx, row, period, zone)
-    if amount.amount_micros > left:
-        cap = Money(row.cap_micros, row.currency)
-        rest = Money(max(0, left), row.currency)
-        until = instant_words(period.until, zone)
-        raise Refused(
-            f"the spending cap of {cap} leaves {rest} until {until}, and {amount} is needed:"
-            " raise or lift it (rule P14)",
-            field="wallet",
-        )
+    left_micros = row.cap_micros - spent_in(tx, row, period, zone)
+    return CapLeft(row.cap_micros, left_micros, period.until)
 
 
 def spent_in(tx: Transaction, row: tables.Wallet, period: Period, time_zone: str) -> int:

@@ -9,10 +9,10 @@ from billing.errors import InvalidInput, Refused
 from billing.model.credits import CreditNoteView
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
-from billing.rules.credits import credited, credited_part
+from billing.rules.credits import credited, credited_usage
 from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import Charge
-from billing.services import deferrals, renewals
+from billing.services import deferrals, enforcement, renewals
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -57,12 +57,16 @@ def credit(
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
 
         def act() -> CreditNoteView:
+            invoices.lock_series(tx, bill.org_id)  # what it frees may issue a bill (rule P10)
             amount = _checked_credit(bill, amount_micros)
             if void:
                 _check_void(tx, bill, amount)
             note = take_back(tx, bill, amount, reason, now, void=void)
             settle(tx, customer, wallet_of(tx, bill), now)
-            renewals.credited(tx, context, customer_id, now)
+            if void:  # what is wrong can be put right before the next run bills it again
+                enforcement.reconcile(tx, context, customer_id, now)
+            else:
+                renewals.credited(tx, context, customer_id, now)
             note_credit(tx, context, bill, note, now)
             return note
 
@@ -97,14 +101,17 @@ def take_back(
     now: datetime,
     *,
     void: bool,
+    of_days: bool = False,
 ) -> CreditNoteView:
     """Credit a part of a bill that is not credited yet, the last one if it is to be `void`, and
-    tell the customer, who is locked (rules I2, M4)."""
-    before = Money(bill.credited_micros, bill.currency)
-    parts = credited(_charged(bill), before, amount)
-    usage_net = Money(invoices.usage_net_micros(tx, bill), bill.currency)
-    total = Money(bill.total_micros, bill.currency)
-    usage = credited_part(usage_net, total, before, amount)
+    tell the customer, who is locked (rules I2, M4). `of_days`: for days that are not served, so
+    that usage stays earned."""
+    charged, before = _charged(bill), Money(bill.credited_micros, bill.currency)
+    parts = credited(charged, before, amount)
+    usage_left = Money(
+        invoices.usage_net_micros(tx, bill) - store.usage_micros(tx, bill), bill.currency
+    )
+    usage = credited_usage(charged, before, amount, usage_left, of_days=of_days)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
     given = deferrals.give_back_bill(tx, bill, (parts.net - usage).amount_micros, now)

@@ -24,7 +24,7 @@ from billing.rules.cycles import (
     local_day,
     partial_cycle,
 )
-from billing.rules.extras import PricedLine, billed, none_before
+from billing.rules.extras import PricedLine, billed, none_before, waiting
 from billing.rules.extras import lines as priced_lines
 from billing.rules.plan_changes import split, version_on
 from billing.rules.taxes import Charge, charge_all
@@ -48,6 +48,7 @@ from billing.store import (
     catalog,
     charges,
     customers,
+    entitlements,
     invoices,
     plan_changes,
     tables,
@@ -59,7 +60,7 @@ from billing.store.guard import Transaction
 @dataclass(frozen=True, slots=True)
 class DueBill:
     """A bill to be issued for local days from `first_day` to before `next_first_day`; `price` is
-    the plan's part of it. `of_cycle` is False where it is for usage only."""
+    the plan's part of it. `of_cycle` is False where it is for usage and charges that waited."""
 
     billable: Billable
     profile: BillingProfile
@@ -258,12 +259,24 @@ def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterat
         extras, usage = billed(extras, priced), left_over(usage, priced)
     if not final and (billed_now or any(piece.billed_this_month for piece in usage)):
         return  # what came late waits for the next bill
-    if alone := fitting([], usage_lines(usage, profile, usage_ended, work.joined_on)):
-        first_month = min(line.usage.month for line in alone if line.usage)
-        terms = work.terms(work.today)
+    terms = work.terms(work.today)
+    alone: list[PricedLine] = []
+    if final or work.billable.is_closed:  # no bill of a cycle will carry what waits
+        closed = work.billable.is_closed
+        alone = waiting(extras, profile, usage_ended, terms.currency, one_off=closed)
+    alone += fitting(alone, usage_lines(usage, profile, usage_ended, work.joined_on))
+    if alone:
         _check(work.billable, terms)
-        days, nothing = Cycle(first_month, usage_ended), Money(0, terms.currency)
+        first = min(_first_day_of(line) for line in alone)
+        days, nothing = Cycle(first, usage_ended), Money(0, terms.currency)
         yield _bill(work, terms, days, nothing, alone, of_cycle=False)
+
+
+def _first_day_of(line: PricedLine) -> date:
+    """The first local day that a line is for which is of no cycle."""
+    if line.usage is not None:
+        return line.usage.month
+    return line.cycle.first_day if line.cycle is not None else date.max
 
 
 def _check(one: Billable, terms: PlanTerms) -> None:
@@ -344,8 +357,14 @@ def _bring_package(tx: Transaction, due: DueBill, now: datetime, time_zone: str)
     """The cycle's time and data. In arrears it came before (`cycle_packages`)."""
     if due.profile.bill_in is BillIn.ARREARS or not due.of_cycle or not due.terms.is_limited:
         return
-    window = cycle_packages.window(due.billable, due.first_day, due.next_first_day, time_zone)
-    if window is not None:
+    one = due.billable
+    window = cycle_packages.window(one, due.first_day, due.next_first_day, time_zone)
+    if window is None or window.valid_until is None:
+        return
+    # The package of a bill that was void since is there still, as far as it is not used up.
+    if not one.has_void or not entitlements.came_until(
+        tx, one.customer_id, one.subscription_id, due.terms.plan_version_id, window.valid_until
+    ):
         entitle(tx, owner_of(due.billable), due.terms, window, due.price.amount_micros, now)
 
 

@@ -47,9 +47,8 @@ def issue_due(
     """
     tx.flush()
     zone = operator_of(tx).time_zone
-    if not prepaid_only:
-        # What was used before today stands on a bill of today, whether the job came to it or not.
-        post_usage_of(tx, customer_ids, local_day(now, zone), now)
+    # What was used before today stands on a bill of today, whether the job came to it or not.
+    post_usage_of(tx, customer_ids, local_day(now, zone), now)
     found = list(standings(tx, customer_ids, now, zone, span))
     prepaid = [one for one in found if one.profile.recurring_prepaid]
     postpaid = [one for one in found if not one.profile.recurring_prepaid]

@@ -70,11 +70,12 @@ def change_profile(
         move = _checked(tx, customer, profile_id, plan_id, now)
         rows = [row for row in store.subscriptions_of(tx, customer_id) if row.profile_id is None]
         _check_plans(tx, move, rows)
+        # Before receipts are numbered: all take the series in one order.
+        invoices.lock_series(tx, customer.org_id)
         carry_out_due(context, tx, customer_id, now)
         credited = _take_top_up(tx, move, customer, rows, top_up_micros, channel)
         # What was used until now is the old profile's, on a bill or from the wallet.
         post_usage_of(tx, [customer_id], move.today, now, to_the_end=True)
-        invoices.lock_series(tx, customer.org_id)
         issued = _bill_what_is_due(tx, context, move, customer)
         taken_back = [one for row in rows for one in _take_bills_back(tx, move, row)]
         issued += _bill_the_rest(tx, context, move, customer)
@@ -216,11 +217,17 @@ def _take_bills_back(
         of_days = whole if days == cycle.days else _for_days(tx, bill)
         share = unused_days(of_days, days, cycle.days)
         amount = min(left, share, key=lambda one: one.amount_micros)
+        # What was written off of a bill is lost: it stays issued (rule I5).
+        void = days == cycle.days and not bill.written_off_micros
         if days and package is not None:
             package.ended_at = move.now
+        if days and not void:  # who comes back is billed these days again
+            bill.plan_until = next_first_day - timedelta(days=days)
         if amount.amount_micros > 0:
             reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
-            yield bill, take_back(tx, bill, amount, reason, move.now, void=days == cycle.days)
+            part = days < cycle.days
+            note = take_back(tx, bill, amount, reason, move.now, void=void, of_days=part)
+            yield bill, note
 
 
 def _for_days(tx: Transaction, bill: tables.Invoice) -> Money:

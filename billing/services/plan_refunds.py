@@ -57,7 +57,8 @@ def give_back_bills(
 ) -> Iterator[BillGiven]:
     """Credit the days after the local day `today` of the subscription's bills, latest first, and
     end the packages that came with them. A bill of a cycle that has not begun is void: it is issued
-    anew. What the bill has of charges beside the plan stays billed.
+    anew; one that was written off in part stays (rule I5), and what was paid of it is credited.
+    What the bill has of charges beside the plan stays billed.
     """
     tomorrow = today + _ONE_DAY
     past = invoices.billed_past(tx, row.customer_id, row.subscription_id, tomorrow)
@@ -65,11 +66,12 @@ def give_back_bills(
         package = entitlements.ending_at(
             tx, row.customer_id, row.subscription_id, day_start(until, time_zone)
         )
-        void = first_day >= tomorrow
+        ahead = first_day >= tomorrow
+        void = ahead and not bill.written_off_micros
         unused = Cycle(max(first_day, tomorrow), until)
         left = Money(invoices.creditable_micros(bill), bill.currency)
         quantity = None if package is None else used_quantities(_bought(package))
-        amount = left if void else _bill_amount(tx, bill, unused, quantity, left)
+        amount = left if ahead else _bill_amount(tx, bill, unused, quantity, left)
         if package is not None:
             package.ended_at = now
         if not void:
@@ -78,7 +80,7 @@ def give_back_bills(
         why = f"{reason}: {days}"
         note = None
         if amount.amount_micros > 0:
-            note = take_back(tx, bill, amount, why, now, void=void)
+            note = take_back(tx, bill, amount, why, now, void=void, of_days=not ahead)
         used = f", {_percent(quantity)} of its allowance left" if quantity is not None else ""
         words = f"credit   {amount}  of {bill.number}, {days} from {unused.first_day}{used}"
         yield BillGiven(bill, unused, note, words)
@@ -95,7 +97,7 @@ def credit_days(
         left = Money(invoices.creditable_micros(bill), bill.currency)
         amount = _bill_amount(tx, bill, part, None, left)
         if part.days > 0 and amount.amount_micros > 0:
-            found.append((bill, take_back(tx, bill, amount, reason, now, void=False)))
+            found.append((bill, take_back(tx, bill, amount, reason, now, void=False, of_days=True)))
     return found
 
 

@@ -10,12 +10,12 @@ from billing.model.credits import CreditNoteView
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.plan_changes import ChangeKind, ChangeState, PlanChangeReceipt, When
-from billing.model.profile import BillingKind, BillingProfile
+from billing.model.profile import BillIn, BillingKind, BillingProfile
 from billing.rules.cycles import cycle_of, local_day
 from billing.rules.moves import bills_by_itself
 from billing.rules.plan_changes import when_by_price
 from billing.rules.plans import sale_problem
-from billing.services import due_bills
+from billing.services import cycle_bills, due_bills
 from billing.services.bills import tx_customer
 from billing.services.context import Context
 from billing.services.credits import note_credit
@@ -23,7 +23,7 @@ from billing.services.customers import finish
 from billing.services.issuing import operator_of
 from billing.services.plan_refunds import BillGiven, give_back_bills, give_back_packages
 from billing.services.sales import sell_within
-from billing.services.settling import settle
+from billing.services.settling import settle, short_words
 from billing.store import catalog, entitlements, grants, invoices, ledger, tables
 from billing.store import customers as customer_store
 from billing.store import plan_changes as store
@@ -138,8 +138,10 @@ class PlanSwitch:
             self.done.lines.append(f"{self.new.plan_name} begins when the packages end, {when}")
             return change
         self.done.lines.append(f"{self.new.plan_name} begins on {effective_on}, with the cycle")
-        for given, total in bill_ahead_anew(self.tx, self.context, self.row, self.now):
-            self._gave(given)
+        given, totals = bill_ahead_anew(self.tx, self.context, self.row, self.now)
+        for one in given:
+            self._gave(one)
+        for total in totals:
             self._charged(total)
         return change
 
@@ -162,7 +164,9 @@ class PlanSwitch:
         if by_itself:
             for total in self._issue():
                 self._charged(total)
-            self._arrears_words()
+            if given and self.profile.recurring_prepaid:
+                self._check_covered()
+            self._later_words()
         else:
             for _ in given:
                 self._sell()
@@ -170,6 +174,14 @@ class PlanSwitch:
 
     def _at_once_daily(self) -> tables.PlanChange:
         self._check_unreserved()
+        reason = f"changed to {self.new.plan_name}"
+        # Who was monthly may have a package still that came with a bill.
+        invoices.lock_series(self.tx, self.row.org_id)
+        for billed in give_back_bills(
+            self.tx, self.row, self.today, reason, self.now, self.time_zone
+        ):
+            self._gave(billed)
+        self.tx.flush()
         for given in give_back_packages(self.tx, self.row, self.now):
             self.done.credited_micros += given.amount.amount_micros
             self.done.lines.append(given.words)
@@ -236,8 +248,25 @@ class PlanSwitch:
         total = Money(total_micros, self.new.currency)
         self.done.lines.append(f"charge   {total}  {number}{days}")
 
-    def _arrears_words(self) -> None:
-        if not self.done.charged_micros:
+    def _check_covered(self) -> None:
+        """Who has paid for these days is not cut off by a plan that the wallet does not pay (rule
+        P10). Raises Refused."""
+        customer_id, tomorrow = self.row.customer_id, self.today + _ONE_DAY
+        for one in cycle_bills.standings(self.tx, [customer_id], self.now, self.time_zone):
+            if one.billable.subscription_id != self.row.subscription_id:
+                continue
+            for bill in one.bills:
+                if bill.of_cycle and bill.first_day <= tomorrow:
+                    wallet = ledger.wallet(self.tx, customer_id, self.row.wallet_id)
+                    needed = Money(bill.to_pay_micros, self.new.currency)
+                    raise Refused(short_words(wallet, needed), field="wallet")
+
+    def _later_words(self) -> None:
+        if self.done.charged_micros:
+            return
+        if self.profile.recurring_prepaid:
+            self.done.lines.append(f"{self.new.plan_name} is billed when the wallet covers it")
+        elif self.profile.bill_in is BillIn.ARREARS:
             self.done.lines.append(
                 f"days up to {self.today} are billed by the old plan, later ones by "
                 f"{self.new.plan_name}, each when its bill is due"
@@ -264,23 +293,22 @@ def _next_start(
 
 def bill_ahead_anew(
     tx: Transaction, context: Context, row: tables.Subscription, now: datetime
-) -> list[tuple[BillGiven, tuple[str, int, str]]]:
+) -> tuple[list[BillGiven], list[tuple[str, int, str]]]:
     """Void the bills of cycles that have not begun and issue them by the plan that holds then,
-    where the profile bills by itself. Gives each with the bill that takes its place."""
+    where the profile bills by itself. Gives both, of prepaid only what the wallet covers anew."""
     profile = customer_store.effective_profile(tx, row)
     if not bills_by_itself(profile):
-        return []
+        return [], []
     zone = operator_of(tx).time_zone
     start = cycle_of(local_day(now, zone), profile).next_first_day
     invoices.lock_series(tx, row.org_id)
     reason = "billed anew by another plan"
     given = list(give_back_bills(tx, row, start - _ONE_DAY, reason, now, zone))
     if not given:
-        return []
+        return [], []
     tx.flush()
     settle(tx, tx_customer(tx, row.customer_id), row.wallet_id, now)
-    issued = _issued(tx, context, row, now)
-    return list(zip(reversed(given), issued, strict=False))
+    return given[::-1], _issued(tx, context, row, now)
 
 
 def _issued(

@@ -18,7 +18,7 @@ from billing.services import enforcement, renewals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.parking import pages, serve_page
-from billing.store import billing_jobs, customers, ledger
+from billing.store import billing_jobs, customers, invoices, ledger
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 
@@ -79,6 +79,10 @@ def _renew(
     done: dict[int, Renewed] = {}
     with context.transaction() as tx:
         customers.lock_customers(tx, page)
+        # One buys packages, with receipts, before the next gets a bill: all take the series in one
+        # order, or they would wait for each other.
+        for org_id in customers.organisations_of(tx, page):
+            invoices.lock_series(tx, org_id)
         for customer_id in page:
             done[customer_id] = renewals.renew(tx, context, customer_id, now)
             enforcement.reconcile(tx, context, customer_id, now)

@@ -16,6 +16,7 @@ from billing.model.account import Account, Upcoming
 from billing.model.bills import IssuedBill
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
+from billing.model.plan_changes import ChangeKind
 from billing.model.profile import BillingKind
 from billing.model.renewals import Renewed
 from billing.model.views import SaleReceipt
@@ -24,7 +25,7 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
 from billing.rules.taxes import Charge, charge
-from billing.services import cycle_bills, due_bills, enforcement, receipts
+from billing.services import caps, cycle_bills, due_bills, enforcement, receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.cycle_bills import Span, standings
@@ -32,7 +33,7 @@ from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.issuing import operator_of, owner_of
 from billing.services.packages import Window, daily_window, entitle, plan_followers
 from billing.services.settling import spend
-from billing.store import audit, catalog, customers, entitlements, ledger, tables
+from billing.store import audit, catalog, customers, entitlements, ledger, plan_changes, tables
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 
@@ -163,14 +164,14 @@ def _renew_package(
     tx: Transaction, row: tables.Subscription, now: datetime
 ) -> SaleReceipt | str | None:
     """Buy the last package's plan again where its end has come; who lacks the money waits for a
-    credit. Text: why it cannot be bought at all."""
+    credit, whom the spending cap holds for the next month. Text: why it cannot be bought at all."""
     (account,) = load_accounts(tx, None, [row.subscription_id], now)
     due_at = renewal_at(account, now)
     if due_at is None or now < due_at:
         row.renews_at = due_at
         return None
     row.renews_at = None
-    if _stands_still(account, now):
+    if _stands_still(account, now) or _plan_waits(tx, row):
         return None
     following = _next(tx, row, now)
     if following is None:
@@ -178,7 +179,12 @@ def _renew_package(
     if following.problem is not None:
         return following.problem
     wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
-    if short_micros(following.amount.total.amount_micros, wallet.spendable_micros):
+    total_micros = following.amount.total.amount_micros
+    if short_micros(total_micros, wallet.spendable_micros):
+        return None
+    cap = caps.left(tx, row.customer_id, row.wallet_id, now)
+    if cap is not None and total_micros > cap.left_micros:
+        row.renews_at = cap.until  # or when it is raised or lifted (rule P14)
         return None
     receipt = run_once(
         tx,
@@ -204,11 +210,19 @@ def _stands_still(account: Account, now: datetime) -> bool:
     return held or states.discontinued(account, now)
 
 
+def _plan_waits(tx: Transaction, row: tables.Subscription) -> bool:
+    """Whether another plan begins when its packages end, which buys its own (rule B17)."""
+    waiting = plan_changes.pending(tx, row.customer_id, row.subscription_id)
+    return any(one.kind == ChangeKind.CHANGE and one.effective_on is None for one in waiting)
+
+
 def _next(tx: Transaction, row: tables.Subscription, now: datetime) -> _Next | None:
-    """The plan of the last package, as it is sold now; where none was ever bought, the plan that
-    the subscription is on. None where there is neither."""
+    """The plan of the last package, as it is sold now; where none was ever bought, or the plan was
+    changed since, the one that the subscription is on. None where there is neither."""
     last = entitlements.last_bought(tx, row.customer_id, row.subscription_id)
-    version_id = row.plan_version_id if last is None else last.plan_version_id
+    version_id = row.plan_version_id
+    if last is not None and not plan_changes.changed_since(tx, row, last.purchased_at):
+        version_id = last.plan_version_id
     known = None if version_id is None else catalog.plan_of_version(tx, version_id, now)
     if known is None:
         return None
@@ -255,6 +269,7 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
         plan_name=terms.plan_name,
         total_micros=amount.total.amount_micros,
         tax_micros=amount.tax.amount_micros,
+        rounding_micros=amount.rounding.amount_micros,
         currency=amount.total.currency,
         valid_from=package.valid_from,
         valid_until=package.valid_until,

@@ -216,6 +216,9 @@ def becomes_due(
     credited_micros = credited.total.amount_micros if credited else 0
     before = due_by_payment(tax, bill.paid_micros, total)
     after = due_by_payment(tax - taken, bill.paid_micros + paid_micros, total - credited_micros)
+    if credited_micros == total:
+        # A write-off released tax to the micro, notes take it back in coins: the rest is rounding.
+        return Line(ledger.TAX, -before), Line(ledger.ROUNDING, before - taken)
     return Line(ledger.TAX, after - before), Line(ledger.TAX_UNPAID, before - after - taken)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.spending import WalletWatch
 from billing.rules.spending import cap_period
-from billing.services import alerts, caps, enforcement
+from billing.services import alerts, caps, enforcement, renewals
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
@@ -136,7 +136,8 @@ def _finish(
     now: datetime,
     detail: dict[str, object],
 ) -> None:
-    enforcement.reconcile(tx, context, customer.customer_id, now)
+    # What a cap held back may be bought now.
+    renewals.credited(tx, context, customer.customer_id, now)
     audit_customer(context, tx, customer, action, now, detail)
 
 

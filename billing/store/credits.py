@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.model.credits import CreditNoteView
-from billing.store import invoices, letterheads, tables
+from billing.store import invoices, ledger, letterheads, tables
 
 
 def insert(
@@ -40,6 +40,24 @@ def of_invoice(tx: Session, bill: tables.Invoice) -> Sequence[CreditNoteView]:
         note.customer_id == bill.customer_id, note.invoice_id == bill.invoice_id
     )
     return [view(row, bill) for row in tx.scalars(found.order_by(note.credit_note_id))]
+
+
+def usage_micros(tx: Session, bill: tables.Invoice) -> int:
+    """What credit notes have taken back of the usage on a bill, without tax, in micros."""
+    note, posting = tables.CreditNote, tables.Posting
+    found = (
+        select(func.coalesce(func.sum(-posting.amount_micros), 0))
+        .join(
+            note,
+            (note.customer_id == posting.customer_id) & (note.entry_id == posting.entry_id),
+        )
+        .where(
+            note.customer_id == bill.customer_id,
+            note.invoice_id == bill.invoice_id,
+            posting.account == ledger.REVENUE_USAGE,
+        )
+    )
+    return int(tx.scalar(found) or 0)
 
 
 def numbered(

@@ -60,6 +60,13 @@ def lock_customers(tx: Session, customer_ids: Sequence[int]) -> None:
     )
 
 
+def organisations_of(tx: Session, customer_ids: Sequence[int]) -> list[int]:
+    """Ids of the organisations that these customers belong to, ascending."""
+    org_id = tables.Customer.org_id
+    found = select(org_id).where(tables.Customer.customer_id.in_(customer_ids)).distinct()
+    return list(tx.scalars(found.order_by(org_id)))
+
+
 def look_again(tx: Session, moments: Mapping[tuple[int, int], datetime]) -> None:
     """Have the sweep look at subscriptions (customer and own number) at these moments, if not
     before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from billing.model.views import EntitlementView
@@ -62,6 +62,26 @@ def ending_at(
             package.valid_until == ends,
         )
     )
+
+
+def came_until(
+    tx: Session, customer_id: int, subscription_id: int, plan_version_id: int, ends: datetime
+) -> bool:
+    """Whether a package of these terms that expires at an instant was given and not taken back:
+    it is open, or used up."""
+    package = tables.Entitlement
+    found = select(package.entitlement_id).where(
+        package.customer_id == customer_id,
+        package.subscription_id == subscription_id,
+        package.plan_version_id == plan_version_id,
+        package.valid_until == ends,
+        or_(
+            package.ended_at.is_(None),
+            package.seconds_left == 0,
+            package.octets_left == 0,
+        ),
+    )
+    return tx.scalar(found.limit(1)) is not None
 
 
 def entitlements_of(

@@ -67,6 +67,18 @@ def price_to_come(tx: Session, row: tables.Subscription, plan_id: int) -> date |
     )
 
 
+def changed_since(tx: Session, row: tables.Subscription, at: datetime) -> bool:
+    """Whether a subscription was put on another plan after an instant."""
+    found = select(_Row.change_id).where(
+        _Row.customer_id == row.customer_id,
+        _Row.subscription_id == row.subscription_id,
+        _Row.kind == ChangeKind.CHANGE.value,
+        _Row.state == ChangeState.DONE.value,
+        _Row.finished_at > at,
+    )
+    return tx.scalar(found.limit(1)) is not None
+
+
 def due(tx: Session, today: date, now: datetime) -> list[int]:
     """Customers with a change that is due at `now`, on the local day `today`."""
     rows = tx.connection().exec_driver_sql(

@@ -93,7 +93,9 @@ paid AS (
     FROM bill WHERE usage_paid_micros <> 0
 ),
 freed AS (
-    UPDATE wallet w SET posted_micros = w.posted_micros + f.micros
+    -- The floor of a spending cap moves along, as with every entry (store/ledger.py).
+    UPDATE wallet w SET posted_micros = w.posted_micros + f.micros,
+        cap_floor_micros = w.cap_floor_micros + f.micros
     FROM (SELECT customer_id, wallet_id, sum(usage_micros) AS micros FROM bill
           WHERE usage_owed AND usage_micros <> 0 GROUP BY customer_id, wallet_id) f
     WHERE w.customer_id = f.customer_id AND w.wallet_id = f.wallet_id

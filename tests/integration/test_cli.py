@@ -257,7 +257,11 @@ def test_a_plan_is_changed_after_a_look_at_what_it_costs(run: Run) -> None:
         run("plan", "add", name, "--price", price, "--validity", "1month", "--at", "2026-01-01")
     run("subscriber", "add", "pia", "--name", "Pia", "--profile", "Cycles", "--plan", "Middle",
         "--email", "pia@example.org", "--at", "2026-03-10")  # fmt: skip
+    run("topup", "pia", "30.00", "--at", "2026-03-10")
     at = ("--at", "2026-03-20T12:00")
+    short = run("subscriber", "plan", "pia", "Large", *at)
+    assert short.code == 4 and "9.68 USD more is needed" in short.err
+    run("topup", "pia", "9.68", *at)
     quoted = run("subscriber", "plan", "pia", "Large", "--dry-run", *at)
     assert "20 of 31 days from 2026-03-21" in quoted.out and "nothing was changed" in quoted.out
     assert "credited 19.35 USD, charged 29.03 USD: difference 9.68 USD" in quoted.out

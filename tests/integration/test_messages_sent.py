@@ -16,7 +16,7 @@ from billing.model.messages import MessageDraft, MessageKind, MessageState, Mess
 from billing.services import bill_run, bills, customers, enforcement, sales
 from billing.services import messages as services
 from billing.services.context import Context
-from billing.services.cycle_bills import issue_due
+from billing.services.due_bills import issue_due
 from billing.store import messages as store
 from billing.store.customers import lock_customers
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber

@@ -478,8 +478,11 @@ def test_a_dearer_package_gives_back_whole_days_and_is_bought_from_the_wallet(
     assert plan_of(context, who) == 1400
     with context.transaction() as tx:
         taxes = ledger.balance(tx, who.customer_id, ledger.TAX)
-        revenue = ledger.balance(tx, who.customer_id, ledger.REVENUE_PACKAGE)
-    assert taxes + revenue == 17_000_000
+        # 3.00 of the first is kept, which is earned; 14.00 of the new one is to be (rule I6).
+        kept = ledger.balance(tx, who.customer_id, ledger.REVENUE_PACKAGE)
+        deferred = ledger.balance(tx, who.customer_id, ledger.DEFERRED_PACKAGE)
+    assert (kept, deferred) == (2_480_000, 11_570_000)
+    assert taxes + kept + deferred == 17_000_000
     assert abs(taxes - 17_000_000 * 21 // 121) <= 20_000
 
 

@@ -17,7 +17,9 @@ from sqlalchemy import select, update
 from billing.cli import main
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.jobs.registry import JOBS
+from billing.model.books import UsageOfDay
 from billing.model.commerce import MoneyChannel
+from billing.rules.usage_entries import usage_entries
 from billing.services import (
     bills,
     credits,
@@ -111,17 +113,30 @@ def owner(context: Context, make: Factory) -> Subscriber:
     with context.transaction() as tx:
         customer = lock_customer(tx, found.customer_id)
         assert customer is not None
-        wallet_id = tx.scalars(
-            select(tables.Wallet.wallet_id).where(tables.Wallet.customer_id == found.customer_id)
+        wallet = tx.scalars(
+            select(tables.Wallet).where(tables.Wallet.customer_id == found.customer_id)
         ).one()
-        tx.execute(
-            update(tables.Wallet)
-            .where(tables.Wallet.customer_id == found.customer_id)
-            .values(unposted_micros=1_500_000)
-        )
-        wallet = ledger.wallet(tx, found.customer_id, wallet_id)
-        for net in (1_000_000, 500_000):
-            ledger.post_usage(tx, customer, wallet, date(2026, 3, 19), net, 0, on(20))
+        wallet.unposted_micros = 1_500_000
+        tx.flush()
+        used = [
+            UsageOfDay(
+                customer_id=found.customer_id,
+                org_id=customer.org_id,
+                subscription_id=found.subscription_id,
+                wallet_id=wallet.wallet_id,
+                currency=wallet.currency,
+                local_day=date(2026, 3, 19),
+                tariff_window="",
+                tax_rate_ppm=0,
+                to_bill=False,
+                seconds=60,
+                octets=0,
+                gross_micros=micros,
+            )
+            for micros in (1_000_000, 500_000)
+        ]
+        for one in used:
+            ledger.post_usage(tx, usage_entries([one]), on(20))
     sales.topup(
         context,
         found.customer_id,

@@ -155,7 +155,8 @@ def test_postpaid_usage_is_owed_by_the_bill_of_the_month_after(isp: Isp) -> None
     # Earned as it was used: 3.703701 of March, now by its line's amount, 12.34567 of April.
     books.post_usage(isp.context, on(4, 2))
     assert isp.account(who, ledger.REVENUE_USAGE) == 3_700_000 + 12_345_670
-    assert isp.account(who, ledger.REVENUE_BILL) == 22_260_000 + 30_000_000
+    # Nothing of the plan is earned before a month ends (rule I6).
+    assert isp.account(who, ledger.DEFERRED_BILL) == 22_260_000 + 30_000_000
     assert isp.account(who, ledger.ROUNDING) == 0
     assert isp.run(who, APRIL) == 0
     assert isp.run(who, MAY) == 1
@@ -232,16 +233,17 @@ def test_prepaid_usage_stands_on_the_bill_as_paid(isp: Isp, inclusive: bool) -> 
         TAXED, payment=Payment.PREPAID, credit_limit_micros=0, tax_inclusive=inclusive
     )
     who, other = isp.customer(profile), isp.customer(profile)
-    first = isp.bills(who)[0].total_micros
-    isp.top_up(who, first + 10_000_000)
+    for one in (who, other):
+        isp.top_up(one, 100_000_000)
     isp.use(who, on(3, 20), 2)
     isp.run(who, APRIL)
     bill, plain = isp.bills(who)[1], isp.bills(other)[1]
-    usage_part = bill.total_micros - plain.total_micros
-    assert abs(usage_part - 2_469_134) < 10_000
-    # All that was left in the wallet went to the bill; what is owed is the plan's.
-    assert bill.total_micros - bill.paid_micros == plain.total_micros - 7_530_866
-    assert isp.account(who, ledger.WALLET) == 0
+    # 30.00 and 2.47, or 30.00 and 2.04 (2.040606) with 6.73 tax on both; without: 36.30.
+    totals = (32_470_000, 30_000_000) if inclusive else (38_770_000, 36_300_000)
+    assert (bill.total_micros, plain.total_micros) == totals
+    assert bill.paid_at is not None
+    # The wallet has paid 2.469134 as it was used, and the plan with the bill, nothing twice.
+    assert isp.account(other, ledger.WALLET) - isp.account(who, ledger.WALLET) == 2_469_134
     assert isp.uninvoiced(who) == 0
 
 
@@ -251,7 +253,7 @@ def test_usage_on_a_void_bill_is_uninvoiced_again(isp: Isp, payment: Payment) ->
     limit = 500_000_000 if payment is Payment.POSTPAID else 0
     who = isp.customer(replace(TAXED, payment=payment, credit_limit_micros=limit))
     if payment is Payment.PREPAID:
-        isp.top_up(who, isp.bills(who)[0].total_micros + 2_470_000)
+        isp.top_up(who, 100_000_000)
     isp.use(who, on(3, 20), 2)
     books.post_usage(isp.context, APRIL)
     before = {
@@ -297,7 +299,8 @@ def test_usage_that_is_credited_is_credited_for_good(isp: Isp) -> None:
     first = isp.bills(who)[0]
     assert isp.account(who, ledger.REVENUE_USAGE) == 0
     assert isp.account(who, ledger.TAX) == first.tax_micros
-    assert isp.account(who, ledger.REVENUE_BILL) == first.total_micros - first.tax_micros
+    # 22.26 of 18 March to 10 April, none of it posted as earned yet (rule I6).
+    assert isp.account(who, ledger.DEFERRED_BILL) == first.total_micros - first.tax_micros
     isp.run(who, MAY)
     assert isp.lines(who, 2) == []
 
@@ -348,7 +351,11 @@ def test_who_becomes_daily_is_billed_the_usage_at_once(isp: Isp, day: int) -> No
     isp.use(who, on(4, day, 6), 2)
     bought = isp.make.plan(CREATED)
     to = isp.make.profile(CREATED, DAILY)
-    moves.change_profile(isp.context, who.customer_id, to, on(4, day), plan_id=bought)
+    # The usage that is on no bill is topped up (rule P4): April's, and on the fifth no more, as the
+    # bill of March's is void only after that.
+    moves.change_profile(
+        isp.context, who.customer_id, to, on(4, day), plan_id=bought, top_up_micros=2_470_000
+    )
     bills_now = isp.bills(who)
     held = [
         [rated // 1_234_567 for _, rated in isp.lines(who, place)]
@@ -477,7 +484,9 @@ def test_the_panels_role_may_post_and_bill_usage(isp: Isp, settings: Settings) -
     panel = Database(settings.dsn("panel"))
     actor = replace(isp.context, db=panel, actor="staff:1", org_ids=(1,))
     try:
-        issued = moves.change_profile(actor, who.customer_id, to, on(3, 21), plan_id=bought).issued
+        issued = moves.change_profile(
+            actor, who.customer_id, to, on(3, 21), plan_id=bought, top_up_micros=2_470_000
+        ).issued
         credits.credit(
             actor, issued[0].number, reason="a test", idempotency_key="v", now=on(3, 21), void=True
         )

@@ -14,10 +14,10 @@ from billing.model.charges import UnbilledUsage
 from billing.model.money import Money
 from billing.model.profile import BillIn, BillingProfile, Payment
 from billing.rules.bill_run import cycles_to_serve
-from billing.rules.credits import credited_part, without_usage
+from billing.rules.credits import credited_usage, without_usage
 from billing.rules.cycles import Cycle
 from billing.rules.extras import PricedLine
-from billing.rules.taxes import charge_all
+from billing.rules.taxes import Charge, charge_all
 from billing.rules.usage_entries import usage_entries
 from billing.rules.usage_lines import (
     UsageShare,
@@ -199,22 +199,54 @@ def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
     assert [tax for _, tax in entries[0].pieces] == [210_000, 420_000]
 
 
-@pytest.mark.rule("I2")
-@given(part=st.integers(0, 30), cuts=st.lists(st.integers(1, 9), min_size=1, max_size=4))
-def test_credits_of_a_bill_take_all_of_its_usage_back(part: int, cuts: list[int]) -> None:
-    amounts = [Money(one * 10_000, "USD") for one in cuts]
-    bill = sum(amounts[1:], amounts[0])
-    usage_net, before, taken = Money(part * 7_001, "USD"), Money(0, "USD"), Money(0, "USD")
-    for amount in amounts:
-        taken += credited_part(usage_net, bill, before, amount)
-        before += amount
-    assert taken == usage_net
+def of_net(micros: int) -> Charge:
+    """A bill without tax."""
+    net, nothing = Money(micros, "USD"), Money(0, "USD")
+    return Charge(net, net, nothing, nothing)
 
 
 @pytest.mark.rule("I2")
-def test_half_of_a_bill_is_half_of_its_usage() -> None:
-    of = [Money(one, "USD") for one in (10_000_000, 20_000_000, 5_000_000, 10_000_000)]
-    assert credited_part(*of) == Money(5_000_000, "USD")
+@given(
+    part=st.integers(0, 100),
+    cuts=st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=4),
+)
+def test_credits_of_a_bill_take_all_of_its_usage_back(
+    part: int, cuts: list[tuple[int, bool]]
+) -> None:
+    bill = of_net(sum(one for one, _ in cuts) * 10_000)
+    usage, before = bill.net.prorated(part, 100), Money(0, "USD")
+    left = usage
+    for cents, of_days in cuts:
+        amount = Money(cents * 10_000, "USD")
+        taken = credited_usage(bill, before, amount, left, of_days=of_days)
+        assert 0 <= taken.amount_micros <= min(amount.amount_micros, left.amount_micros)
+        left, before = left - taken, before + amount
+        assert left.amount_micros <= (bill.net - before).amount_micros
+    assert left == Money(0, "USD")
+
+
+@pytest.mark.rule("I2")
+def test_half_of_what_is_left_of_a_bill_is_half_of_its_usage() -> None:
+    bill = of_net(30_000_000)
+    before, amount, usage = (Money(one, "USD") for one in (10_000_000, 10_000_000, 8_000_000))
+    assert credited_usage(bill, before, amount, usage, of_days=False) == Money(4_000_000, "USD")
+
+
+@pytest.mark.rule("B17")
+def test_days_given_back_leave_usage_unless_nothing_else_is_left() -> None:
+    bill, before, usage = of_net(30_000_000), Money(0, "USD"), Money(8_000_000, "USD")
+    for cents, taken in ((20_00, 0), (22_00, 0), (25_00, 3_00)):
+        amount = Money(cents * 10_000, "USD")
+        found = credited_usage(bill, before, amount, usage, of_days=True)
+        assert found == Money(taken * 10_000, "USD")
+
+
+@pytest.mark.rule("I2")
+def test_usage_of_less_than_nothing_goes_with_the_last_credit() -> None:
+    bill, before, usage = of_net(30_000_000), Money(0, "USD"), Money(-2_000_000, "USD")
+    part = Money(10_000_000, "USD")
+    assert credited_usage(bill, before, part, usage, of_days=False) == Money(0, "USD")
+    assert credited_usage(bill, part, Money(20_000_000, "USD"), usage, of_days=True) == usage
 
 
 @pytest.mark.rule("B6")
