@@ -251,10 +251,9 @@ def test_a_kind_that_is_chosen_is_told_without_a_number(
     assert (told.message["kind"], told.message["to"]) == ("invoice_issued", [])
     found = services.listed(context, customer_id=silent.customer_id)
     by = {one.kind: one.channel for one in found if one.created_at == APRIL}
-    assert by == {
-        MessageKind.INVOICE_ISSUED: MessageChannel.WEBHOOK,
-        MessageKind.PAYMENT_RECEIVED: MessageChannel.PANEL,
-    }
+    assert by.pop(MessageKind.INVOICE_ISSUED) is MessageChannel.WEBHOOK
+    assert by[MessageKind.PAYMENT_RECEIVED] is MessageChannel.PANEL
+    assert set(by.values()) == {MessageChannel.PANEL}
 
 
 def test_who_has_neither_is_told_in_the_panel_and_nothing_is_sent(
@@ -281,7 +280,9 @@ def test_a_payment_is_told_with_its_receipt(
     receipt = _top_up(context, owner)
     assert _top_up(context, owner) == receipt
     _send(context, server.channel, APRIL)
-    (told,) = server.to(_number(owner))
+    (told,) = [
+        one for one in server.to(_number(owner)) if one.message["kind"] == "payment_received"
+    ]
     assert told.message["text"] == f"Test ISP: we have received $5.00. Receipt: {receipt}."
 
 

@@ -14,7 +14,7 @@ from billing.model.messages import (
     MessageKind,
     Outcome,
 )
-from billing.services import customers, mailing, messages
+from billing.services import contacts, customers, mailing, messages
 from billing.services.context import Context
 from billing.store import billing_jobs
 from billing.store import messages as store
@@ -54,7 +54,8 @@ def test_what_was_told_is_shown_with_and_without_an_address(
 ) -> None:
     later = began + timedelta(days=300)  # Newer than all else.
     messages.set_alerts(context, customer_id, began, addresses=[])
-    assert customers.get_customer(context, customer_id).email is None
+    before = customers.get_customer(context, customer_id)
+    contacts.change(context, customer_id, began, name=before.name, email=None, phone=before.phone)
     _tell(context, customer_id, 80, later)
     page = at_desk.open(f"/customers/{customer_id}")
     page.locator("#notices").get_by_role("link", name="Text messages").click()
@@ -76,6 +77,9 @@ def test_what_was_told_is_shown_with_and_without_an_address(
     page.set_viewport_size(PHONE)
     assert at_desk.overflow() == 0
     messages.set_alerts(context, customer_id, began, addresses=[], numbers=[])
+    contacts.change(
+        context, customer_id, began, name=before.name, email=before.email, phone=before.phone
+    )
 
 
 def test_what_needs_somebody_is_counted_with_links(
