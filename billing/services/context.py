@@ -26,6 +26,8 @@ class Context:
     org_ids: tuple[int, ...] | None = None
     portal_url: str = ""
     """Where customers recharge, for messages to link to; empty: nowhere yet."""
+    message_days: int = 400
+    """How long messages that were sent or given up are kept."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
@@ -56,6 +58,7 @@ class Context:
             self.home_org_id,
             self.org_ids,
             self.portal_url,
+            self.message_days,
             tx,
         )
 

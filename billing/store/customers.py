@@ -259,6 +259,7 @@ def customer_view(tx: Session, customer_id: int) -> CustomerView | None:
         phone=row.phone,
         locale=row.locale,
         alert_addresses=tuple(row.alert_addresses),
+        alert_numbers=tuple(row.alert_numbers),
         profile_id=row.profile_id,
         profile_name=profile.name,
         created_at=row.created_at,

@@ -66,6 +66,7 @@ OTHERS = {
     "customer_hold": CASHIERS,
     "customer_lift": CASHIERS,
     "customer_new": CASHIERS,
+    "customer_numbers": CASHIERS,
     "customer_pay": CASHIERS,
     "customer_profile": CASHIERS,
     "customer_promise": CASHIERS | {StaffRole.SUPPORT},

@@ -1,7 +1,17 @@
 """The customer's page: cards that tell, actions that do. A further one of either is a function
 behind `@card` or `@action` in a module named here, and for a card a small template."""
 
-from web.admin.customers import agreements, cards, create, details, extras, money, pages, service
+from web.admin.customers import (
+    agreements,
+    cards,
+    create,
+    details,
+    extras,
+    money,
+    notices,
+    pages,
+    service,
+)
 
 __all__ = [
     "agreements",
@@ -10,6 +20,7 @@ __all__ = [
     "details",
     "extras",
     "money",
+    "notices",
     "pages",
     "service",
 ]

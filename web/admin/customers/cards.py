@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.model.views import CustomerView
-from billing.services import charges, customer_record, letterhead, messages
+from billing.services import charges, customer_record, letterhead
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import Facts, address_of, card, offered
@@ -92,9 +92,3 @@ def usage(context: Context, customer: CustomerView) -> Facts:
     """Of all its subscriptions together."""
     days = customer_record.usage_days(context, customer.customer_id, parts.now(), days=CHART_DAYS)
     return {"chart": usage_chart(days)}
-
-
-@card("told", "Messages", place="wide")
-def told(context: Context, customer: CustomerView) -> Facts:
-    """What was sent to it."""
-    return {"views": messages.listed(context, customer_id=customer.customer_id, limit=LINES)}
