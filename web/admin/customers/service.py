@@ -31,7 +31,7 @@ def subscription_choices(context: Context, customer: CustomerView) -> list[Selec
     return [SelectChoice(row.subscription_id, row.username) for row in rows if not row.closed_at]
 
 
-class _SubscriptionForm(ActionForm):
+class SubscriptionForm(ActionForm):
     """Of one subscription."""
 
     subscription = SelectField("Subscription", coerce=int)
@@ -43,7 +43,7 @@ class _SubscriptionForm(ActionForm):
             self.subscription.data = int(wanted)
 
 
-class SaleForm(_SubscriptionForm):
+class SaleForm(SubscriptionForm):
     """A package, and how it is paid."""
 
     plan = SelectField("Plan", coerce=int)
@@ -107,7 +107,7 @@ def sell(context: Context, customer: CustomerView, form: SaleForm) -> Sequence[s
     return said
 
 
-class HoldForm(_SubscriptionForm):
+class HoldForm(SubscriptionForm):
     """Why, until when, and what becomes of it."""
 
     note = StringField("Reason", [needed], description="For colleagues; the customer is told that "
@@ -148,7 +148,7 @@ def hold(context: Context, customer: CustomerView, form: HoldForm) -> Sequence[s
     return [f"Suspended until {instant(until)}." if until else "Suspended until it is lifted."]
 
 
-class LiftForm(_SubscriptionForm):
+class LiftForm(SubscriptionForm):
     """Of which."""
 
 
