@@ -9,12 +9,12 @@ from wtforms.fields.choices import SelectChoice
 
 from billing.model.plan_changes import ChangeState, PlanChangeView, When
 from billing.model.views import CustomerView
-from billing.services import catalog, holds, pauses, plan_changes, subscribers
+from billing.services import catalog, holds, plan_changes, subscribers
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import action, request_argument
-from web.admin.customers.service import SubscriptionForm
-from web.formats import day, duration, instant, money, plan_words
+from web.admin.customers.service import SubscriptionForm, resumed
+from web.formats import day, instant, money, plan_words
 from web.guards import CASHIERS
 
 _BY_PRICE = ""
@@ -125,19 +125,7 @@ def pause(context: Context, customer: CustomerView, form: SingleForm) -> Sequenc
 )
 def resume(context: Context, customer: CustomerView, form: SingleForm) -> Sequence[str]:
     """Resumed, with what the pause was good for."""
-    now, subscription_id = parts.now(), form.subscription.data
-    holds.resume(context, subscription_id, now)
-    ended = [one for one in pauses.pauses_of(context, subscription_id) if one.resumed_at == now]
-    if not ended:
-        return ["The suspension was lifted."]
-    said = ["Resumed."]
-    if ended[0].stood_still_seconds:
-        longer = duration(ended[0].stood_still_seconds)
-        said.append(f"Its packages are valid for {longer} longer.")
-    if days := ended[0].credited_days:
-        what = "1 day" if days == 1 else f"{days} days"
-        said.append(f"{what} of it are credited, or left out of the bill that will hold them.")
-    return said
+    return resumed(context, form.subscription.data)
 
 
 class RenewalForm(SubscriptionForm):

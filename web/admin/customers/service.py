@@ -14,11 +14,11 @@ from billing.errors import InvalidInput
 from billing.model.account import HoldBehaviour
 from billing.model.commerce import MoneyChannel
 from billing.model.views import CustomerView
-from billing.services import catalog, customer_record, holds, sales
+from billing.services import catalog, customer_record, holds, pauses, sales
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, action, request_argument
-from web.formats import CHANNELS, instant, money, plan_words
+from web.formats import CHANNELS, duration, instant, money, plan_words
 from web.forms import needed
 from web.guards import CASHIERS
 
@@ -161,8 +161,24 @@ class LiftForm(SubscriptionForm):
 )
 def lift(context: Context, customer: CustomerView, form: LiftForm) -> Sequence[str]:
     """Not suspended by staff any more."""
-    holds.resume(context, form.subscription.data, parts.now())
-    return ["The suspension was lifted."]
+    return resumed(context, form.subscription.data)
+
+
+def resumed(context: Context, subscription_id: int) -> list[str]:
+    """End a suspension by staff and a pause, and say what the pause was good for (rule S3)."""
+    now = parts.now()
+    holds.resume(context, subscription_id, now)
+    ended = [one for one in pauses.pauses_of(context, subscription_id) if one.resumed_at == now]
+    if not ended:
+        return ["The suspension was lifted."]
+    said = ["Resumed."]
+    if ended[0].stood_still_seconds:
+        longer = duration(ended[0].stood_still_seconds)
+        said.append(f"Its packages are valid for {longer} longer.")
+    if days := ended[0].credited_days:
+        what = "1 day of it is" if days == 1 else f"{days} days of it are"
+        said.append(f"{what} credited, or left out of the bill that will hold them.")
+    return said
 
 
 def _local(wall_clock: datetime) -> datetime:
