@@ -79,9 +79,7 @@ def test_every_service_of_the_panel_works_under_its_role(
     )
     assert explain.why(make.context, number, now).state.rule == "S8"
     month = (now.date().replace(day=1), now.date())
-    assert [line.added_micros > 0 for line in recognition.report(make.context, *month).lines] == [
-        True
-    ]
+    assert any(line.added_micros for line in recognition.report(make.context, *month).lines)
     assert subscribers.search(make.context, owner.username, now).rows[0].octets_left is None
     assert subscribers.show(make.context, number, now).wallet.available_micros == 0
     assert subscribers.usage_of(make.context, number, now).seconds == 0
