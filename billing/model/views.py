@@ -103,6 +103,8 @@ class CustomerView:
     closed_at: datetime | None
     discontinue_on: date | None
     promise_until: date | None
+    monthly_statement: bool | None
+    """Whether it wants a statement each month; None: as its profile says."""
     wallets: tuple[WalletView, ...]
     """The customer's own wallet first."""
     subscription_ids: tuple[int, ...]

@@ -33,6 +33,10 @@ class Context:
         """The one transaction of a service call, bound to the actor's organisations."""
         return self.db.transaction(self.org_ids)
 
+    def at_one_instant(self) -> AbstractContextManager[Session]:
+        """The same, to read by several statements what was there at one instant."""
+        return self.db.transaction(self.org_ids, frozen=True)
+
     @contextmanager
     def together(self) -> Iterator[Context]:
         """A context whose service calls are one transaction: all of them happen, or none."""

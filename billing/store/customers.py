@@ -266,6 +266,7 @@ def customer_view(tx: Session, customer_id: int) -> CustomerView | None:
         closed_at=row.closed_at,
         discontinue_on=row.discontinue_on,
         promise_until=row.promise_until,
+        monthly_statement=row.monthly_statement,
         wallets=tuple(_with_uninvoiced(tx, customer_id)),
         subscription_ids=tuple(s.subscription_id for s in subscriptions_of(tx, customer_id)),
     )

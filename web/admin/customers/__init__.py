@@ -4,23 +4,33 @@ behind `@card` or `@action` in a module named here, and for a card a small templ
 from web.admin.customers import (
     agreements,
     cards,
+    changes,
+    collecting,
     create,
     details,
     extras,
+    identities,
+    limits,
     money,
     notices,
     pages,
+    papers,
     service,
 )
 
 __all__ = [
     "agreements",
     "cards",
+    "changes",
+    "collecting",
     "create",
     "details",
     "extras",
+    "identities",
+    "limits",
     "money",
     "notices",
     "pages",
+    "papers",
     "service",
 ]
