@@ -218,6 +218,8 @@ def _take_bills_back(
         amount = min(left, share, key=lambda one: one.amount_micros)
         if days and package is not None:
             package.ended_at = move.now
+        if 0 < days < cycle.days:  # who comes back is billed from the day after on
+            bill.plan_until = move.today + timedelta(days=1)
         if amount.amount_micros > 0:
             reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
             yield bill, take_back(tx, bill, amount, reason, move.now, void=days == cycle.days)

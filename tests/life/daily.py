@@ -55,7 +55,7 @@ class DailyLife(Days[Household]):
     def begin(self) -> None:
         chance = self.chance
         self.tax_ppm = chance.choice([0, 77_000])
-        pause_days = chance.choice([None, 5, 400])
+        pause_days = chance.choice([None, 5, 366])
         self.offers = [
             Offer(price, minutes, octets, chance.random() < 0.3, pause_days)
             for price, minutes, octets in (
