@@ -168,6 +168,10 @@ def test_what_follows_one_that_has_ended_ends_in_its_turn() -> None:
     chain = account(entitlements=(package(2, follows=True),), last_ended=package(1, BEGIN))
     assert packages_end(chain, BEGIN) == BEGIN + 2 * DAY
     assert renewal_at(chain, BEGIN) == BEGIN + 2 * DAY - 5 * MINUTE
+    # Of two it is the last one's time that counts.
+    short = package(2, follows=True, validity_minutes=6)
+    chain = replace(chain, entitlements=(short, package(3, follows=True)))
+    assert renewal_at(chain, BEGIN) == BEGIN + 2 * DAY + MINUTE
 
 
 @pytest.mark.rule("P10")
