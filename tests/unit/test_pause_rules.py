@@ -119,6 +119,10 @@ def test_what_follows_has_no_days_of_its_own() -> None:
         BEGUN + 10 * DAY + timedelta(hours=1),
     ]
     assert stood == two + timedelta(hours=1)
+    # One that allows fewer days than were taken runs on.
+    fewer = window(BEGUN + 3 * DAY, 1, follows=True, most=DAY)
+    moved, stood = resumed([first, fewer], PAUSED, NOW)
+    assert (moved[1].valid_until, stood) == (BEGUN + 6 * DAY, two)
     # Beside another one, each has them all.
     beside = window(BEGUN, 9, most=two)
     moved, stood = resumed([first, beside], PAUSED, NOW)
