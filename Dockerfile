@@ -10,7 +10,9 @@ RUN sh /opt/rig/install-packages.sh $(sed -n 's/^app: //p' /opt/rig/packages) \
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin tollway \
     && install -d -o tollway -g tollway -m 700 /var/lib/tollway /var/lib/tollway/keys \
-        /run/database-secrets /var/mail/tollway
+        /var/mail/tollway \
+    # The database's container looks its password up in there as a user of its own.
+    && install -d -o tollway -g tollway -m 711 /run/database-secrets
 
 # --- Python packages: locked versions with hashes ----------------------------------------------
 FROM packages AS built

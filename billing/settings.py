@@ -19,6 +19,7 @@ from billing.errors import InvalidInput
 
 Role = Literal["owner", "panel", "radius", "worker", "readonly"]
 ROLES: tuple[Role, ...] = get_args(Role)
+WEBHOOK_SECRET_MIN = 24
 
 
 class Settings(BaseSettings):
@@ -83,6 +84,9 @@ class Settings(BaseSettings):
         default=400, ge=7, description="days that the raw accounting records are kept"
     )
     login_days: int = Field(default=400, ge=7, description="days that the login history is kept")
+    message_days: int = Field(
+        default=400, ge=7, description="days that messages sent or given up are kept"
+    )
     metrics_dir: str = Field(
         default="", description="where figures for Prometheus are written; empty: in the state dir"
     )
@@ -101,6 +105,15 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(
         default="", description="From address of organisations that have none of their own"
+    )
+
+    webhook_url: str = Field(
+        default="",
+        description="https:// address that messages are POSTed to, as for SMS; empty: they stay "
+        "queued",
+    )
+    webhook_secret_file: str = Field(
+        default="", description="what POSTs are signed with; empty: keys/webhook.secret"
     )
 
     def __init__(self, **values: Any) -> None:
@@ -150,14 +163,26 @@ class Settings(BaseSettings):
 
     def smtp_password(self) -> str:
         """What `smtp_user` logs in with. Raises InvalidInput when its file cannot be read."""
-        given = self.smtp_password_file
-        path = Path(given) if given else self.state_dir / "keys" / "smtp.password"
+        return self._secret("smtp_password_file", self.smtp_password_file, "smtp.password")
+
+    def webhook_secret(self) -> str:
+        """What signs messages to the webhook. Raises InvalidInput when its file cannot be read, or
+        holds a secret that could be guessed."""
+        field = "webhook_secret_file"
+        secret = self._secret(field, self.webhook_secret_file, "webhook.secret")
+        if len(secret) < WEBHOOK_SECRET_MIN:
+            raise InvalidInput(
+                f"the webhook's secret must have {WEBHOOK_SECRET_MIN} characters or more",
+                field=field,
+            )
+        return secret
+
+    def _secret(self, field: str, given: str, usual: str) -> str:
+        path = Path(given) if given else self.state_dir / "keys" / usual
         try:
             return path.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            raise InvalidInput(
-                f"the password of the relay cannot be read: {error}", field="smtp_password_file"
-            ) from error
+            raise InvalidInput(f"the secret cannot be read: {error}", field=field) from error
 
     def subkey(self, purpose: str) -> bytes:
         """A key derived from the master key for one purpose, 32 bytes."""

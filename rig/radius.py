@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 import math
 import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -24,6 +21,7 @@ from rig.account import Account, service_account
 from rig.certificates import EapOptions
 from rig.ports import free_udp_port
 from rig.processes import Process, StartError
+from rig.status import serves
 
 Kind = Literal["auth", "acct"]
 EXECUTABLE = "/usr/sbin/freeradius"
@@ -148,12 +146,7 @@ class RadiusServer:
 
     def ready(self, timeout_seconds: float = 0.2) -> bool:
         """Whether it answers Status-Server on loopback."""
-        try:
-            text = (self.raddb / "settings.conf").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return False
-        values = dict(re.findall(r'^(\w+) = "(.*)"$', text, re.MULTILINE))
-        return probe_status(int(values["status_port"]), values["status_secret"], timeout_seconds)
+        return serves(self.raddb, timeout_seconds)
 
     def render(self) -> None:
         """Write the raddb anew from freeradius-config/ and the options."""
@@ -269,21 +262,3 @@ def check_version() -> None:
             "take it from bookworm-backports (./run up does so), on others from a release with "
             "3.2.7 or newer."
         )
-
-
-def probe_status(port: int, secret: str, timeout_seconds: float) -> bool:
-    """Send one Status-Server (RFC 5997) to loopback; True when an answer comes in time."""
-    authenticator = os.urandom(16)
-    head = bytes((12, 1)) + (38).to_bytes(2, "big") + authenticator + bytes((80, 18))
-    digest = hmac.new(secret.encode(), head + bytes(16), hashlib.md5).digest()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.settimeout(timeout_seconds)
-        probe.connect(("127.0.0.1", port))
-        try:
-            probe.send(head + digest)
-            return probe.recv(4096)[:2] == bytes((2, 1))
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-            return False
-        except TimeoutError:
-            return False

@@ -36,6 +36,7 @@ def create_app(
         actor="panel",
         org_ids=(),
         portal_url=settings.portal_url,
+        message_days=settings.message_days,
     )
     app.extensions["tollway"] = Parts(nobody, clock)
     headers.init_app(app, options)

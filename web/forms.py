@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, StringField, TextAreaField, ValidationError
 
 from billing.errors import InvalidFields, TollwayError
+from billing.model.dunning_text import read_step, step_text
 from billing.model.money import Money
 from billing.model.quantities import read_fair_use, show_fair_use
 from billing.model.tariff import tariff_windows, tariff_windows_text
@@ -51,6 +52,23 @@ class WholeField(StringField):
         if self.raw_data:
             return str(self.raw_data[0])
         return "" if self.data is None else str(self.data)
+
+
+class NumbersField(StringField):
+    """Whole numbers, separated by blanks or commas; `data` is a tuple."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = ()
+        words = (valuelist[0] if valuelist else "").replace(",", " ").replace("%", " ").split()
+        for word in words:
+            if not word.isdecimal() or len(word) > 9:
+                raise ValueError(f"not a whole number: {word}")
+        self.data = tuple(map(int, words))
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return " ".join(map(str, self.data or ()))
 
 
 class PercentField(StringField):
@@ -178,6 +196,21 @@ class LinesField(TextAreaField):
         if self.raw_data:
             return str(self.raw_data[0])
         return "\n".join(self.data or ())
+
+
+class DunningStepsField(LinesField):
+    """Steps of a dunning schedule, one a line, as the command line has them; `data` is a tuple."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        lines, self.data = self.data, ()
+        self.data = tuple(read_step(line, parts.operator().currency) for line in lines)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        currency = parts.operator().currency
+        return "\n".join(step_text(step, currency) for step in self.data or ())
 
 
 def needed(form: FlaskForm, field: Field) -> None:

@@ -48,6 +48,7 @@ class App:
             box=self.secret_box,
             actor=f"cli:{os.environ.get('SUDO_USER') or getpass.getuser()}",
             portal_url=self.settings.portal_url,
+            message_days=self.settings.message_days,
         )
         if not setup.schema_ready(opened):
             raise Unavailable("the database has no schema yet; run `tollway migrate`")

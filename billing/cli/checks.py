@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from billing.cli.app import App, Command
-from billing.cli.relay import relay
+from billing.cli.relay import relay, webhook
 from billing.clock import utc_now
 from billing.errors import TollwayError
 from billing.model.views import CheckView
@@ -58,11 +58,11 @@ def _checks(app: App) -> Iterator[CheckView]:
         return
     yield from services.database_checks(context, utc_now())
     try:
-        configured = relay(settings) is not None
+        channels = [relay(settings), webhook(settings)]
     except TollwayError as error:
         yield _failed("messages", error.message, "correct the TOLLWAY_ variable or settings.env")
         return
-    yield from mail_checks(context, configured=configured, now=utc_now())
+    yield from mail_checks(context, configured=[one.way for one in channels if one], now=utc_now())
 
 
 def _failed(name: str, detail: str, mend: str) -> CheckView:

@@ -179,6 +179,7 @@ def customer_lines(view: CustomerView) -> list[str]:
         lines.append(f"promised to pay by {view.promise_until} (rule B19)")
     if view.discontinue_on is not None:
         lines.append(f"service ends unpaid on {view.discontinue_on} (rule B15)")
-    told = ", ".join(view.alert_addresses) or view.email or "nobody: there is no address"
+    mails = view.alert_addresses or ((view.email,) if view.email else ())
+    told = ", ".join((*mails, *view.alert_numbers)) or "nobody: there is no address"
     lines.append(f"messages ({view.locale}) to {told}")
     return [*lines, f"subscriptions: {', '.join(map(str, view.subscription_ids)) or 'none'}"]

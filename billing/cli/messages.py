@@ -8,15 +8,24 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.message_templates import template
-from billing.cli.relay import mail_from, relay
+from billing.cli.relay import mail_from, relay, webhook
 from billing.cli.units import show_instant
 from billing.clock import utc_now
 from billing.errors import Unavailable
-from billing.model.messages import ChannelDown, MessageKind, MessageState, Outcome
+from billing.model.messages import (
+    Channel,
+    ChannelDown,
+    Envelope,
+    MessageChannel,
+    MessageKind,
+    MessageState,
+    Outcome,
+)
 from billing.services import customers, message_templates
 from billing.services import messages as services
 
 NOT_SENT = "no relay is set (TOLLWAY_SMTP_HOST, TOLLWAY_MAIL_FROM): messages stay queued"
+NOT_POSTED = "no webhook is set (TOLLWAY_WEBHOOK_URL): its messages stay queued"
 
 
 @click.group(cls=Group)
@@ -36,12 +45,13 @@ def list_(app: App, failed: bool, customer: str | None) -> None:
     found = services.listed(app.context, customer_id=customer_id, failed=failed)
     app.show_table(
         found,
-        ("number", "customer", "kind", "to", "queued", "state", "tries", "sent", "problem"),
+        ("number", "customer", "kind", "by", "to", "queued", "state", "tries", "sent", "problem"),
         [
             (
                 one.message_id,
                 one.customer_name,
                 one.kind,
+                one.channel,
                 ", ".join(one.addresses),
                 show_instant(one.created_at),
                 one.state,
@@ -52,9 +62,13 @@ def list_(app: App, failed: bool, customer: str | None) -> None:
             for one in found
         ],
     )
-    waiting = any(one.state in (MessageState.QUEUED, MessageState.FAILED) for one in found)
-    if waiting and not relay(app.settings):
+    waiting = {
+        one.channel for one in found if one.state in (MessageState.QUEUED, MessageState.FAILED)
+    }
+    if MessageChannel.EMAIL in waiting and not relay(app.settings):
         click.echo(NOT_SENT, err=True)
+    if MessageChannel.WEBHOOK in waiting and not webhook(app.settings):
+        click.echo(NOT_POSTED, err=True)
 
 
 @message.command("resend", cls=Command)
@@ -87,19 +101,52 @@ def preview(app: App, kind: str, language: str, html: bool) -> None:
 @click.argument("address")
 @click.pass_obj
 def test(app: App, address: str) -> None:
-    """Send a mail with made-up facts to ADDRESS, to see that the relay takes it."""
-    channel = relay(app.settings)
-    if channel is None:
+    """Send a message with made-up facts to ADDRESS, to see that the relay takes it, or, where it
+    is a number like +34600123456, the webhook."""
+    if address.startswith("+"):
+        if (gateway := webhook(app.settings)) is None:
+            raise Unavailable(NOT_POSTED, field="webhook_url")
+        _try(gateway, services.trial_call(app.context, address, utc_now()), "webhook")
+        app.show({"address": address}, f"the webhook took it for {address}")
+        return
+    if (channel := relay(app.settings)) is None:
         raise Unavailable(NOT_SENT, field="smtp_host")
     envelope = services.trial(app.context, address, mail_from(app.settings), utc_now())
+    _try(channel, envelope, "relay")
+    app.show({"address": address, "sender": envelope.sender}, f"the relay took it for {address}")
+
+
+def _try(channel: Channel, envelope: Envelope, name: str) -> None:
+    field = {"relay": "smtp_host", "webhook": "webhook_url"}[name]
     try:
         with channel.open() as line:
             handed = line.send(envelope)
     except ChannelDown as error:
-        raise Unavailable(f"the relay cannot be reached: {error}", field="smtp_host") from None
+        raise Unavailable(f"the {name} cannot be reached: {error}", field=field) from None
     if handed.outcome is not Outcome.SENT:
-        raise Unavailable(f"the relay does not take it: {handed.reason}", field="address")
-    app.show({"address": address, "sender": envelope.sender}, f"the relay took it for {address}")
+        raise Unavailable(f"the {name} does not take it: {handed.reason}", field="address")
+
+
+@message.command("webhook", cls=Command)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in MessageKind]),
+    help="It gets messages of this kind about everybody; repeat for several.",
+)
+@click.option("--no-kinds", is_flag=True, help="It gets those to customers with a number only.")
+@at_option
+@click.pass_obj
+def webhook_(app: App, kinds: tuple[str, ...], no_kinds: bool, at: datetime) -> None:
+    """Choose which messages the webhook gets about customers without a number, too."""
+    if kinds and no_kinds:
+        raise click.UsageError("give either --kind or --no-kinds")
+    if kinds or no_kinds:
+        services.set_webhook_kinds(app.context, [MessageKind(kind) for kind in kinds], at)
+    chosen = services.webhook_kinds(app.context)
+    told = f", and of everybody: {', '.join(chosen)}" if chosen else ""
+    app.show({"kinds": chosen}, f"the webhook gets messages to numbers{told}")
 
 
 @message.command("from", cls=Command)

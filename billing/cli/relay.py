@@ -1,9 +1,12 @@
-"""The relay that the settings name: the worker and `tollway message test` send by it."""
+"""The relay and the webhook that the settings name: the worker and `tollway message test` send by
+them."""
 
 from __future__ import annotations
 
+from billing.clock import utc_now
 from billing.errors import InvalidInput
 from billing.messages.smtp import SmtpChannel
+from billing.messages.webhook import WebhookChannel, url_problem
 from billing.services.messages import checked_email
 from billing.settings import Settings
 
@@ -20,6 +23,15 @@ def relay(settings: Settings) -> SmtpChannel | None:
         user=settings.smtp_user,
         password=settings.smtp_password() if settings.smtp_user else "",
     )
+
+
+def webhook(settings: Settings) -> WebhookChannel | None:
+    """None where no webhook is set. Raises InvalidInput (the address, the secret)."""
+    if not settings.webhook_url:
+        return None
+    if problem := url_problem(settings.webhook_url):
+        raise InvalidInput(f"TOLLWAY_WEBHOOK_URL {problem}", field="webhook_url")
+    return WebhookChannel(url=settings.webhook_url, secret=settings.webhook_secret(), clock=utc_now)
 
 
 def mail_from(settings: Settings) -> str:

@@ -21,6 +21,8 @@ _WALLET = click.option("--wallet", type=int, help="Its number; the customer's ow
 @click.argument("customer")
 @click.option("--to", "addresses", multiple=True, help="An address; repeat for several.")
 @click.option("--to-email", is_flag=True, help="None of its own: to the customer's email.")
+@click.option("--sms", "numbers", multiple=True, help="A number like +34600123456; repeatable.")
+@click.option("--no-sms", is_flag=True, help="To no number any more.")
 @click.option("--language", help="Like en or pt-BR.")
 @click.option(
     "--balance",
@@ -44,6 +46,8 @@ def alerts(
     customer: str,
     addresses: tuple[str, ...],
     to_email: bool,
+    numbers: tuple[str, ...],
+    no_sms: bool,
     language: str | None,
     balance: int | None,
     usage: tuple[int, ...],
@@ -54,6 +58,8 @@ def alerts(
     """Set when a customer is told (rule P6), where its messages go, and in which language."""
     if addresses and to_email:
         raise click.UsageError("give either --to or --to-email")
+    if numbers and no_sms:
+        raise click.UsageError("give either --sms or --no-sms")
     if usage and no_usage:
         raise click.UsageError("give either --usage or --no-usage")
     context = app.context
@@ -67,9 +73,15 @@ def alerts(
             balance_percent=balance,
             usage_percents=usage if usage or no_usage else None,
         )
-    wanted = addresses if addresses or to_email else None
-    if wanted is not None or language is not None:
-        messages.set_alerts(context, customer_id, at, addresses=wanted, language=language)
+    if addresses or to_email or numbers or no_sms or language is not None:
+        messages.set_alerts(
+            context,
+            customer_id,
+            at,
+            addresses=addresses if addresses or to_email else None,
+            numbers=numbers if numbers or no_sms else None,
+            language=language,
+        )
     view = customers.get_customer(context, customer_id)
     watches = services.watches(context, customer_id, at)
     lines = [line for watch in watches for line in _lines(watch)]

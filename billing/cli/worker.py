@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 from billing.cli.app import App, Command
-from billing.cli.relay import mail_from, relay
+from billing.cli.relay import mail_from, relay, webhook
 from billing.errors import InvalidInput
 from billing.jobs import figures, mailer, queue
 from billing.jobs import worker as process
@@ -38,6 +38,7 @@ def worker(app: App) -> None:
         box=app.secret_box,
         actor="worker",
         portal_url=app.settings.portal_url,
+        message_days=app.settings.message_days,
     )
 
     def send_orders(stop: threading.Event) -> None:
@@ -48,15 +49,7 @@ def worker(app: App) -> None:
         figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
     companions = {"CoA sender": send_orders, "figures": write_figures}
-    try:
-        if (channel := relay(app.settings)) is None:
-            log.info("messages stay queued: no relay is set (TOLLWAY_SMTP_HOST)")
-        else:
-            sender = partial(mailer.run, context, channel, mail_from(app.settings))
-            companions["mailer"] = sender
-    except InvalidInput as error:  # All else goes on.
-        log.error("messages stay queued: %s", error)
-
+    companions |= _senders(app, context)
     try:
         process.run(
             context,
@@ -66,6 +59,24 @@ def worker(app: App) -> None:
         )
     finally:
         database.close()
+
+
+def _senders(app: App, context: Context) -> dict[str, process.Companion]:
+    """One for each channel that is set."""
+    found: dict[str, process.Companion] = {}
+    for name, channel_of in (("mailer", relay), ("webhook", webhook)):
+        try:
+            channel = channel_of(app.settings)
+            # Only mails have a sender.
+            sender = mail_from(app.settings) if name == "mailer" and channel else ""
+        except InvalidInput as error:  # All else goes on.
+            log.error("%s: messages stay queued: %s", name, error)
+            continue
+        if channel is None:
+            log.info("%s: messages stay queued: none is set", name)
+        else:
+            found[name] = partial(mailer.run, context, channel, sender)
+    return found
 
 
 def _log_to_stderr() -> None:

@@ -54,7 +54,7 @@ def tick(
     clock: Callable[[], datetime] = utc_now,
 ) -> int:
     """One batch; returns how many messages were taken. Raises Unavailable."""
-    taken = mailing.take(context, mail_from, clock())
+    taken = mailing.take(context, channel.way, mail_from, clock())
     ready: list[tuple[DueMessage, Envelope]] = []
     for message in taken:
         made = mailing.make(message)
@@ -92,5 +92,5 @@ def _hand_over(
     if sent:
         log.info("sent %d messages", sent)
     if ready:
-        log.warning("%d messages are sent later: %s", len(ready), reason)
+        log.warning("%d messages (%s) are sent later: %s", len(ready), channel.way, reason)
         mailing.put_back(context, [message for message, _ in ready], reason, clock())

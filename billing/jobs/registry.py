@@ -16,6 +16,7 @@ from billing.services import (
     books,
     dunning_run,
     plan_runs,
+    pruning,
     recognition,
     renewal_run,
     statement_run,
@@ -162,6 +163,12 @@ def _dunning(context: Context, now: datetime) -> str:
     return said
 
 
+def _remove_old(context: Context, now: datetime) -> str:
+    messages, checks = pruning.remove_old(context, now)
+    removed = messages or checks
+    return f"removed {messages} messages, {checks} checks of the ledger" if removed else ""
+
+
 JOBS = {
     job.name: job
     for job in (
@@ -202,6 +209,7 @@ JOBS = {
             "what has become earned (rule I6)",
             _recognise_revenue,
         ),
+        Job("remove_old", "53 3 * * *", "messages and checks of long ago", _remove_old),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )
 }

@@ -33,4 +33,4 @@ def compose(
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(rendered.text, cte="quoted-printable")
     mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    return Envelope(sender=sender, addresses=addresses, content=mail.as_bytes())
+    return Envelope(sender=sender, addresses=addresses, key=mail_id, content=mail.as_bytes())

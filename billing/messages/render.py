@@ -1,8 +1,9 @@
 """A message as a person reads it: subject, text and HTML, from facts and templates.
 
-Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part and `KIND.txt` for the subject (its
-first line) and the text part, or an organisation's own in the same form. They run in a sandbox: no
-attribute that is not public, no name that is not given, and in MJML every value is escaped.
+Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part, `KIND.txt` for the subject (its
+first line) and the text part, `KIND.sms` for a telephone; or an organisation's own of the first
+two. They run in a sandbox: no attribute that is not public, no name that is not given, and in MJML
+every value is escaped.
 """
 
 from __future__ import annotations
@@ -84,6 +85,17 @@ def render(
     )  # fmt: skip
 
 
+def short(
+    kind: MessageKind, language: str, *, organisation: str, customer: str, facts: Facts
+) -> str:
+    """The message in a line for a telephone, by the product's template. Raises Unrenderable."""
+    spoken = _spoken(language)
+    source = (_TEMPLATES / spoken / f"{kind}.sms").read_text(encoding="utf-8")
+    names = {"organisation": one_line(organisation), "customer": one_line(customer)}
+    template = OwnTemplate(language=spoken, mjml="", text=source)
+    return _squeezed(_filled("text", template, {**facts, **names}))
+
+
 def check(kind: MessageKind, own: OwnTemplate, facts: Facts) -> Rendered:
     """The message by a template that somebody wants to store, with example facts. Raises
     Unrenderable with the field, the line and the reason."""
@@ -119,8 +131,7 @@ def to_html(mjml: str) -> str:
 
 def one_line(text: str) -> str:
     """Without line breaks and other control characters: fit for a header."""
-    printable = "".join(mark if mark.isprintable() else " " for mark in text)
-    return " ".join(printable.split())[:SUBJECT_LIMIT]
+    return _squeezed(text)[:SUBJECT_LIMIT]
 
 
 def known_language(language: str) -> str | None:
@@ -135,6 +146,11 @@ def known_language(language: str) -> str | None:
 def languages() -> tuple[str, ...]:
     """The languages that the product has templates in."""
     return tuple(sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir()))
+
+
+def _squeezed(text: str) -> str:
+    printable = "".join(mark if mark.isprintable() else " " for mark in text)
+    return " ".join(printable.split())
 
 
 def _spoken(language: str) -> str:

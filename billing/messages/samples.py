@@ -88,4 +88,10 @@ SAMPLES: dict[MessageKind, Facts] = {
         "currency": "USD",
         "starts_on": "2026-06-10",
     },
+    MessageKind.PAYMENT_RECEIVED: {
+        "number": "RCP-77",
+        "invoice_number": "INV-1042",
+        "amount_micros": 17_740_000,
+        "currency": "USD",
+    },
 }

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Literal
+from typing import ClassVar, Literal
 
-from billing.model.messages import ChannelDown, Envelope, Handed, Outcome
+from billing.model.messages import ChannelDown, Envelope, Handed, MessageChannel, Outcome
 
 TIMEOUT_SECONDS = 20.0
 _SERVICE_ENDS = 421  # RFC 5321 4.2.2: the connection is closed after it
@@ -23,6 +23,7 @@ class SmtpChannel:
     """`security`: TLS from the start, by STARTTLS, or none. Certificates are checked. A password is
     sent in the clear to this machine only."""
 
+    way: ClassVar[MessageChannel] = MessageChannel.EMAIL
     host: str
     port: int
     security: Literal["starttls", "tls", "none"]
@@ -44,7 +45,7 @@ class SmtpChannel:
             client.close()
 
     def _connected(self) -> smtplib.SMTP:
-        if self.user and self.security == "none" and not _is_loopback(self.host):
+        if self.user and self.security == "none" and not is_loopback(self.host):
             raise smtplib.SMTPException("no password is sent without TLS; set smtp_security")
         tls = ssl.create_default_context()
         if self.security == "tls":
@@ -115,7 +116,8 @@ def _text(said: bytes | str) -> str:
     return " ".join(text.split())
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

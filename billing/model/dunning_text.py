@@ -53,6 +53,22 @@ def read_step(text: str, currency: str) -> DunningStep:
     )
 
 
+def step_text(step: DunningStep, currency: str) -> str:
+    """A step as `read_step` reads it."""
+    words = [str(step.days)]
+    if step.reminds:
+        words.append("remind")
+    if step.charges:
+        words.append("fee")
+    if step.fee_micros:
+        words.append(_amount(step.fee_micros, currency))
+    if step.fee_ppm:
+        words.append(f"{_percent(step.fee_ppm)}%")
+    if step.fee_most_micros is not None:
+        words += ["most", _amount(step.fee_most_micros, currency)]
+    return " ".join(words)
+
+
 def step_words(step: DunningStep, currency: str) -> str:
     """`reminds, fee 5.00 USD and 2% of what is open, 20.00 USD at most`."""
     parts = ["reminds"] if step.reminds else []
@@ -60,14 +76,21 @@ def step_words(step: DunningStep, currency: str) -> str:
     if step.fee_micros:
         fees.append(str(Money(step.fee_micros, currency)))
     if step.fee_ppm:
-        percent = Decimal(step.fee_ppm) / _PPM_OF_PERCENT
-        fees.append(f"{percent}% of what is open")
+        fees.append(f"{_percent(step.fee_ppm)}% of what is open")
     if fees:
         bound = ""
         if step.fee_most_micros is not None:
             bound = f", {Money(step.fee_most_micros, currency)} at most"
         parts.append(f"fee {' and '.join(fees)}{bound}")
     return ", ".join(parts)
+
+
+def _amount(micros: int, currency: str) -> str:
+    return str(Money(micros, currency)).partition(" ")[0]
+
+
+def _percent(ppm: int) -> Decimal:
+    return Decimal(ppm) / _PPM_OF_PERCENT
 
 
 def _ppm(text: str) -> int:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 class MessageKind(StrEnum):
@@ -25,6 +25,15 @@ class MessageKind(StrEnum):
     STATEMENT = "statement"
     ALLOWANCE_USED = "allowance_used"
     PRICE_NOTICE = "price_notice"
+    PAYMENT_RECEIVED = "payment_received"
+
+
+class MessageChannel(StrEnum):
+    """By which way a customer is told. `PANEL`: it has no address, and nothing is sent."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    PANEL = "panel"
 
 
 class MessageState(StrEnum):
@@ -63,12 +72,14 @@ class OwnTemplate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueMessage:
-    """A message that a sender has taken; `attempt` counts from 1. `mail_id` is its Message-ID
-    without brackets, the same at every attempt. `expired`: it is too old to be of use."""
+    """A message that a sender has taken; `attempt` counts from 1. `mail_id` is the same at
+    every attempt: of a mail its Message-ID without brackets. `expired`: it is too old to be of use.
+    """
 
     customer_id: int
     message_id: int
     kind: MessageKind
+    channel: MessageChannel
     language: str
     addresses: tuple[str, ...]
     facts: Facts = field(repr=False)
@@ -93,7 +104,7 @@ class MessageView:
     customer_name: str
     kind: MessageKind
     language: str
-    channel: str
+    channel: MessageChannel
     addresses: tuple[str, ...]
     created_at: datetime
     state: MessageState
@@ -101,6 +112,17 @@ class MessageView:
     next_attempt_at: datetime | None
     sent_at: datetime | None
     last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that a customer was told: `text` in a line, and `messages`, a line for each channel
+    it went by."""
+
+    kind: MessageKind
+    created_at: datetime
+    text: str
+    messages: tuple[MessageView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +165,12 @@ class Handed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A message made ready: `content` is what its channel carries (for mail RFC 5322)."""
+    """A message made ready: `content` is what its channel carries (for mail RFC 5322, for a webhook
+    JSON); `key` is the same at every attempt."""
 
     sender: str
     addresses: tuple[str, ...]
+    key: str
     content: bytes = field(repr=False)
 
 
@@ -160,6 +184,8 @@ class Line(Protocol):
 
 class Channel(Protocol):
     """A way to customers: SMTP, and others behind the same interface."""
+
+    way: ClassVar[MessageChannel]
 
     def open(self) -> AbstractContextManager[Line]:
         """Connect; raises ChannelDown."""

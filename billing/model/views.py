@@ -18,6 +18,17 @@ from billing.model.profile import BillingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What needs somebody: customers parked, messages given up, findings of the ledger's check,
+    orders to NAS that failed."""
+
+    parked: int
+    messages: int
+    findings: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorView:
     name: str
     time_zone: str
@@ -84,12 +95,16 @@ class CustomerView:
     locale: str
     alert_addresses: tuple[str, ...]
     """Where its messages go; to `email` where there is none."""
+    alert_numbers: tuple[str, ...]
+    """Telephone numbers that get them, too, by the operator's webhook."""
     profile_id: int
     profile_name: str
     created_at: datetime
     closed_at: datetime | None
     discontinue_on: date | None
     promise_until: date | None
+    monthly_statement: bool | None
+    """Whether it wants a statement each month; None: as its profile says."""
     wallets: tuple[WalletView, ...]
     """The customer's own wallet first."""
     subscription_ids: tuple[int, ...]

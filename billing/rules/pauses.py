@@ -37,10 +37,10 @@ def resumed(
 
     A window is longer by exactly the time that passed from the pause, or from its own beginning
     within it, up to now; an hour that a clock skips or repeats is none. What waits behind another
-    one begins when that ends.
+    one begins when that ends, and has what that has left of the days that are allowed.
     """
     moved: list[Standing] = []
-    longest = _NONE
+    longest = before = _NONE
     old_end: datetime | None = None
     new_end: datetime | None = None
     for one in packages:
@@ -51,10 +51,13 @@ def resumed(
         length = ends - begins
         if one.follows and begins > paused_at and begins == old_end and new_end is not None:
             begins = new_end
-        stood = min(one.allowed, max(_NONE, now - max(paused_at, begins)))
+        else:
+            before = _NONE
+        stood = min(max(_NONE, one.allowed - before), max(_NONE, now - max(paused_at, begins)))
+        before += stood
         until = begins + length + stood
         moved.append(Standing(begins, until, one.follows, one.allowed))
-        longest = max(longest, stood)
+        longest = max(longest, before)
         old_end, new_end = max(old_end or ends, ends), max(new_end or until, until)
     return moved, longest
 

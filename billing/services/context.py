@@ -26,10 +26,16 @@ class Context:
     org_ids: tuple[int, ...] | None = None
     portal_url: str = ""
     """Where customers recharge, for messages to link to; empty: nowhere yet."""
+    message_days: int = 400
+    """How long messages that were sent or given up are kept."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
         return self.db.transaction(self.org_ids)
+
+    def at_one_instant(self) -> AbstractContextManager[Session]:
+        """The same, to read by several statements what was there at one instant."""
+        return self.db.transaction(self.org_ids, frozen=True)
 
     @contextmanager
     def together(self) -> Iterator[Context]:
@@ -56,6 +62,7 @@ class Context:
             self.home_org_id,
             self.org_ids,
             self.portal_url,
+            self.message_days,
             tx,
         )
 

@@ -54,10 +54,13 @@ def set_schedule(
         return wanted
 
 
-def of_bill(context: Context, number: str, now: datetime) -> BillDunningView:
-    """What was done about a bill, and what comes next and when, if nobody pays. Raises NotFound."""
+def of_bill(
+    context: Context, number: str, now: datetime, *, customer_id: int | None = None
+) -> BillDunningView:
+    """What was done about a bill, and what comes next and when, if nobody pays. Raises NotFound,
+    InvalidInput (several organisations have one of that number and `customer_id` is not given)."""
     with context.transaction() as tx:
-        found = bill_numbered(tx, number)
+        found = bill_numbered(tx, number, customer_id)
         bill = invoices.view(found)
         done = store.events_of(tx, bill.customer_id, bill.invoice_id)
         known = store.bills_to_dun(tx, [bill.customer_id])

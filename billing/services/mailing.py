@@ -1,8 +1,8 @@
-"""Queued messages are taken, made into mails and settled (docs/adr/0017).
+"""Queued messages are taken, made ready for their channel and settled (docs/adr/0017).
 
 A message is taken with a lease, in a transaction of its own, and settled in another one after it
 was handed over: at least once. Who dies between the two leaves a message that is sent again, with
-the same Message-ID, when the lease has run out.
+the same id, when the lease has run out.
 """
 
 from __future__ import annotations
@@ -10,10 +10,18 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from billing.messages.mail import compose
-from billing.messages.render import Rendered, Unrenderable, render
-from billing.model.messages import DueMessage, Envelope, Handed, MessageState, Outcome, OwnTemplate
-from billing.rules.addresses import address_problem
+from billing.messages import mail, webhook
+from billing.messages.render import Rendered, Unrenderable, render, short
+from billing.model.messages import (
+    DueMessage,
+    Envelope,
+    Handed,
+    MessageChannel,
+    MessageState,
+    Outcome,
+    OwnTemplate,
+)
+from billing.rules.addresses import address_problem, number_problem
 from billing.services.context import Context
 from billing.store import messages as store
 
@@ -26,12 +34,13 @@ GIVE_UP_AFTER = timedelta(days=4)
 _BACKOFF_SECONDS = (60, 300, 900, 3600, 10800)
 
 
-def take(context: Context, mail_from: str, now: datetime) -> list[DueMessage]:
-    """Up to BATCH messages that are due, for this sender only until the lease ends."""
+def take(context: Context, way: MessageChannel, mail_from: str, now: datetime) -> list[DueMessage]:
+    """Up to BATCH messages of a channel that are due, for this sender only until the lease ends."""
     with context.transaction() as tx:
         return store.claim(
             tx,
             now,
+            channel=way,
             limit=BATCH,
             leased_until=now + LEASE,
             oldest=now - GIVE_UP_AFTER,
@@ -40,14 +49,13 @@ def take(context: Context, mail_from: str, now: datetime) -> list[DueMessage]:
 
 
 def make(message: DueMessage) -> Envelope | str:
-    """The mail, or why there can never be one."""
+    """What its channel carries, or why there can never be anything."""
     if message.expired:
         return f"it could not be sent within {GIVE_UP_AFTER.days} days"
-    for address in (*message.addresses, message.sender):
-        if problem := address_problem(address):
-            return f"{address}: {problem}"
+    if problem := _wrong_address(message):
+        return problem
     try:
-        return _composed(message)
+        return composed(message)
     except Unrenderable as error:
         return f"{message.kind}.{error.field}: {error}"
     except Exception as error:
@@ -56,9 +64,28 @@ def make(message: DueMessage) -> Envelope | str:
         return f"it cannot be made: {error}"
 
 
-def _composed(message: DueMessage) -> Envelope:
-    return compose(
-        _rendered(message),
+def _wrong_address(message: DueMessage) -> str | None:
+    by_mail = message.channel is MessageChannel.EMAIL
+    for address in (*message.addresses, message.sender) if by_mail else message.addresses:
+        if problem := address_problem(address) if by_mail else number_problem(address):
+            return f"{address}: {problem}"
+    return None
+
+
+def composed(message: DueMessage) -> Envelope:
+    """What its channel carries. Raises Unrenderable, ValueError (an address that is none)."""
+    rendered = _rendered(message)
+    if message.channel is MessageChannel.WEBHOOK:
+        text = short(
+            message.kind,
+            message.language,
+            organisation=message.organisation_name,
+            customer=message.customer_name,
+            facts=message.facts,
+        )
+        return webhook.compose(message, subject=rendered.subject, text=text)
+    return mail.compose(
+        rendered,
         sender=message.sender,
         sender_name=message.organisation_name,
         addresses=message.addresses,

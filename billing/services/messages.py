@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.messages.mail import compose
-from billing.model.messages import Envelope, MessageKind, MessageState, MessageView
+from billing.messages.samples import CUSTOMER, SAMPLES
+from billing.model.messages import (
+    DueMessage,
+    Envelope,
+    MessageChannel,
+    MessageFigures,
+    MessageKind,
+    MessageState,
+    MessageView,
+)
 from billing.model.views import CheckView, CustomerView
-from billing.rules.addresses import address_problem
-from billing.services import message_templates
+from billing.rules.addresses import address_problem, number_problem
+from billing.services import mailing, message_templates
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
-from billing.store import audit
+from billing.store import audit, tables
 from billing.store import messages as store
+from billing.store.guard import Transaction
 
 ADDRESSES_LIMIT = 10
 LOG_LINES = 200
 _LATE_AFTER = timedelta(minutes=30)
+_CHECKED = {
+    MessageChannel.EMAIL: (
+        "messages",
+        "no relay is set",
+        "set TOLLWAY_SMTP_HOST and TOLLWAY_MAIL_FROM (docs/operations.md)",
+    ),
+    MessageChannel.WEBHOOK: (
+        "webhook",
+        "no webhook is set",
+        "set TOLLWAY_WEBHOOK_URL (docs/operations.md)",
+    ),
+}
 
 
 def listed(
@@ -38,17 +60,13 @@ def listed(
 
 
 def resend(context: Context, message_id: int, now: datetime) -> None:
-    """Queue a message again, whatever became of it, to the addresses that its customer has now.
-    Raises NotFound, Refused (the customer has no address any more)."""
+    """Queue a message again, whatever became of it, to the addresses (or numbers) that its
+    customer has now. Raises NotFound, Refused (there is none any more, or never was)."""
     with context.transaction() as tx:
         row = store.find(tx, message_id)
         if row is None:
             raise NotFound(f"no message has the number {message_id}", field="message")
-        customer = read_customer(tx, row.customer_id)
-        addresses = customer.alert_addresses or ((customer.email,) if customer.email else ())
-        if not addresses:
-            raise Refused(f"customer {customer.customer_id} has no address", field="customer")
-        row.addresses = list(addresses)
+        row.addresses = _addresses(tx, read_customer(tx, row.customer_id), row)
         store.requeue(tx, row, now)
         audit.append(
             tx,
@@ -59,6 +77,20 @@ def resend(context: Context, message_id: int, now: datetime) -> None:
             subject=f"message:{message_id}",
             detail={"kind": row.kind},
         )
+
+
+def _addresses(tx: Transaction, customer: CustomerView, row: tables.Message) -> list[str]:
+    """Where a message may go by its channel."""
+    if row.channel == MessageChannel.PANEL:
+        raise Refused("it stands in the panel only; nothing was sent", field="message")
+    if row.channel == MessageChannel.WEBHOOK:
+        if not customer.alert_numbers and row.kind not in store.webhook_kinds(tx):
+            raise Refused(f"customer {customer.customer_id} has no number", field="customer")
+        return list(customer.alert_numbers)
+    addresses = customer.alert_addresses or ((customer.email,) if customer.email else ())
+    if not addresses:
+        raise Refused(f"customer {customer.customer_id} has no address", field="customer")
+    return list(addresses)
 
 
 def trial(context: Context, address: str, mail_from: str, now: datetime) -> Envelope:
@@ -78,16 +110,66 @@ def trial(context: Context, address: str, mail_from: str, now: datetime) -> Enve
     )
 
 
+def trial_call(context: Context, number: str, now: datetime) -> Envelope:
+    """What the webhook is POSTed for `number`, to see what becomes of it; it is in no log. Raises
+    InvalidInput."""
+    checked_number(number)
+    kind = MessageKind.INVOICE_ISSUED
+    with context.transaction() as tx:
+        operator = operator_of(tx)
+    message = DueMessage(
+        customer_id=0,
+        message_id=0,
+        kind=kind,
+        channel=MessageChannel.WEBHOOK,
+        language="en",
+        addresses=(number,),
+        facts=SAMPLES[kind],
+        queued_at=now,
+        attempt=1,
+        mail_id=uuid4().hex,
+        customer_name=CUSTOMER,
+        organisation_name=operator.name,
+        sender="",
+        expired=False,
+        own=None,
+    )
+    return mailing.composed(message)
+
+
+def webhook_kinds(context: Context) -> tuple[MessageKind, ...]:
+    """Which messages the webhook gets about customers without a number, too."""
+    with context.transaction() as tx:
+        return tuple(MessageKind(kind) for kind in store.webhook_kinds(tx))
+
+
+def set_webhook_kinds(context: Context, kinds: Sequence[MessageKind], now: datetime) -> None:
+    """Choose them; messages that are queued already stay as they are."""
+    wanted = [kind.value for kind in dict.fromkeys(kinds)]
+    with context.transaction() as tx:
+        store.set_webhook_kinds(tx, wanted)
+        audit.append(
+            tx,
+            at=now,
+            org_id=context.home_org_id,
+            actor=context.actor,
+            action="operator.webhook_kinds",
+            subject="operator:1",
+            detail={"kinds": wanted},
+        )
+
+
 def set_alerts(
     context: Context,
     customer_id: int,
     now: datetime,
     *,
     addresses: Sequence[str] | None = None,
+    numbers: Sequence[str] | None = None,
     language: str | None = None,
 ) -> CustomerView:
-    """Where a customer's messages go (none: to its email) and in which language; None leaves it.
-    Raises NotFound, InvalidInput."""
+    """Where a customer's messages go (no address: to its email; no number: by no SMS) and in which
+    language; None leaves it. Raises NotFound, InvalidInput."""
     with changing_customer(context, customer_id) as (tx, customer):
         if addresses is not None:
             if len(addresses) > ADDRESSES_LIMIT:
@@ -95,11 +177,16 @@ def set_alerts(
             customer.alert_addresses = [
                 checked_email(address, "address") for address in dict.fromkeys(addresses)
             ]
+        if numbers is not None:
+            if len(numbers) > ADDRESSES_LIMIT:
+                raise InvalidInput(f"at most {ADDRESSES_LIMIT} numbers", field="sms")
+            customer.alert_numbers = [checked_number(number) for number in dict.fromkeys(numbers)]
         if language is not None:
             customer.locale = message_templates.checked_language(language)
         tx.flush()
         detail: dict[str, object] = {
             "addresses": list(customer.alert_addresses),
+            "numbers": list(customer.alert_numbers),
             "language": customer.locale,
         }
         audit_customer(context, tx, customer, "customer.alerts", now, detail)
@@ -134,18 +221,24 @@ def by_state(context: Context, now: datetime) -> dict[str, int]:
     return {"waiting": found.waiting, "given_up": found.given_up}
 
 
-def mail_checks(context: Context, *, configured: bool, now: datetime) -> Iterator[CheckView]:
-    """Whether messages leave (for `tollway doctor`)."""
-    with context.transaction() as tx:
-        found = store.figures(tx, now)
-    if not configured:
-        detail = f"no relay is set; {found.waiting} message(s) wait"
-        mend = "set TOLLWAY_SMTP_HOST and TOLLWAY_MAIL_FROM (docs/operations.md)"
-        yield _warn("messages", not found.waiting, detail, mend)
-        return
+def mail_checks(
+    context: Context, *, configured: Collection[MessageChannel], now: datetime
+) -> Iterator[CheckView]:
+    """Whether messages leave by the channels that are `configured` (for `tollway doctor`)."""
+    for channel, (name, missing, mend) in _CHECKED.items():
+        with context.transaction() as tx:
+            found = store.figures(tx, now, channel)
+        if channel in configured:
+            yield _leaving(name, found, now)
+        else:
+            detail = f"{missing}; {found.waiting} message(s) wait"
+            yield _warn(name, not found.waiting, detail, mend)
+
+
+def _leaving(name: str, found: MessageFigures, now: datetime) -> CheckView:
     late = found.oldest_at is not None and found.oldest_at < now - _LATE_AFTER
-    yield _warn(
-        "messages",
+    return _warn(
+        name,
         not late and not found.given_up,
         f"{found.waiting} wait, {found.given_up} given up in the last week",
         "`tollway message list --failed` tells why; `tollway message resend` sends again",
@@ -157,6 +250,13 @@ def checked_email(address: str, field: str) -> str:
     if problem := address_problem(address):
         raise InvalidInput(f"{address!r}: {problem}", field=field)
     return address
+
+
+def checked_number(number: str) -> str:
+    """A telephone number as E.164 writes it. Raises InvalidInput."""
+    if problem := number_problem(number):
+        raise InvalidInput(f"{number!r} {problem}", field="sms")
+    return number
 
 
 def _warn(name: str, good: bool, detail: str, mend: str) -> CheckView:

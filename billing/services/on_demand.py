@@ -9,7 +9,6 @@ from billing.errors import InvalidInput, Refused
 from billing.model.bills import IssuedBill
 from billing.model.profile import BillIn
 from billing.rules.cycles import cycle_of, local_day
-from billing.services.bill_run import JOB
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.cycle_bills import Span, note_issued
@@ -27,14 +26,14 @@ def bill_customer(
 ) -> Sequence[IssuedBill]:
     """Issue what the next bill run would issue by now, or all that is not billed yet up to before
     the local day `until`: whole cycles ahead where bills are in advance, served days, up to today,
-    in arrears. Later runs go on from there, so nothing is billed twice.
+    in arrears. Later runs go on from there, so nothing is billed twice; a customer that a run has
+    parked stays listed until the next one.
 
     Raises NotFound, InvalidInput (`until`), Refused (nothing of the customer is billed by itself).
     """
     with changing_customer(context, customer_id) as (tx, _):
         _check(tx, customer_id, now, until)
         issued = issue_due(tx, context, [customer_id], now, Span(until=until))
-        billing_jobs.unpark(tx, JOB, [customer_id])
         note_issued(tx, context, issued, now)
         return issued
 

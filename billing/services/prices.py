@@ -31,6 +31,7 @@ def reprice(
     notice_days: int,
     now: datetime,
     dry_run: bool = False,
+    tell: bool = True,
 ) -> RepriceReport:
     """Sell a plan at another price from the local day `from_day` on, its other terms as they are.
 
@@ -40,6 +41,7 @@ def reprice(
     `dry_run` nothing is written. The report lists LISTED_MOST at most; its totals are of all.
 
     The version is committed before anybody is told; what a killed command left, the job does.
+    Without `tell` all of it is left to the job, which runs each minute.
     Raises NotFound, InvalidInput, Refused (that is its price already).
     """
     if not 0 <= notice_days <= NOTICE_MOST_DAYS:
@@ -51,7 +53,8 @@ def reprice(
             return report
         terms = replace(latest.terms, price_micros=price_micros)
         view = add_version_within(context, tx, plan_id, terms, begins, now, notice_days=notice_days)
-    announce(context, now)
+    if tell:
+        announce(context, now)
     return replace(report, new_version=view.version)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from billing.errors import InvalidInput, NotFound
 from billing.model.commerce import MoneyChannel
 from billing.model.documents import DocumentLine
+from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
 from billing.model.receipts import Receipt, ReceiptKind
@@ -18,7 +19,7 @@ from billing.rules.documents import tax_totals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.letterhead import party
-from billing.store import documents, tables
+from billing.store import documents, messages, tables
 from billing.store import receipts as store
 from billing.store.guard import Transaction
 
@@ -106,11 +107,11 @@ def of_top_up(
     reference: str | None,
     now: datetime,
 ) -> str:
-    """Of money for the wallet; no tax is due on it before it is spent."""
+    """Of money for the wallet; no tax is due on it before it is spent. The customer is told."""
     line = DocumentLine(
         text="Credit to the wallet", net_micros=amount.amount_micros, tax_rate_ppm=0
     )
-    return write(
+    number = write(
         tx,
         customer,
         ReceiptKind.TOP_UP,
@@ -121,6 +122,8 @@ def of_top_up(
         reference=reference,
         payment_id=payment_id,
     )
+    _tell(tx, customer, payment_id, number, amount, None, now)
+    return number
 
 
 def of_bill(
@@ -133,14 +136,14 @@ def of_bill(
     tax_due_micros: int,
     now: datetime,
 ) -> str:
-    """Of money for a bill; `tax_due_micros` of its tax is due by it."""
+    """Of money for a bill; `tax_due_micros` of its tax is due by it. The customer is told."""
     rates = [line.tax_rate_ppm for line in documents.lines(tx, bill)]
     line = DocumentLine(
         text=f"Payment of {bill.number}",
         net_micros=amount.amount_micros - tax_due_micros,
         tax_rate_ppm=max(rates, default=0) if tax_due_micros else 0,
     )
-    return write(
+    number = write(
         tx,
         customer,
         ReceiptKind.BILL,
@@ -153,6 +156,31 @@ def of_bill(
         subscription_id=bill.subscription_id,
         payment_id=payment_id,
     )
+    _tell(tx, customer, payment_id, number, amount, bill.number, now)
+    return number
+
+
+def _tell(
+    tx: Transaction,
+    customer: tables.Customer,
+    payment_id: int,
+    number: str,
+    amount: Money,
+    invoice_number: str | None,
+    now: datetime,
+) -> None:
+    draft = MessageDraft(
+        customer_id=customer.customer_id,
+        kind=MessageKind.PAYMENT_RECEIVED,
+        idempotency_key=f"payment:{payment_id}",
+        facts={
+            "number": number,
+            "invoice_number": invoice_number,
+            "amount_micros": amount.amount_micros,
+            "currency": amount.currency,
+        },
+    )
+    messages.queue(tx, [draft], now)
 
 
 def by_number(context: Context, number: str, *, org_id: int | None = None) -> Receipt:

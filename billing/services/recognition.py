@@ -60,8 +60,7 @@ def report(context: Context, first_day: date, last_day: date) -> RevenueReport:
     posted, and what has become earned since. Raises InvalidInput, NotFound (no operator yet)."""
     if last_day < first_day:
         raise InvalidInput(f"must not lie before {first_day}", field="to")
-    with context.transaction() as tx:
-        store.freeze(tx)
+    with context.at_one_instant() as tx:
         time_zone = operator_of(tx).time_zone
         since, until = day_start(first_day, time_zone), day_passed_at(last_day, time_zone)
         posted = store.posted(tx, since, until)

@@ -19,24 +19,32 @@ from billing.store.ledger import Line
 
 
 def write_off(
-    context: Context, number: str, *, reason: str, idempotency_key: str, now: datetime
+    context: Context,
+    number: str,
+    *,
+    reason: str,
+    idempotency_key: str,
+    now: datetime,
+    customer_id: int | None = None,
 ) -> WriteOffView:
     """Give up what is open of a bill: from what is owed to `bad_debt`, in one entry (rule M4). The
     bill holds nobody back any more and is dunned no more; what was paid of it stays paid.
 
-    Raises InvalidInput (no reason), NotFound, Refused (nothing is open: it is paid, credited or
-    written off already), Conflict (the key was used for something else).
+    `customer_id`: whose bill it is, where several organisations have one of that number.
+
+    Raises InvalidInput (no reason, several have it), NotFound, Refused (nothing is open: it is
+    paid, credited or written off already), Conflict (the key was used for something else).
     """
     reason = checked_reason(reason)
     with context.transaction() as tx:
-        found = bill_numbered(tx, number)
-        customer_id, invoice_id = found.customer_id, found.invoice_id
-    with changing_customer(context, customer_id) as (tx, _):
-        bill = invoices.get_invoice(tx, customer_id, invoice_id)
+        found = bill_numbered(tx, number, customer_id)
+        owner_id, invoice_id = found.customer_id, found.invoice_id
+    with changing_customer(context, owner_id) as (tx, _):
+        bill = invoices.get_invoice(tx, owner_id, invoice_id)
 
         def act() -> WriteOffView:
             view = _give_up(tx, bill, reason, now)
-            enforcement.reconcile(tx, context, customer_id, now)
+            enforcement.reconcile(tx, context, owner_id, now)
             audit.append(
                 tx,
                 at=now,
@@ -55,12 +63,18 @@ def write_off(
         return run_once(
             tx,
             WriteOffView,
-            customer_id=customer_id,
+            customer_id=owner_id,
             key=idempotency_key,
             content={"command": "write-off", "invoice": bill.number, "reason": reason},
             now=now,
             act=act,
         )
+
+
+def of_customer(context: Context, customer_id: int, *, limit: int = 20) -> list[WriteOffView]:
+    """What was given up of a customer's bills, newest first."""
+    with context.transaction() as tx:
+        return dunning.write_offs(tx, customer_id, limit)
 
 
 def _give_up(tx: Transaction, bill: tables.Invoice, reason: str, now: datetime) -> WriteOffView:

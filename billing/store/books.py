@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from billing.model.books import Finding, LedgerReport, UsageOfDay
@@ -48,6 +48,19 @@ def last_report(tx: Session) -> LedgerReport | None:
     return LedgerReport(
         at=row.at, findings=tuple(Finding(**one) for one in json.loads(row.findings))
     )
+
+
+def remove_old_reports(tx: Session, kept: int) -> int:
+    """Remove all runs of the check but the newest `kept`; returns how many."""
+    check = tables.LedgerCheck
+    newest_old = select(check.check_id).order_by(check.check_id.desc()).offset(kept).limit(1)
+    removed = tx.execute(
+        delete(check)
+        .where(check.check_id <= newest_old.scalar_subquery())
+        .returning(check.check_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(removed.all())
 
 
 def customers_with_usage(tx: Session, after: int, most: int) -> list[int]:

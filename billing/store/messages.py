@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.messages import (
     DueMessage,
+    MessageChannel,
     MessageDraft,
     MessageFigures,
     MessageKind,
@@ -28,7 +29,7 @@ _ERROR_LIMIT = 500
 
 
 def queue(tx: Session, drafts: Sequence[MessageDraft], now: datetime) -> None:
-    """Queue these to their customers' addresses, in one statement; whoever has none gets none."""
+    """Queue these for each of their customers' channels, in one statement."""
     if drafts:
         rows = json.dumps([asdict(draft) for draft in drafts], default=str)
         tx.connection().exec_driver_sql(named_query("queue_messages"), {"drafts": rows, "now": now})
@@ -51,17 +52,19 @@ def claim(
     tx: Session,
     now: datetime,
     *,
+    channel: MessageChannel,
     limit: int,
     leased_until: datetime,
     oldest: datetime,
     mail_from: str,
 ) -> list[DueMessage]:
-    """Take what is due; it is due again at `leased_until` unless `settle` says otherwise. What
-    waits since before `oldest` is marked as expired."""
+    """Take what is due of a channel; it is due again at `leased_until` unless `settle` says
+    otherwise. What waits since before `oldest` is marked as expired."""
     rows = tx.execute(
         text(named_query("claim_messages")),
         {
             "now": now,
+            "channel": channel.value,
             "limit": limit,
             "leased_until": leased_until,
             "oldest": oldest,
@@ -130,18 +133,82 @@ def log_lines(
     return [_view(row, name) for row, name in tx.execute(statement)]
 
 
-def figures(tx: Session, now: datetime) -> MessageFigures:
-    """What waits, and what of the last week was given up."""
+def events(
+    tx: Session, customer_id: int, limit: int
+) -> list[tuple[dict[str, object], list[MessageView]]]:
+    """The newest events of a customer: the facts of each, and its messages, a channel each."""
     table = tables.Message
+    newest = (
+        select(table.idempotency_key)
+        .where(table.customer_id == customer_id)
+        .group_by(table.idempotency_key)
+        .order_by(func.max(table.created_at).desc(), func.max(table.message_id).desc())
+        .limit(limit)
+    )
+    keys = list(tx.scalars(newest))
+    rows = tx.execute(
+        select(table, tables.Customer.name)
+        .join(tables.Customer, tables.Customer.customer_id == table.customer_id)
+        .where(table.customer_id == customer_id, table.idempotency_key.in_(keys))
+        .order_by(table.channel)
+    ).all()
+    found = []
+    for key in keys:
+        own = [(row, name) for row, name in rows if row.idempotency_key == key]
+        found.append((own[0][0].facts, [_view(row, name) for row, name in own]))
+    return found
+
+
+def figures(tx: Session, now: datetime, channel: MessageChannel | None = None) -> MessageFigures:
+    """What waits, and what of the last week was given up; None: by all channels together."""
+    table = tables.Message
+    chosen = [] if channel is None else [table.channel == channel]
     waiting = tx.execute(
-        select(func.count(), func.min(table.queued_at)).where(table.state.in_(OPEN_STATES))
+        select(func.count(), func.min(table.queued_at)).where(table.state.in_(OPEN_STATES), *chosen)
     ).one()
     given_up = tx.scalar(
         select(func.count()).where(
-            table.state == MessageState.GIVEN_UP, table.queued_at > now - timedelta(days=7)
+            table.state == MessageState.GIVEN_UP,
+            table.queued_at > now - timedelta(days=7),
+            *chosen,
         )
     )
     return MessageFigures(waiting=waiting[0], oldest_at=waiting[1], given_up=given_up or 0)
+
+
+def remove_old(tx: Session, before: datetime, limit: int) -> int:
+    """Remove messages queued before then that were sent or given up, oldest first, `limit` at
+    most; returns how many."""
+    table = tables.Message
+    old = (
+        select(table.customer_id, table.message_id)
+        .where(
+            table.created_at < before,
+            # One that was sent again is as old as that.
+            table.queued_at < before,
+            table.state.in_((MessageState.SENT, MessageState.GIVEN_UP)),
+        )
+        .order_by(table.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removed = tx.execute(
+        delete(table)
+        .where(tuple_(table.customer_id, table.message_id).in_(old))
+        .returning(table.message_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(removed.all())
+
+
+def webhook_kinds(tx: Session) -> list[str]:
+    """Kinds that the webhook gets about customers without a number, too."""
+    return list(tx.scalar(select(tables.Operator.webhook_kinds)) or [])
+
+
+def set_webhook_kinds(tx: Session, kinds: Sequence[str]) -> None:
+    """Store them in the place of the ones before."""
+    tx.execute(update(tables.Operator).values(webhook_kinds=list(kinds)))
 
 
 def set_sender(tx: Session, org_id: int, address: str | None) -> bool:
@@ -188,12 +255,19 @@ def drop_template(tx: Session, org_id: int, kind: MessageKind, language: str) ->
 def _due(row: dict[str, object]) -> DueMessage:
     addresses = row.pop("addresses")
     kind = MessageKind(str(row.pop("kind")))
+    channel = MessageChannel(str(row.pop("channel")))
     language, mjml, text = (row.pop(f"own_{name}") for name in ("language", "mjml", "text"))
     own = None
     if language is not None:
         own = OwnTemplate(language=str(language), mjml=str(mjml), text=str(text))
     # The other columns of the query are the other fields.
-    return DueMessage(kind=kind, addresses=tuple(addresses), own=own, **row)  # type: ignore[arg-type]
+    return DueMessage(
+        kind=kind,
+        channel=channel,
+        addresses=tuple(addresses),  # type: ignore[arg-type]
+        own=own,
+        **row,  # type: ignore[arg-type]
+    )
 
 
 def _view(row: tables.Message, customer_name: str) -> MessageView:
@@ -203,7 +277,7 @@ def _view(row: tables.Message, customer_name: str) -> MessageView:
         customer_name=customer_name,
         kind=MessageKind(row.kind),
         language=row.language,
-        channel=row.channel,
+        channel=MessageChannel(row.channel),
         addresses=tuple(row.addresses),
         created_at=row.created_at,
         state=MessageState(row.state),

@@ -56,13 +56,18 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self, org_ids: tuple[int, ...] | None = None) -> Iterator[Session]:
-        """One transaction; committed on leaving, rolled back on an exception.
+    def transaction(
+        self, org_ids: tuple[int, ...] | None = None, *, frozen: bool = False
+    ) -> Iterator[Session]:
+        """One transaction; committed on leaving, rolled back on an exception. `frozen`: all that is
+        read in it is seen as at one instant.
 
         Raises Unavailable when the server does not answer.
         """
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                if frozen:  # before anything is read
+                    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 if org_ids is not None:
                     session.connection().exec_driver_sql(
                         "SELECT set_config('tollway.org_ids', %s, true)",

@@ -206,11 +206,6 @@ def give_breakage_back(
     tx.flush()
 
 
-def freeze(tx: Session) -> None:
-    """What is read from here on is seen as at one instant; first in a transaction."""
-    tx.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-
-
 def posted(tx: Session, since: datetime, until: datetime) -> list[Posted]:
     """What the ledger has of revenue and of what is deferred, before `until`."""
     rows = tx.connection().exec_driver_sql(

@@ -26,27 +26,19 @@ SERVICES: Mapping[str, Callable[[Settings], int]] = {
     "mail": inbox.serve,
     "nas": nas.tell,
 }
-HEALTH: Mapping[str, Callable[[Settings], bool]] = {
-    "radius": servers.radius_serves,
-    "worker": servers.worker_lives,
-    "web": servers.web_serves,
-    "mail": inbox.serves,
-}
 
 
 def main(argv: list[str]) -> int:
-    """`SERVICE`, or `health SERVICE`."""
+    """The exit code of the service."""
     settings = Settings(state_dir=Path(os.environ["TOLLWAY_STATE_DIR"]))
     match argv:
-        case ["health", name] if name in HEALTH:
-            return 0 if HEALTH[name](settings) else 1
         case [name] if name in SERVICES:
             try:
                 return SERVICES[name](settings)
             except (StartError, TollwayError, OSError, psycopg.Error) as error:
                 print(f"tollway {name}: {_one_line(error)}", file=sys.stderr)
                 return 1
-    print(f"usage: python -m rig.container [health] {'|'.join(SERVICES)}", file=sys.stderr)
+    print(f"usage: python -m rig.container {'|'.join(SERVICES)}", file=sys.stderr)
     return 2
 
 

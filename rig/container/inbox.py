@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import smtplib
 import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
 from billing.settings import Settings
+from rig.container.health import MAIL_PORT
 
-PORT = 2525
 FOLDER = Path("/var/mail/tollway")
 
 
@@ -30,24 +29,15 @@ def serve(settings: Settings) -> int:
         server = await loop.create_server(
             lambda: SMTP(Inbox(FOLDER), enable_SMTPUTF8=True),
             "0.0.0.0",  # noqa: S104 (in a container)
-            PORT,
+            MAIL_PORT,
         )
         async with server:
-            print(f"taking mail on port {PORT}", flush=True)
+            print(f"taking mail on port {MAIL_PORT}", flush=True)
             await stop.wait()
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     asyncio.run(run())
     return 0
-
-
-def serves(settings: Settings) -> bool:
-    """Whether it greets."""
-    try:
-        with smtplib.SMTP("127.0.0.1", PORT, timeout=5) as line:
-            return line.noop()[0] == 250
-    except OSError:
-        return False
 
 
 class Inbox:

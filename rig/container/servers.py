@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import subprocess
@@ -22,8 +21,6 @@ _BIN = Path(sys.executable).parent
 _KINDS: tuple[Kind, ...] = ("auth", "acct")
 _STOP_SECONDS = 10.0
 _WAIT_SECONDS = 5.0
-_FIGURES_FRESH_SECONDS = 60.0
-"""The worker writes its figures every 15 seconds."""
 
 
 def migrate(settings: Settings) -> int:
@@ -79,32 +76,6 @@ def radius(settings: Settings) -> int:
         server.kind for server, child in zip(servers, children, strict=True) if child.pid == pid
     )
     return _end(children, ended, os.waitstatus_to_exitcode(status))
-
-
-def radius_serves(settings: Settings) -> bool:
-    """Whether both answer Status-Server."""
-    return all(_server(settings, kind).ready(2.0) for kind in _KINDS)
-
-
-def worker_lives(settings: Settings) -> bool:
-    """Whether the worker's figures are fresh: it writes them as long as it works."""
-    try:
-        written = settings.metrics_file("worker").stat().st_mtime
-    except FileNotFoundError:
-        return False
-    return time.time() - written < _FIGURES_FRESH_SECONDS
-
-
-def web_serves(settings: Settings) -> bool:
-    """Whether the panel answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", settings.http_port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _server(settings: Settings, kind: Kind) -> RadiusServer:

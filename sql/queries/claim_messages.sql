@@ -1,25 +1,27 @@
--- Takes due messages for one sender; others pass over them. Each falls due again when the lease ends,
--- so one taken by a sender that died comes back by itself, under the Message-ID that it got before its
--- first attempt. `mail_from` is the installation's From address. `own_*`: a template of the
+-- Takes due messages of a channel for one sender; others pass over them. Each falls due again when the lease ends,
+-- so one taken by a sender that died comes back by itself, under the id that it got before its first
+-- attempt (of a mail its Message-ID). `mail_from` is the installation's From address. `own_*`: a template of the
 -- organisation, or of the operator (organisation 1), in its language, else in English.
 WITH due AS MATERIALIZED (
     SELECT customer_id, message_id FROM message
-    WHERE state IN ('queued', 'failed') AND next_attempt_at <= :now
+    WHERE channel = :channel AND state IN ('queued', 'failed') AND next_attempt_at <= :now
     ORDER BY next_attempt_at, message_id
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE message m SET attempts = m.attempts + 1,
         next_attempt_at = CAST(:leased_until AS timestamptz),
-        mail_id = COALESCE(m.mail_id, replace(CAST(gen_random_uuid() AS text), '-', '') || '@'
-            || split_part(COALESCE(o.mail_from, :mail_from), '@', 2))
+        mail_id = COALESCE(m.mail_id, replace(CAST(gen_random_uuid() AS text), '-', '')
+            || CASE m.channel WHEN 'email'
+                THEN '@' || split_part(COALESCE(o.mail_from, :mail_from), '@', 2) ELSE '' END)
     FROM due d, organisation o
     WHERE m.customer_id = d.customer_id AND m.message_id = d.message_id AND o.org_id = m.org_id
-    RETURNING m.org_id, m.customer_id, m.message_id, m.kind, m.language, m.addresses, m.facts, m.queued_at,
+    RETURNING m.org_id, m.customer_id, m.message_id, m.kind, m.channel, m.language,
+        m.addresses, m.facts, m.queued_at,
         m.attempts, m.mail_id, o.name AS organisation_name,
         COALESCE(o.mail_from, :mail_from) AS sender
 )
-SELECT t.customer_id, t.message_id, t.kind, t.language, t.addresses, t.facts, t.queued_at,
+SELECT t.customer_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
     t.attempts AS attempt, t.mail_id, c.name AS customer_name, t.organisation_name, t.sender,
     t.queued_at <= :oldest AS expired, x.language AS own_language, x.mjml AS own_mjml,
     x.text AS own_text

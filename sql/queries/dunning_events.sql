@@ -3,8 +3,13 @@
 SELECT e.days, e.at, e.reminded, m.state AS message, e.fee_micros, e.currency, e.charge_id,
     COALESCE(own.number, held.number) AS fee_bill, c.waived_at IS NOT NULL AS waived
 FROM dunning_event e
-LEFT JOIN message m ON e.reminded AND m.customer_id = e.customer_id
-    AND m.idempotency_key = concat('reminder:', e.invoice_id, ':', e.days)
+LEFT JOIN LATERAL (
+    SELECT state FROM message
+    WHERE e.reminded AND customer_id = e.customer_id AND channel <> 'panel'
+      AND idempotency_key = concat('reminder:', e.invoice_id, ':', e.days)
+    -- By mail before all others.
+    ORDER BY channel LIMIT 1
+) m ON true
 LEFT JOIN charge c ON c.customer_id = e.customer_id AND c.charge_id = e.charge_id
 LEFT JOIN invoice own ON own.customer_id = e.customer_id AND own.invoice_id = e.fee_invoice_id
 LEFT JOIN LATERAL (

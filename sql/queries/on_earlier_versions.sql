@@ -3,7 +3,7 @@
 -- for a price that is only thought of. `customer_ids` NULL: of everybody, after `after`.
 SELECT s.customer_id, s.subscription_id, s.org_id, s.username, p.profile_id, v.plan_version_id,
     v.version, v.price_micros, b.billed_until,
-    (cardinality(c.alert_addresses) > 0 OR COALESCE(c.email, '') <> '') AS has_address
+    (cardinality(c.alert_addresses || c.alert_numbers) > 0 OR COALESCE(c.email, '') <> '') AS has_address
 FROM plan_version v
 JOIN subscription s ON s.plan_version_id = v.plan_version_id
 JOIN customer c ON c.customer_id = s.customer_id

@@ -87,7 +87,7 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
-    "billing.cli.relay": {"billing.messages.smtp", "billing.settings"},
+    "billing.cli.relay": {"billing.messages.smtp", "billing.messages.webhook", "billing.settings"},
     "billing.cli.worker": {
         "billing.jobs.figures",
         "billing.jobs.mailer",

@@ -57,6 +57,9 @@ def test_public_routes_are_these_only(app: Flask) -> None:
 CASHIERS = {StaffRole.OWNER, StaffRole.BILLING}
 OTHERS = {
     "billing_run": CASHIERS,
+    "customer_alerts": CASHIERS,
+    "customer_bill_now": CASHIERS,
+    "customer_cap": CASHIERS,
     "customer_charge": CASHIERS,
     "customer_credit": CASHIERS,
     "customer_details": CASHIERS,
@@ -64,12 +67,23 @@ OTHERS = {
     "customer_discount": CASHIERS,
     "customer_end_charge": CASHIERS,
     "customer_hold": CASHIERS,
+    "customer_keep_plan": CASHIERS,
     "customer_lift": CASHIERS,
     "customer_new": CASHIERS,
+    "customer_numbers": CASHIERS,
+    "customer_password": CASHIERS,
+    "customer_pause": CASHIERS,
     "customer_pay": CASHIERS,
+    "customer_plan": CASHIERS,
     "customer_profile": CASHIERS,
     "customer_promise": CASHIERS | {StaffRole.SUPPORT},
+    "customer_renewal": CASHIERS,
+    "customer_resume": CASHIERS,
     "customer_sell": CASHIERS,
+    "customer_statements": CASHIERS,
+    "customer_subscription": CASHIERS,
+    "customer_waive": CASHIERS,
+    "customer_write_off": CASHIERS,
 }
 
 

@@ -40,6 +40,8 @@ class Composition:
         done = self.compose(*argv, timeout_seconds=timeout_seconds)
         if done.returncode != 0:
             told = (done.stdout + done.stderr)[-4000:]
+            if argv[0] == "up":
+                told += self.compose("logs", "--tail", "15").stdout
             raise Trouble(f"compose {' '.join(argv)} ended with {done.returncode}:\n{told}")
         return done.stdout
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from billing.model.commerce import MoneyChannel
 from billing.model.events import AccountingRecord, Status
-from billing.model.messages import MessageView
+from billing.model.messages import MessageKind, MessageView
 from billing.services import enforcement, messages, sales
 from billing.services.context import Context
 from billing.store import tables
@@ -80,11 +80,14 @@ class Talker:
         )
 
     def told(self) -> list[tuple[str, dict[str, object]]]:
-        """Kind and facts of what was queued, oldest first."""
+        """Kind and facts of what was queued, oldest first; receipts of payments left out."""
         with self.context.transaction() as tx:
             rows = tx.scalars(
                 select(tables.Message)
-                .where(tables.Message.customer_id == self.who.customer_id)
+                .where(
+                    tables.Message.customer_id == self.who.customer_id,
+                    tables.Message.kind != MessageKind.PAYMENT_RECEIVED,
+                )
                 .order_by(tables.Message.message_id)
             )
             return [(row.kind, row.facts) for row in rows]

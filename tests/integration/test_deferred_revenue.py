@@ -44,9 +44,9 @@ DATA = replace(DAY_PLAN, price_micros=10_000_000, validity_minutes=None, octets=
 
 
 _MONEY = (
-    "write_off",
-    "deferred_move", "deferred_item", "receipt", "payment_allocation", "payment", "credit_note",
-    "invoice_line", "invoice", "invoice_series", "posting", "journal_entry", "daily_usage",
+    "write_off", "deferred_move", "deferred_item", "receipt", "payment_allocation", "payment",
+    "credit_note", "invoice_line", "invoice", "invoice_series", "posting", "journal_entry",
+    "daily_usage",
 )  # fmt: skip
 
 

@@ -24,7 +24,10 @@ from rig.ports import free_tcp_port
 
 PASSWORD = "long enough 7"
 MAIL = model.Envelope(
-    sender="bills@net.example", addresses=("ada@net.example",), content=b"Subject: x\r\n\r\ny\r\n"
+    sender="bills@net.example",
+    addresses=("ada@net.example",),
+    key="1@net.example",
+    content=b"Subject: x\r\n\r\ny\r\n",
 )
 
 

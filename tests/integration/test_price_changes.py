@@ -81,6 +81,7 @@ def reprice(
     notice_days: int = 30,
     now: datetime = ASKED,
     dry_run: bool = False,
+    tell: bool = True,
 ) -> RepriceReport:
     return prices.reprice(
         context,
@@ -90,6 +91,7 @@ def reprice(
         notice_days=notice_days,
         now=now,
         dry_run=dry_run,
+        tell=tell,
     )
 
 
@@ -184,6 +186,14 @@ def test_a_dry_run_lists_whom_it_concerns_and_writes_nothing(
     assert len(catalog.plan_versions(context, dry.plan_id, ASKED)) == 1
     wet = reprice(context, make, home)
     assert wet == replace(dry, new_version=2)
+
+
+def test_telling_may_be_left_to_the_job(context: Context, make: Factory, home: PlanTerms) -> None:
+    told = customer(context, make, home)
+    assert reprice(context, make, home, tell=False).new_version == 2
+    assert (first_days(context, told), notices(context, told)) == ([], [])
+    assert plan_runs.run(context, ASKED).announced == 1
+    assert len(notices(context, told)) == 1
 
 
 def test_who_comes_after_that_day_pays_it_at_once(

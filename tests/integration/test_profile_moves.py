@@ -138,6 +138,21 @@ def test_to_daily_the_days_that_are_served_no_more_come_back(
 
 
 @pytest.mark.rule("B14")
+@pytest.mark.parametrize(("back_on", "first", "cents"), [(20, 21, 1935), (25, 25, 1548)])
+def test_who_comes_back_is_billed_for_the_days_that_were_given_back(
+    context: Context, make: Factory, back_on: int, first: int, cents: int
+) -> None:
+    who = owner(make)
+    move(context, make, who, DAILY, plan_id=make.plan(JOINED))
+    back_at = CHANGED.replace(day=back_on, hour=10)
+    move(context, make, who, ON_10TH, back_at, make.plan(JOINED, MONTH_PLAN))
+    assert billed(context, who) == [
+        (day(3, 10), day(4, 10), 3000, 1935),
+        (day(3, first), day(4, 10), cents, 0),
+    ]
+
+
+@pytest.mark.rule("B14")
 def test_to_daily_a_package_that_was_billed_is_served_to_its_end(
     context: Context, make: Factory
 ) -> None:

@@ -11,7 +11,15 @@ import pytest
 from billing.clock import utc_now
 from billing.errors import NotFound
 from billing.model.commerce import MoneyChannel
-from billing.services import catalog, customers, explain, holds, sales, subscribers
+from billing.services import (
+    catalog,
+    customers,
+    explain,
+    holds,
+    recognition,
+    sales,
+    subscribers,
+)
 from billing.services.context import Context
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
@@ -70,6 +78,8 @@ def test_every_service_of_the_panel_works_under_its_role(
         make.context, monthly.profile_id, replace(changed, credit_limit_micros=2_000_000), now
     )
     assert explain.why(make.context, number, now).state.rule == "S8"
+    month = (now.date().replace(day=1), now.date())
+    assert any(line.added_micros for line in recognition.report(make.context, *month).lines)
     assert subscribers.search(make.context, owner.username, now).rows[0].octets_left is None
     assert subscribers.show(make.context, number, now).wallet.available_micros == 0
     assert subscribers.usage_of(make.context, number, now).seconds == 0

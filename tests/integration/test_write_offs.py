@@ -13,7 +13,7 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.dunning import WriteOffView
 from billing.model.views import InvoiceView
-from billing.services import bills, books, credits, explain, write_offs
+from billing.services import bills, books, credits, dunning, explain, write_offs
 from billing.services.context import Context
 from billing.store import ledger, tables
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
@@ -178,3 +178,28 @@ def _wallet(tx: object, owner: Subscriber) -> int:
     return tx.scalars(  # type: ignore[attr-defined]
         select(tables.Wallet.wallet_id).where(tables.Wallet.customer_id == owner.customer_id)
     ).one()
+
+
+@pytest.mark.rule("I5")
+def test_what_was_written_off_is_listed_and_only_of_whom_it_was(
+    context: Context, make: Factory, owner: Subscriber, bill: InvoiceView
+) -> None:
+    other = make.subscriber(ISSUED, profile=CUT, plan=MONTH_PLAN)
+    for call in (
+        lambda: write_offs.write_off(
+            context,
+            bill.number,
+            reason="lost",
+            idempotency_key="other",
+            now=OVERDUE,
+            customer_id=other.customer_id,
+        ),
+        lambda: dunning.of_bill(context, bill.number, OVERDUE, customer_id=other.customer_id),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    view = write_off(context, bill)
+    assert write_offs.of_customer(context, owner.customer_id) == [view]
+    assert write_offs.of_customer(context, other.customer_id) == []
+    told = dunning.of_bill(context, bill.number, OVERDUE, customer_id=owner.customer_id)
+    assert told.held == "it was written off"

@@ -6,18 +6,12 @@ state, and at the end the product's books with themselves.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
-from zoneinfo import ZoneInfo
-
-from sqlalchemy import select, text
+from datetime import datetime, timedelta
 
 from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
-from billing.model.events import AccountingRecord, Status
 from billing.model.plan_changes import When
 from billing.model.profile import BillIn, DueBasis, Payment
 from billing.services import (
@@ -36,16 +30,14 @@ from billing.services import (
     renewal_run,
     sales,
 )
-from billing.services.context import Context
-from billing.store import ledger, tables
-from billing.store.hotpath import HotConnection, charge_usage, usage_row
-from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
-from tests.life.model import CENT, Bill, Extra, Person, Plan, Terms
+from tests.factories import MONTH_PLAN, MONTHLY, Subscriber
+from tests.life.calendar_days import CENT, Terms
+from tests.life.days import LONG_AGO, Days
+from tests.life.model import Person
+from tests.life.records import Extra, Plan
 
 KINDS = ("usage", "plans", "prepaid")
 """Postpaid with pay-as-you-go, postpaid with changes of plan, or prepaid and postpaid mixed."""
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-T = TypeVar("T")
 PRICES = (30_000_000, 9_990_000, 1_000_000)
 STEP_OCTETS, STEP_MICROS = 1_000_000, 1_237
 """Of pay-as-you-go: a few steps come to less than a cent."""
@@ -60,27 +52,15 @@ class Pair:
     since: datetime
 
 
-class Life:
-    """`people` customers in `zone`; `live` runs their days."""
+class Life(Days[Pair]):
+    """Of one of the kinds, by chance."""
 
-    def __init__(self, context: Context, make: Factory, seed: int, zone: str, people: int) -> None:
-        self.context, self.make, self.zone = context, make, ZoneInfo(zone)
-        self.chance = random.Random(f"{zone} {seed}")
-        self.told: list[str] = []
-        with make.simulated_nas(LONG_AGO) as nas:  # only its name is needed
-            self.nas = nas
-        with context.transaction() as tx:
-            tx.execute(text("UPDATE operator SET time_zone = :zone"), {"zone": zone})
-        started = datetime(2023, self.chance.randint(9, 12), self.chance.randint(1, 28), tzinfo=UTC)
-        self.now = started + timedelta(minutes=self.chance.randrange(1440))
+    def begin(self) -> None:
         self.kind = self.chance.choice(KINDS)
         self.choices = [self._terms() for _ in range(4)]
-        self.people = [self._join() for _ in range(people)]
 
-    def live(self, days: int) -> None:
-        """Until so many days have passed. AssertionError tells what went before a difference."""
-        end = self.now + timedelta(days=days)
-        events = (
+    def events(self) -> tuple[Callable[[Pair], None], ...]:
+        return (
             self._nothing,
             self._pay,
             self._pay,
@@ -92,16 +72,6 @@ class Life:
             self._move,
             *self._own_events(),
         )
-        try:
-            self._compare()
-            while self.now < end:
-                self._pass_time()
-                self.chance.choice(events)(self.chance.choice(self.people))
-                self._compare()
-            assert books.check_ledger(self.context, self.now).findings == ()
-            self._earn_all()
-        except Exception as error:
-            raise AssertionError("\n".join([*self.told[-40:], repr(error)])) from error
 
     def _own_events(self) -> tuple[Callable[[Pair], None], ...]:
         """What happens in lives of this kind only."""
@@ -110,6 +80,9 @@ class Life:
         if self.kind == "plans":
             return (self._change_plan, self._change_plan, self._stay)
         return ()
+
+    def owners(self) -> list[int]:
+        return [pair.real.customer_id for pair in self.people]
 
     # --- what there is to begin with ----------------------------------------------------------
 
@@ -147,7 +120,7 @@ class Life:
         )
         return self.make.profile(LONG_AGO, template)
 
-    def _join(self) -> Pair:
+    def join(self) -> Pair:
         terms, price = self.chance.choice(self.choices), self.chance.choice(PRICES)
         profile_id = self._profile(terms)
         template = next(one for one, known in self.make.profiles.items() if known == profile_id)
@@ -161,12 +134,12 @@ class Life:
         today = self.now.astimezone(self.zone).date()
         model = Person(self.zone, terms, [Plan(today, price)], today)
         model.bill_run(self.now)
-        self._tell(f"{real.username} joins: {terms}, {price}")
+        self.tell(f"{real.username} joins: {terms}, {price}")
         return Pair(real, model, self.now)
 
     # --- what happens -------------------------------------------------------------------------
 
-    def _pass_time(self) -> None:
+    def pass_time(self) -> None:
         """Hours to weeks, in which the bill run may not have come."""
         self.now += timedelta(minutes=self.chance.choice([7, 180, 1440, 4000, 15_000, 40_000]))
         if self.chance.random() < 0.7:
@@ -176,30 +149,30 @@ class Life:
                 run(self.context, self.now)
             for pair in self.people:
                 pair.model.bill_run(self.now)
-            self._tell("bill run")
+            self.tell("bill run")
         if self.chance.random() < 0.7:
             plan_runs.run(self.context, self.now)
             for pair in self.people:
                 pair.model.carry_out(self.now)
-            self._tell("plans are changed")
+            self.tell("plans are changed")
         if self.chance.random() < 0.3:
             recognition.run(self.context, self.now)
-            self._tell("revenue posted")
+            self.tell("revenue posted")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
 
     def _pay(self, pair: Pair) -> None:
-        bill = self._some([bill for bill in pair.model.bills if bill.open])
+        bill = self.some([bill for bill in pair.model.bills if bill.open])
         if bill is None:
             return
         amount = self.chance.choice([bill.open, CENT, bill.open + 5_000_000, bill.open // 2])
         amount = max(amount // CENT, 1) * CENT
-        self._tell(f"{pair.real.username} pays {amount} for bill {bill.place}")
+        self.tell(f"{pair.real.username} pays {amount} for bill {bill.place}")
         bills.pay(
             self.context,
-            self._number(pair, bill),
-            idempotency_key=self._key(),
+            self.bill_number(pair.real.customer_id, bill),
+            idempotency_key=self.key(),
             now=self.now,
             amount_micros=amount,
             channel=MoneyChannel.CASH,
@@ -209,13 +182,13 @@ class Life:
 
     def _top_up(self, pair: Pair) -> None:
         amount = self.chance.choice([CENT, 5_000_000, 100_000_000])
-        self._tell(f"{pair.real.username} tops up {amount}")
+        self.tell(f"{pair.real.username} tops up {amount}")
         sales.topup(
             self.context,
             pair.real.customer_id,
             amount_micros=amount,
             channel=MoneyChannel.CASH,
-            idempotency_key=self._key(),
+            idempotency_key=self.key(),
             now=self.now,
         )
         pair.model.top_up(amount)
@@ -224,7 +197,7 @@ class Life:
     def _take_back(self, pair: Pair) -> None:
         """A part, a whole bill, or the last one as if never issued."""
         valid = [bill for bill in pair.model.bills if not bill.void]
-        bill = self._some([bill for bill in valid if bill.credited < bill.total])
+        bill = self.some([bill for bill in valid if bill.credited < bill.total])
         if bill is None:
             return
         left = bill.total - bill.credited
@@ -233,12 +206,12 @@ class Life:
         void = (bill is last or not bill.until) and self.chance.random() < 0.5
         part = max(left // 3 // CENT, 1) * CENT
         amount = left if void or self.chance.random() < 0.3 else min(left, part)
-        self._tell(f"{pair.real.username} gets {amount} of bill {bill.place} back, void: {void}")
+        self.tell(f"{pair.real.username} gets {amount} of bill {bill.place} back, void: {void}")
         credits.credit(
             self.context,
-            self._number(pair, bill),
+            self.bill_number(pair.real.customer_id, bill),
             reason="a test",
-            idempotency_key=self._key(),
+            idempotency_key=self.key(),
             now=self.now,
             amount_micros=amount,
             void=void,
@@ -253,34 +226,8 @@ class Life:
         if ended < pair.since + timedelta(minutes=2):
             return
         steps = self.chance.choice([1, 3, 700, 12_345])
-        self._tell(f"{pair.real.username} uses {steps} steps until {ended:%d %H:%M}")
-        records = [
-            AccountingRecord(
-                status=status,
-                username=pair.real.username,
-                sent_username=pair.real.username,
-                nas_address=self.nas.address,
-                acct_session_id=f"life {len(self.told)}",
-                arrived_at=self.now,
-                event_at=event_at,
-                precise_time=True,
-                has_gigawords=True,
-                session_seconds=seconds,
-                input_octets=octets,
-                output_octets=0,
-            )
-            for status, event_at, seconds, octets in (
-                (Status.START, ended - timedelta(minutes=1), 0, 0),
-                (Status.STOP, ended, 60, steps * STEP_OCTETS),
-            )
-        ]
-        lane = HotConnection(
-            self.make.radius_dsn, statement_timeout_ms=30_000, lock_timeout_ms=20_000
-        )
-        try:
-            charge_usage(lane, [usage_row(one) for one in records], self.now)
-        finally:
-            lane.close()
+        self.tell(f"{pair.real.username} uses {steps} steps until {ended:%d %H:%M}")
+        self.session(pair.real.username, ended, steps * STEP_OCTETS)
         day = (ended - timedelta(microseconds=1)).astimezone(self.zone).date()
         pair.model.use(day, steps * STEP_MICROS)
 
@@ -291,7 +238,7 @@ class Life:
 
     def _agree(self, pair: Pair) -> None:
         kind = self.chance.choice(list(ChargeKind))
-        starts = self._day(-20, 40)
+        starts = self.day(-20, 40)
         if starts < pair.model.joined:
             return
         ends = self.chance.choice([None, starts + timedelta(days=self.chance.randint(1, 90))])
@@ -303,7 +250,7 @@ class Life:
             0 if discount else self.chance.choice([5_000_000, 330_000]),
             self.chance.choice([100_000, 333_333, 1_000_000]) if discount else 0,
         )
-        self._tell(f"{pair.real.username} agrees on {extra}")
+        self.tell(f"{pair.real.username} agrees on {extra}")
         made = charges.add_charge(
             self.context,
             pair.real.subscription_id,
@@ -319,12 +266,12 @@ class Life:
         pair.model.extras.append(extra)
 
     def _end_extra(self, pair: Pair) -> None:
-        extra = self._some([one for one in pair.model.extras if one.ends is None])
+        extra = self.some([one for one in pair.model.extras if one.ends is None])
         if extra is None:
             return
         earliest = max([extra.starts, *extra.billed]) + timedelta(days=1)
         extra.ends = earliest + timedelta(days=self.chance.randint(0, 40))
-        self._tell(f"{pair.real.username}: {extra.kind} {extra.number} ends on {extra.ends}")
+        self.tell(f"{pair.real.username}: {extra.kind} {extra.number} ends on {extra.ends}")
         charges.end_charge(
             self.context, pair.real.subscription_id, extra.number, extra.ends, self.now
         )
@@ -332,14 +279,14 @@ class Life:
     def _promise(self, pair: Pair) -> None:
         if not pair.model.on_hold and not any(bill.open for bill in pair.model.bills):
             return
-        until = self._day(0, 20)
-        self._tell(f"{pair.real.username} promises to pay by {until}")
+        until = self.day(0, 20)
+        self.tell(f"{pair.real.username} promises to pay by {until}")
         agreements.promise(self.context, pair.real.customer_id, until, self.now)
         pair.model.promise_to_pay(until, self.now)
 
     def _move(self, pair: Pair) -> None:
         terms = self.chance.choice([one for one in self.choices if one != pair.model.terms])
-        self._tell(f"{pair.real.username} moves to {terms}")
+        self.tell(f"{pair.real.username} moves to {terms}")
         moves.change_profile(self.context, pair.real.customer_id, self._profile(terms), self.now)
         pair.model.move(terms, self.now)
 
@@ -349,12 +296,12 @@ class Life:
         pair.model.carry_out(self.now)
         if price == pair.model.present_price():
             return
-        self._tell(f"{pair.real.username} changes to {price}, {when}")
+        self.tell(f"{pair.real.username} changes to {price}, {when}")
         plan_changes.change_plan(
             self.context,
             pair.real.subscription_id,
             self.make.plan(LONG_AGO, replace(MONTH_PLAN, price_micros=price)),
-            idempotency_key=self._key(),
+            idempotency_key=self.key(),
             now=self.now,
             when=when,
         )
@@ -366,20 +313,15 @@ class Life:
     def _stay(self, pair: Pair) -> None:
         pair.model.carry_out(self.now)
         if any(plan.waits for plan in pair.model.plans):
-            self._tell(f"{pair.real.username} stays on its plan")
+            self.tell(f"{pair.real.username} stays on its plan")
             plan_changes.revoke(self.context, pair.real.subscription_id, self.now)
             pair.model.stay(self.now)
 
     # --- what both must agree on --------------------------------------------------------------
 
-    def _compare(self) -> None:
+    def compare(self) -> None:
         for pair in self.people:
-            expected = [
-                (one.first, one.until, one.total, one.due, one.paid, one.credited, one.void)
-                for one in pair.model.bills
-            ]
-            billed = self._bills(pair)
-            assert billed == expected, f"{pair.real.username}: {billed}, not {expected}"
+            self.compare_bills(pair.real.customer_id, pair.model.bills)
             (wallet,) = customers.get_customer(self.context, pair.real.customer_id).wallets
             found = wallet.available_micros, wallet.uninvoiced_micros
             assert found == (pair.model.wallet, pair.model.uninvoiced), (
@@ -389,58 +331,3 @@ class Life:
                 at = self.now + ahead
                 rule = explain.why(self.context, pair.real.subscription_id, at).state.rule
                 assert rule == pair.model.rule(at), f"{pair.real.username} at {at}"
-
-    def _earn_all(self) -> None:
-        """When every day that was billed is over, all of it is earned (rule I6)."""
-        recognition.run(self.context, self.now + timedelta(days=800))
-        assert books.check_ledger(self.context, self.now).findings == ()
-        for pair in self.people:
-            with self.context.transaction() as tx:
-                left = ledger.balance(tx, pair.real.customer_id, ledger.DEFERRED_BILL)
-            assert left == 0, f"deferred of {pair.real.username}"
-
-    def _bills(self, pair: Pair) -> list[tuple[object, ...]]:
-        bill = tables.Invoice
-        with self.context.transaction() as tx:
-            rows = tx.scalars(
-                select(bill)
-                .where(bill.customer_id == pair.real.customer_id)
-                .order_by(bill.invoice_id)
-            )
-            return [
-                (
-                    row.cycle_from,
-                    row.cycle_until,
-                    row.total_micros,
-                    row.due_on,
-                    row.paid_micros,
-                    row.credited_micros,
-                    row.voided_at is not None,
-                )
-                for row in rows
-            ]
-
-    # --- small things -------------------------------------------------------------------------
-
-    def _number(self, pair: Pair, bill: Bill) -> str:
-        row = tables.Invoice
-        with self.context.transaction() as tx:
-            numbers = tx.scalars(
-                select(row.number)
-                .where(row.customer_id == pair.real.customer_id)
-                .order_by(row.invoice_id)
-            )
-            return list(numbers)[bill.place]
-
-    def _day(self, least: int, most: int) -> date:
-        today = self.now.astimezone(self.zone).date()
-        return today + timedelta(days=self.chance.randint(least, most))
-
-    def _some(self, of: list[T]) -> T | None:
-        return self.chance.choice(of) if of else None
-
-    def _key(self) -> str:
-        return f"{self.chance.random()}"
-
-    def _tell(self, what: str) -> None:
-        self.told.append(f"{self.now:%Y-%m-%d %H:%M} {what}")

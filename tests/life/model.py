@@ -9,126 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-DAY = timedelta(days=1)
-CENT = 10_000
-"""Micros of a cent."""
-
-
-def cents(amount: Fraction) -> int:
-    """Micros, rounded half-up (away from zero) to whole cents (rule M2)."""
-    whole, rest = divmod(abs(amount), CENT)
-    rounded = int(whole + (rest * 2 >= CENT)) * CENT
-    return rounded if amount >= 0 else -rounded
-
-
-def last_day(day: date) -> int:
-    """Of the day's month."""
-    following = day
-    while following.month == day.month:
-        following += DAY
-    return (following - DAY).day
-
-
-@dataclass(frozen=True)
-class Terms:
-    """A monthly profile that bills by itself."""
-
-    cycle_day: int
-    arrears: bool
-    from_cycle_start: bool
-    due_days: int
-    suspend_hour: int
-    no_cut_weekdays: frozenset[int]
-    tax_ppm: int
-    inclusive: bool
-    prepaid: bool = False
-
-    def begins(self, day: date) -> bool:
-        """Whether a cycle begins on the day (rule B6)."""
-        return day.day == min(self.cycle_day, last_day(day))
-
-    def end(self, day: date) -> date:
-        """The day after the last of the cycle that contains it."""
-        day += DAY
-        while not self.begins(day):
-            day += DAY
-        return day
-
-    def length(self, day: date) -> int:
-        """Days of the cycle that contains the day."""
-        first = day
-        while not self.begins(first):
-            first -= DAY
-        return (self.end(day) - first).days
-
-    def share(self, price_micros: int, first: date, until: date) -> int:
-        """Of a cycle's price for the days from `first` to before `until`, each cycle's part rounded
-        (rule B11)."""
-        total = 0
-        while first < until:
-            end = min(self.end(first), until)
-            part = Fraction((end - first).days, self.length(first))
-            total += cents(Fraction(price_micros) * part)
-            first = end
-        return total
-
-
-@dataclass
-class Extra:
-    """A charge or discount; `billed` are the days that bills hold, with the bill's place."""
-
-    kind: str
-    starts: date
-    ends: date | None
-    price_micros: int = 0
-    discount_ppm: int = 0
-    billed: dict[date, int] = field(default_factory=dict)
-    number: int = 0
-
-
-@dataclass
-class Usage:
-    """Pay-as-you-go of a local day, tax included; `bill` is the place of the bill that holds it."""
-
-    day: date
-    gross: int
-    bill: int | None = None
-
-
-@dataclass
-class Bill:
-    """Of a cycle, or of usage only. `plan` holds what is billed by the day: net price and days of
-    the plan, then of discounts. `plan_end`: the day after the last of its plan's."""
-
-    place: int
-    first: date | None
-    until: date | None
-    total: int
-    due: date
-    issued: date
-    plan: list[tuple[int, list[date]]] = field(default_factory=list)
-    net: int = 0
-    plan_end: date = date.min
-    paid: int = 0
-    credited: int = 0
-    void: bool = False
-
-    @property
-    def open(self) -> int:
-        return self.total - self.paid - self.credited
-
-
-@dataclass
-class Plan:
-    """A price from a day on; `waits`: asked for, and not carried out yet."""
-
-    since: date
-    price_micros: int
-    waits: bool = False
+from tests.life.calendar_days import DAY, Terms, cents, days_of
+from tests.life.records import Bill, Extra, Plan, Usage
 
 
 @dataclass
@@ -171,7 +57,7 @@ class Person:
             if not due:
                 break
             changes = [plan.since for plan in self.plans]
-            for day in _days(first + DAY, until):
+            for day in days_of(first + DAY, until):
                 if day in changes:
                     self._issue(first, day, today)
                     first = day
@@ -249,10 +135,10 @@ class Person:
         place = len(self.bills)
         plan = self.terms.share(self.price(first), first, until)
         left, prices = plan, [plan]
-        by_day = [(0, _days(first, until))]
+        by_day = [(0, days_of(first, until))]
         for extra in self.extras:
             if extra.kind == "discount":
-                days = [day for day in _days(first, until) if self._holds(extra, day)]
+                days = [day for day in days_of(first, until) if self._holds(extra, day)]
                 rate = Fraction(extra.discount_ppm * len(days), 1_000_000 * (until - first).days)
                 taken = cents(left * rate)
                 left -= taken
@@ -307,7 +193,7 @@ class Person:
     def _recurring(self, extra: Extra, until: date, place: int) -> int:
         days = [
             day
-            for day in _days(extra.starts, until)
+            for day in days_of(extra.starts, until)
             if self._holds(extra, day) and day not in extra.billed and day >= self.billed_from
         ]
         if not days:
@@ -509,7 +395,3 @@ class Person:
         first counts (rule M3)."""
         wall = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone)
         return wall.astimezone(UTC)
-
-
-def _days(first: date, until: date) -> list[date]:
-    return [first + DAY * number for number in range((until - first).days)]

@@ -9,6 +9,7 @@ import pytest
 
 from billing.services.context import Context
 from tests.factories import Factory
+from tests.life.daily import DailyLife
 from tests.life.life import Life
 
 # UTC−11, both kinds of DST (half an hour in one), an offset of 45 minutes, UTC+14.
@@ -40,3 +41,16 @@ def test_years_of_bills_come_to_what_the_rules_say(
     # From the autumn of 2023: both changes of the clock, the leap day, every month's end.
     for seed in range(SEARCHES if searching() else 1):
         Life(context, make, seed, zone, people=3).live(days=1500 if searching() else 400)
+
+
+@pytest.mark.rule("B2")
+@pytest.mark.rule("B4")
+@pytest.mark.rule("B14")
+@pytest.mark.rule("P10")
+@pytest.mark.rule("S3")
+@pytest.mark.parametrize("zone", ZONES)
+def test_years_of_packages_come_to_what_the_rules_say(
+    context: Context, make: Factory, zone: str
+) -> None:
+    for seed in range(SEARCHES if searching() else 1):
+        DailyLife(context, make, seed, zone, people=3).live(days=1500 if searching() else 300)

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from billing.model.dunning import DunningSchedule, DunningStep, OpenBill
-from billing.model.dunning_text import read_step, step_words
+from billing.model.dunning_text import read_step, step_text, step_words
 from billing.model.money import Money
 from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.rules.dunning import (
@@ -223,6 +223,15 @@ def test_a_daily_profile_is_not_dunned() -> None:
 def test_steps_are_written_and_read(text: str, step: DunningStep, words: str) -> None:
     assert read_step(text, "USD") == step
     assert step_words(step, "USD") == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-3 remind", "7 remind fee 5.00", "14 fee 2.00 2%", "30 remind fee 1.5% most 20.00",
+     "60 fee 0.0001%", "90 fee 12.34 most 20.00"],
+)  # fmt: skip
+def test_what_is_written_of_a_step_is_read_as_the_same(text: str) -> None:
+    assert step_text(read_step(text, "USD"), "USD") == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,11 +17,13 @@ from billing.messages.render import (
     check,
     one_line,
     render,
+    short,
     to_html,
 )
 from billing.messages.samples import SAMPLES
+from billing.messages.webhook import signature, url_problem
 from billing.model.messages import MessageKind, OwnTemplate
-from billing.rules.addresses import address_problem
+from billing.rules.addresses import address_problem, number_problem
 
 QUEUED = datetime(2026, 4, 1, 0, 11, tzinfo=UTC)
 
@@ -62,6 +65,22 @@ def test_a_kind_is_rendered_as_text_and_html(kind: MessageKind) -> None:
     for mark in ("{{", "{%", "mj-", "None"):
         assert mark not in made.text
     assert "<mj-" not in made.html
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_a_kind_fits_a_telephone(kind: MessageKind) -> None:
+    made = short(kind, "de", organisation="Net", customer="Ada", facts=SAMPLES[kind])
+    assert made.startswith("Net: ")
+    assert len(made) <= 160
+    assert "\n" not in made
+    for mark in ("{{", "{%", "None", "  "):
+        assert mark not in made
+
+
+def test_a_short_text_is_not_cut() -> None:
+    facts = {**SAMPLES[MessageKind.EXHAUSTED], "recharge_url": "https://pay.example/" + "x" * 300}
+    made = short(MessageKind.EXHAUSTED, "en", organisation="N", customer="A", facts=facts)
+    assert made.endswith(" https://pay.example/" + "x" * 300)
 
 
 def test_amounts_and_days_are_written_for_people() -> None:
@@ -230,3 +249,44 @@ def test_one_line_is_one_line() -> None:
 def test_tags_are_not_nested_without_end() -> None:
     with pytest.raises(Unrenderable, match="line 3: tags are nested deeper than 100"):
         _own(f"{BLOCK}<mj-text>{'<b>' * 200}a{'</b>' * 200}</mj-text>{END}")
+
+
+@pytest.mark.parametrize(
+    "number", ["34600123456", "+034600123", "+346001", "+3460012345678901", "+34 600123456", "+34x"]
+)
+def test_what_is_no_number_is_refused(number: str) -> None:
+    assert number_problem(number)
+
+
+@pytest.mark.parametrize("number", ["+3460012", "+346001234567890", "+34600123456"])
+def test_a_number_is_one(number: str) -> None:
+    assert number_problem(number) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ftp://a", "https://", "http://sms.example/", "https://me:pw@sms.example/",
+     "https://sms.example/#x", "https://sms.example/ x", "https://sms.example:port/"],
+)  # fmt: skip
+def test_what_is_no_webhook_is_refused(url: str) -> None:
+    assert url_problem(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sms.example",
+        "https://sms.example:8443/a?b=c",
+        "http://127.0.0.1:9/",
+        "http://[::1]/x",
+    ],
+)
+def test_a_webhook_is_one(url: str) -> None:
+    assert url_problem(url) is None
+
+
+def test_a_signature_is_of_the_time_and_the_body() -> None:
+    known = "sha256=" + hmac.new(b"key", b"1.{}", "sha256").hexdigest()
+    assert signature("key", "1", b"{}") == known
+    assert signature("key", "2", b"{}") != known
+    assert signature("other", "1", b"{}") != known

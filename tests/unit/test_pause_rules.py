@@ -79,10 +79,51 @@ def test_what_begins_after_the_pause_by_itself_does_not_move() -> None:
     assert windows(later) == [(later.valid_from, later.valid_until)]
 
 
+def test_only_what_follows_the_one_before_it_moves_with_it() -> None:
+    first = window(BEGUN, 3)
+    # Bought to begin at once: each stands still by itself.
+    beside = window(BEGUN + DAY, 1)
+    assert windows(window(BEGUN, 9), beside) == [
+        (BEGUN, BEGUN + 9 * DAY + PAUSE),
+        (BEGUN + DAY, BEGUN + 2 * DAY),
+    ]
+    # It begins when the other one was to end, but does not wait for it.
+    by_chance = window(BEGUN + 3 * DAY, 4)
+    stood = NOW - BEGUN - 3 * DAY
+    assert windows(first, by_chance)[1] == (BEGUN + 3 * DAY, BEGUN + 7 * DAY + stood)
+    # What it was to follow is used up: nothing is before it.
+    alone = window(PAUSED + DAY, 1, follows=True)
+    assert windows(alone) == [(PAUSED + DAY, NOW + DAY)]
+
+
+def test_nothing_but_the_window_changes() -> None:
+    follower = window(PAUSED + DAY, 1, follows=True)
+    assert resumed([follower], PAUSED, NOW)[0] == [Standing(PAUSED + DAY, NOW + DAY, True, YEARLY)]
+
+
 def test_only_so_many_days_a_year() -> None:
     assert windows(window(BEGUN, 10, most=2 * DAY)) == [(BEGUN, BEGUN + 12 * DAY)]
     assert allowed(10, 4 * DAY) == 6 * DAY
     assert allowed(10, 14 * DAY) == allowed(None, timedelta(0)) == timedelta(0)
+
+
+def test_what_follows_has_no_days_of_its_own() -> None:
+    two = 2 * DAY
+    first = window(BEGUN, 3, most=two)
+    second = window(BEGUN + 3 * DAY, 1, follows=True, most=two)
+    third = window(BEGUN + 4 * DAY, 4, follows=True, most=two + timedelta(hours=1))
+    moved, stood = resumed([first, second, third], PAUSED, NOW)
+    assert [one.valid_until for one in moved] == [
+        BEGUN + 5 * DAY,
+        BEGUN + 6 * DAY,
+        BEGUN + 10 * DAY + timedelta(hours=1),
+    ]
+    assert stood == two + timedelta(hours=1)
+    # Beside another one, each has them all.
+    beside = window(BEGUN, 9, most=two)
+    moved, stood = resumed([first, beside], PAUSED, NOW)
+    assert [one.valid_until for one in moved] == [BEGUN + 5 * DAY, BEGUN + 11 * DAY]
+    assert stood == two
 
 
 def test_a_plan_without_pauses_runs_on_and_what_follows_it_too() -> None:

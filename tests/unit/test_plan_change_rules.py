@@ -66,6 +66,12 @@ def test_prices_are_compared_by_the_day() -> None:
     assert when_by_price(week, unlimited) is When.NOW
 
 
+def test_as_dear_by_the_day_is_no_reason_to_wait() -> None:
+    week = replace(MONTH, price_micros=7_000_000, validity_minutes=7 * 1440)
+    month = replace(MONTH, price_micros=30_000_000, validity_minutes=30 * 1440)
+    assert when_by_price(week, month) is when_by_price(month, week) is When.NOW
+
+
 def test_only_whole_days_of_a_package_are_unused() -> None:
     used = timedelta(days=10, seconds=1)
     assert package_share(package(used=used), NOW) == Fraction(19, 30)
@@ -89,6 +95,24 @@ def test_what_has_not_begun_is_unused() -> None:
     planned = Bought(1440, NOW + timedelta(seconds=1), NOW + timedelta(days=1, seconds=1))
     assert package_share(waiting, NOW) == package_share(planned, NOW) == 1
     assert package_share(Bought(1440, NOW, NOW + timedelta(days=1)), NOW) == 1
+
+
+def test_what_begins_this_instant_has_begun() -> None:
+    half = Bought(1440, NOW, NOW + timedelta(days=1), octets_total=4, octets_left=2)
+    assert package_share(half, NOW) == Fraction(1, 2)
+
+
+def test_days_that_stood_still_count_by_what_was_bought() -> None:
+    longer = Bought(10 * 1440, NOW - timedelta(days=6), NOW + timedelta(days=6))
+    assert package_share(longer, NOW) == Fraction(6, 10)
+
+
+def test_of_nothing_there_is_no_share() -> None:
+    empty = Bought(None, NOW - timedelta(days=1), NOW - timedelta(days=1))
+    assert package_share(empty, NOW) == 0
+    assert used_quantities(package(octets_total=0, octets_left=0)) is None
+    least = Money(1, "USD")
+    assert bill_share([BilledLine(least, MARCH)], least, REST) == Fraction(20, 31)
 
 
 def test_of_a_package_without_limits_nothing_can_be_told() -> None:

@@ -164,6 +164,23 @@ def test_the_next_package_is_due_shortly_before_the_last_one_ends() -> None:
 
 
 @pytest.mark.rule("P10")
+def test_what_follows_one_that_has_ended_ends_in_its_turn() -> None:
+    chain = account(entitlements=(package(2, follows=True),), last_ended=package(1, BEGIN))
+    assert packages_end(chain, BEGIN) == BEGIN + 2 * DAY
+    assert renewal_at(chain, BEGIN) == BEGIN + 2 * DAY - 5 * MINUTE
+    # Of two it is the last one's time that counts.
+    short = package(2, follows=True, validity_minutes=6)
+    chain = replace(chain, entitlements=(short, package(3, follows=True)))
+    assert renewal_at(chain, BEGIN) == BEGIN + 2 * DAY + MINUTE
+
+
+@pytest.mark.rule("P10")
+def test_an_end_without_a_length_is_an_end() -> None:
+    known = package(1, BEGIN, validity_minutes=None, valid_until=BEGIN + DAY)
+    assert renewal_at(account(entitlements=(known,)), BEGIN) == BEGIN + DAY - 5 * MINUTE
+
+
+@pytest.mark.rule("P10")
 def test_a_short_package_is_not_bought_more_than_half_of_it_ahead() -> None:
     one = account(entitlements=(package(1, BEGIN, validity_minutes=6),))
     assert renewal_at(one, BEGIN) == BEGIN + 3 * MINUTE

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
-from billing.services import bill_run, books, catalog, customers
+from billing.model.money import Money
+from billing.model.revenue import RevenueKind
+from billing.model.staff import StaffRole
+from billing.rules.cycles import next_month
+from billing.services import bill_run, books, catalog, customers, recognition
 from billing.services.context import Context
+from billing.store import billing_jobs
 from tests.web.conftest import Visitor
 from tests.web.isp import MONTHLY, Isp
+from tests.web.people import enrolled
 
 
 @pytest.mark.rule("B7")
@@ -61,3 +67,40 @@ def test_the_page_tells_whether_the_books_agree(
 ) -> None:
     books.check_ledger(context, began)
     expect(at_desk.open("/billing").get_by_role("status").first).to_contain_text("books agree")
+
+
+@pytest.mark.rule("B7", "P10")
+def test_whom_any_job_could_not_serve_is_listed(
+    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+) -> None:
+    with context.transaction() as tx:
+        billing_jobs.park(tx, "renewals", isp.customer_id, "its plan is no longer sold", began)
+        billing_jobs.park(tx, "bill_run", isp.customer_id, "it has no plan", began)
+    rows = at_desk.open("/billing").locator("#parked tbody tr")
+    expect(rows).to_have_count(2)
+    for job, problem in (("renewals", "no longer sold"), ("bill run", "it has no plan")):
+        expect(rows.filter(has_text=job)).to_contain_text(problem)
+
+
+@pytest.mark.rule("I6")
+def test_what_was_earned_in_a_month_is_told_to_those_who_take_money(
+    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+) -> None:
+    page = at_desk.open("/billing")
+    page.get_by_role("link", name="What was earned").click()
+    page = at_desk.open(f"/revenue?month={began:%Y-%m}")
+    report = recognition.report(
+        context, began.date().replace(day=1), next_month(began.date()) - timedelta(days=1)
+    )
+    packages = next(line for line in report.lines if line.kind is RevenueKind.PACKAGE)
+    assert packages.earned_micros > 0
+    row = page.locator("#revenue tbody tr", has_text="packages")
+    expect(row).to_contain_text(str(Money(packages.earned_micros, packages.currency)))
+    expect(row).to_contain_text(str(Money(packages.added_micros, packages.currency)))
+    page = at_desk.open("/revenue?month=soon")
+    expect(page.get_by_role("status").first).to_contain_text("2026-03")
+    enrolled(context, "support@isp.example", StaffRole.SUPPORT, began)
+    page.get_by_role("button", name="Log out").click()
+    at_desk.log_in("support@isp.example").wait_for_selector("#rows")
+    assert page.request.get(f"{at_desk.base_url}/revenue").status == 403
+    expect(at_desk.open("/billing").get_by_role("link", name="What was earned")).to_have_count(0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from billing.clock import utc_now
+from billing.model.dunning import DunningSchedule
 from billing.model.profile import BillingKind, Payment
-from billing.services import catalog
+from billing.services import catalog, dunning, plan_runs
 from billing.services.context import Context
 from tests.web.conftest import Visitor
 from tests.web.isp import Isp
@@ -156,3 +159,82 @@ def test_a_plan_without_any_limit_is_refused(at_desk: Visitor) -> None:
     page.fill("#price_micros", "1")
     _save(page)
     expect(page.locator("#field-validity")).to_contain_text("used for ever")
+
+
+@pytest.mark.rule("I5")
+def test_a_profile_has_its_dunning_in_the_words_of_the_command_line(
+    at_desk: Visitor, context: Context
+) -> None:
+    page = at_desk.open("/profiles/new")
+    page.fill("#name", "Chased")
+    page.check("input[name=kind][value=monthly]")
+    page.check("input[name=payment][value=postpaid]")
+    page.fill("#dunning_steps", "7 remind fee")
+    _save(page)
+    expect(page.locator("#field-dunning_steps")).to_contain_text("'fee' is not understood")
+    page.fill("#dunning_steps", "14 remind fee 5.00 2.5% most 20.00\n0 fee 1.00")
+    _save(page)
+    expect(page.locator("#field-dunning_steps")).to_contain_text("a fee comes on day 1 or later")
+    assert all(view.profile.name != "Chased" for view in catalog.list_profiles(context))
+    page.fill("#dunning_steps", "14 remind fee 5.00 2.5% most 20.00\n-3 remind")
+    page.fill("#dunning_tolerance_micros", "1")
+    page.fill("#reconnection_fee_micros", "10")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("Chased was added")
+    profile_id = catalog.find_profile(context, "Chased").profile_id
+    kept = dunning.schedule_of(context, profile_id)
+    assert [step.days for step in kept.steps] == [-3, 14]
+    assert (kept.tolerance_micros, kept.reconnection_fee_micros) == (1_000_000, 10_000_000)
+    page = at_desk.open(f"/profiles/{profile_id}")
+    steps = page.locator("#dunning_steps")
+    expect(steps).to_have_value("-3 remind\n14 remind fee 5.00 2.5% most 20.00")
+    page.check("input[name=kind][value=daily]")
+    page.check("input[name=payment][value=prepaid]")
+    _save(page)
+    expect(page.locator("#field-kind")).to_contain_text("End its dunning first")
+    page.fill("#dunning_steps", "")
+    page.fill("#dunning_tolerance_micros", "")
+    page.fill("#reconnection_fee_micros", "")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("was saved")
+    assert dunning.schedule_of(context, profile_id) == DunningSchedule()
+    assert catalog.get_profile(context, profile_id).profile.kind is BillingKind.DAILY
+
+
+@pytest.mark.rule("S3", "M6")
+def test_a_plan_gives_back_days_of_pause(at_desk: Visitor, context: Context, isp: Isp) -> None:
+    page = at_desk.open(f"/plans/{isp.plan_id}")
+    page.fill("#pause_days", "0")
+    _save(page)
+    expect(page.locator("#field-pause_days .panel-error")).to_be_visible()
+    page.fill("#pause_days", "30")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("has version 2 now")
+    assert catalog.get_plan(context, isp.plan_id, utc_now()).terms.pause_days == 30
+
+
+@pytest.mark.rule("B18")
+def test_a_new_price_is_arranged_after_whom_it_concerns_was_listed(
+    at_desk: Visitor, context: Context, isp: Isp
+) -> None:
+    home = catalog.find_plan(context, "Home 50", utc_now())
+    page = at_desk.open(f"/plans/{home.plan_id}")
+    page.get_by_role("link", name="Change the price").click()
+    page.fill("#price_micros", "33")
+    page.fill("#from_day", "2001-01-01")
+    _save(page)
+    expect(page.locator("#field-from_day")).to_contain_text("in the past")
+    page.fill("#from_day", (utc_now().date() + timedelta(days=40)).isoformat())
+    _save(page)
+    quote = page.locator("#quote")
+    expect(quote).to_contain_text("30.00 USD becomes 33.00 USD: 2 subscribers, 6.00 USD more")
+    rows = page.locator("#moves tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("33.00 USD")
+    assert len(catalog.plan_versions(context, home.plan_id, utc_now())) == 1
+    page.fill("#price_micros", "34")
+    _save(page)
+    expect(quote).to_contain_text("34.00 USD: 2 subscribers, 8.00 USD more")
+    _save(page)
+    expect(page.get_by_role("status").first).to_contain_text("Home 50 has version 2 now")
+    assert plan_runs.announce(context, utc_now()) == 2

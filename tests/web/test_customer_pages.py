@@ -94,7 +94,7 @@ def test_from_a_new_customer_to_its_credit_note_without_the_command_line(
     expect(page.locator("#made")).to_contain_text(password)
     page.get_by_role("link", name="To the customer").click()
     expect(page.locator("#contact")).to_contain_text("Hill Street 4")
-    expect(page.locator("#told")).to_contain_text("Invoice issued")
+    expect(page.locator("#notices")).to_contain_text("Invoice issued")
     customer_id = int(page.url.rsplit("/", 1)[1])
     (bill,) = (one.bill for one in customer_record.open_bills(context, customer_id, began))
     row = page.locator("#bills tbody tr")

@@ -7,7 +7,14 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from billing.model.messages import Handed, MessageDraft, MessageKind, MessageState, Outcome
+from billing.model.messages import (
+    Handed,
+    MessageChannel,
+    MessageDraft,
+    MessageKind,
+    MessageState,
+    Outcome,
+)
 from billing.services import mailing, message_templates, messages
 from billing.services.context import Context
 from billing.store import messages as store
@@ -29,7 +36,7 @@ def given_up(context: Context, isp: Isp, began: datetime) -> int:
             facts={"username": "x"},
         )
         store.queue(tx, [draft], began)
-    for taken in mailing.take(context, "bills@net.example", began):
+    for taken in mailing.take(context, MessageChannel.EMAIL, "bills@net.example", began):
         handed = Handed(Outcome.NEVER, "gone@net.example: 550 5.1.1 no such mailbox")
         mailing.settle(context, taken, handed, began)
     return messages.listed(context, customer_id=customer)[0].message_id

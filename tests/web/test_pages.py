@@ -23,6 +23,7 @@ PAGES = (
     "/customers/{customer}/sell",
     "/customers/{customer}/hold",
     "/customers/{customer}/details",
+    "/customers/{customer}/numbers",
     "/customers/{customer}/profile",
     "/customers/{customer}/charge",
     "/billing",

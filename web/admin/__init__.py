@@ -15,7 +15,9 @@ from web.admin import (  # noqa: E402 (they add routes)
     orders,
     plans,
     pools,
+    prices,
     profiles,
+    revenue,
     subscribers,
 )
 
@@ -30,6 +32,8 @@ __all__ = [
     "orders",
     "plans",
     "pools",
+    "prices",
     "profiles",
+    "revenue",
     "subscribers",
 ]

@@ -1,4 +1,4 @@
-"""The bill run before it runs, its start, whom it could not serve, and whether the books agree
+"""The bill run before it runs, its start, whom jobs could not serve, and whether the books agree
 (rules B7, M4)."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from billing.services import bill_previews, bill_run, books
+from billing.services import attention, bill_previews, bill_run, books, renewal_run
 from web import parts
 from web.admin import blueprint
 from web.guards import CASHIERS, EVERYONE, staff_only
@@ -35,8 +35,9 @@ def billing() -> ResponseReturnValue:
         after=after,
         page=bill_previews.page(context, day, after=after, limit=PREVIEW_BILLS),
         totals=bill_previews.totals(context, day) if "total" in request.args else None,
+        attention=attention.needed(context, parts.now()),
         last=bill_run.last_run(context),
-        parked=bill_run.parked(context),
+        parked=renewal_run.parked(context, None),
         report=books.last_report(context),
         form=RunForm(),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, url_for
@@ -117,6 +116,12 @@ class PlanForm(FlaskForm):
         "most; empty: refused (A8).",
     )  # fmt: skip
 
+    pause_days = WholeField(
+        "Days of pause a year",
+        description="So many are given back: packages end later, whole days of bills are credited "
+        "(S3); empty: none.",
+    )
+
     sharing = RadioField(
         "Several sessions",
         choices=[
@@ -180,6 +185,7 @@ class PlanForm(FlaskForm):
             payg_second_step=self.payg_second_step.data,
             payg_second_step_micros=self.payg_second_step_micros.data,
             outage_minutes=self.outage_minutes.data,
+            pause_days=self.pause_days.data,
             **self._sharing(),
         )
 
@@ -232,9 +238,7 @@ def plan_version(plan_id: int) -> ResponseReturnValue:
     form.plan_name.data = current.name
     if form.validate_on_submit():
         try:
-            # The form has no field for pauses: they stay as they are.
-            terms = replace(form.terms(), pause_days=current.terms.pause_days)
-            view = catalog.add_plan_version(context, plan_id, terms, now)
+            view = catalog.add_plan_version(context, plan_id, form.terms(), now)
         except (InvalidInput, Conflict, Refused) as error:
             show_errors(form, error, _ERRORS_AT)
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -10,6 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from billing.errors import Conflict, InvalidInput, Refused
+from billing.model.dunning import DunningSchedule
 from billing.model.profile import (
     BillIn,
     BillingKind,
@@ -19,12 +22,26 @@ from billing.model.profile import (
     TaxPoint,
 )
 from billing.model.views import ProfileView
-from billing.services import catalog
+from billing.services import catalog, dunning
+from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
-from web.forms import DatesField, MoneyField, PercentField, WholeField, needed, show_errors
+from web.forms import (
+    DatesField,
+    DunningStepsField,
+    MoneyField,
+    PercentField,
+    WholeField,
+    needed,
+    show_errors,
+)
 from web.guards import EDITORS, EVERYONE, staff_only
 
+_ERRORS_AT = {
+    "steps": "dunning_steps",
+    "tolerance": "dunning_tolerance_micros",
+    "reconnection_fee": "reconnection_fee_micros",
+}
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -132,6 +149,19 @@ class ProfileForm(FlaskForm):
         "Prices include the tax", default=True, description="Off: tax is added to prices."
     )
 
+    dunning_steps = DunningStepsField(
+        "Reminders and late fees",
+        description="One a line, by the days after the payment date (negative: before): -3 remind; "
+        "14 remind fee 5.00 2% most 20.00, where the percentage is of what is open (I5).",
+        render_kw={"rows": 3, "spellcheck": "false", "placeholder": "7 remind fee 5.00"},
+    )
+    dunning_tolerance_micros = MoneyField(
+        "Leave bills alone below", description="Of which less is open."
+    )
+    reconnection_fee_micros = MoneyField(
+        "Reconnection fee", description="When a payment ends a suspension (S5); empty: none."
+    )
+
     tax_point = SelectField(
         "Tax of bills is due",
         choices=[
@@ -141,6 +171,14 @@ class ProfileForm(FlaskForm):
         default=TaxPoint.ISSUE.value,
         description="What is bought with wallet money is taxed when it is bought (I6).",
     )
+
+    def schedule(self) -> DunningSchedule:
+        """What was filled in of dunning."""
+        return DunningSchedule(
+            steps=tuple(sorted(self.dunning_steps.data or (), key=lambda step: step.days)),
+            tolerance_micros=self.dunning_tolerance_micros.data or 0,
+            reconnection_fee_micros=self.reconnection_fee_micros.data or 0,
+        )
 
     def profile(self) -> BillingProfile:
         """What was filled in; the service checks the whole (rules B1–B12)."""
@@ -180,9 +218,11 @@ def profile_new() -> ResponseReturnValue:
     form = ProfileForm()
     if form.validate_on_submit():
         try:
-            view = catalog.add_profile(parts.context(), form.profile(), parts.now())
+            with parts.context().together() as context:
+                view = catalog.add_profile(context, form.profile(), parts.now())
+                _set_schedule(context, view.profile_id, form.schedule())
         except (InvalidInput, Conflict, Refused) as error:
-            show_errors(form, error, {})
+            show_errors(form, error, _ERRORS_AT)
         else:
             flash(f"Profile {view.profile.name} was added.", "success")
             return redirect(url_for("admin.profiles"))
@@ -194,16 +234,44 @@ def profile_new() -> ResponseReturnValue:
 def profile_edit(profile_id: int) -> ResponseReturnValue:
     context = parts.context()
     view = catalog.get_profile(context, profile_id)
-    form = ProfileForm(obj=view.profile)
+    schedule = dunning.schedule_of(context, profile_id)
+    form = ProfileForm(
+        obj=view.profile,
+        data={
+            "dunning_steps": schedule.steps,
+            "dunning_tolerance_micros": schedule.tolerance_micros,
+            "reconnection_fee_micros": schedule.reconnection_fee_micros,
+        },
+    )
     if form.validate_on_submit():
         try:
-            catalog.update_profile(context, profile_id, form.profile(), parts.now())
+            _update(context, profile_id, form)
         except (InvalidInput, Conflict, Refused) as error:
-            show_errors(form, error, {})
+            show_errors(form, error, _ERRORS_AT)
         else:
             flash(f"Profile {form.name.data} was saved.", "success")
             return redirect(url_for("admin.profiles"))
     return _form_page(form, view)
+
+
+def _update(context: Context, profile_id: int, form: ProfileForm) -> None:
+    """Switches and dunning, both or neither. A profile that becomes daily has no dunning, one that
+    becomes monthly may have some: the schedule is set while the profile is monthly."""
+    profile = form.profile()
+    becomes_daily = profile.kind is BillingKind.DAILY
+    with context.together() as joined:
+        if becomes_daily:
+            _set_schedule(joined, profile_id, form.schedule())
+        catalog.update_profile(joined, profile_id, profile, parts.now())
+        if not becomes_daily:
+            _set_schedule(joined, profile_id, form.schedule())
+
+
+def _set_schedule(context: Context, profile_id: int, wanted: DunningSchedule) -> None:
+    before = dunning.schedule_of(context, profile_id)
+    steps = tuple(replace(step, since=None) for step in before.steps)
+    if wanted != replace(before, steps=steps):
+        dunning.set_schedule(context, profile_id, wanted, parts.now())
 
 
 def _form_page(form: ProfileForm, view: ProfileView | None) -> ResponseReturnValue:

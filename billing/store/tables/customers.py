@@ -27,6 +27,8 @@ class Customer(Base):
     """The language of its messages, too."""
     alert_addresses: Mapped[list[str]] = mapped_column(server_default="{}")
     """Where its messages go; to `email` where there is none."""
+    alert_numbers: Mapped[list[str]] = mapped_column(server_default="{}")
+    """Telephone numbers (E.164) that the operator's webhook is told its messages for."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     discontinue_on: Mapped[date | None]

@@ -14,25 +14,28 @@ from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 _KINDS = (
     "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
     " 'suspended', 'recharge_failed', 'voucher_receipt', 'credit_note', 'statement',"
-    " 'allowance_used', 'price_notice')"
+    " 'allowance_used', 'price_notice', 'payment_received')"
 )
 
 
 class Message(Base):
     """Written in the transaction of what it tells of (docs/adr/0017).
 
-    `kind`, `state`: model.messages. `queued_at`: since when it waits; a resend sets it anew.
-    `mail_id`: its Message-ID, chosen before the first attempt. `facts`: what its template tells.
+    `kind`, `channel`, `state`: model.messages. `queued_at`: since when it waits; a
+    resend sets it anew.
+    `mail_id`: its Message-ID, or what a webhook tells copies by, chosen before the first attempt.
+    `facts`: what its template tells.
     """
 
     __tablename__ = "message"
     __table_args__ = (
         CheckConstraint(_KINDS, name="kind"),
-        CheckConstraint("channel IN ('email')", name="channel"),
+        CheckConstraint("channel IN ('email', 'webhook', 'panel')", name="channel"),
         CheckConstraint("state IN ('queued', 'sent', 'failed', 'given_up')", name="state"),
-        UniqueConstraint("customer_id", "idempotency_key"),
+        UniqueConstraint("customer_id", "idempotency_key", "channel"),
         Index(
             "message_due_idx",
+            "channel",
             "next_attempt_at",
             postgresql_where=text("state IN ('queued', 'failed')"),
         ),

@@ -21,6 +21,8 @@ class Operator(Base):
     time_zone: Mapped[str]
     currency: Mapped[str]
     created_at: Mapped[datetime]
+    webhook_kinds: Mapped[list[str]] = mapped_column(server_default="{}")
+    """Kinds of messages that the webhook gets about customers without a number, too."""
 
 
 class Organisation(Base):

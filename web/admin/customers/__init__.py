@@ -1,15 +1,36 @@
 """The customer's page: cards that tell, actions that do. A further one of either is a function
 behind `@card` or `@action` in a module named here, and for a card a small template."""
 
-from web.admin.customers import agreements, cards, create, details, extras, money, pages, service
+from web.admin.customers import (
+    agreements,
+    cards,
+    changes,
+    collecting,
+    create,
+    details,
+    extras,
+    identities,
+    limits,
+    money,
+    notices,
+    pages,
+    papers,
+    service,
+)
 
 __all__ = [
     "agreements",
     "cards",
+    "changes",
+    "collecting",
     "create",
     "details",
     "extras",
+    "identities",
+    "limits",
     "money",
+    "notices",
     "pages",
+    "papers",
     "service",
 ]

@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 from billing.model.views import CustomerView
-from billing.services import charges, customer_record, letterhead, messages
+from billing.services import (
+    charges,
+    customer_record,
+    letterhead,
+    spending,
+    subscribers,
+)
 from billing.services.context import Context
 from web import parts
+from web.admin.customers.changes import change_day, changes_to_come
 from web.admin.customers.frame import Facts, address_of, card, offered
+from web.admin.customers.limits import alert_words, cap_words
 from web.charts import usage_chart
 
 LINES = 10
 CHART_DAYS = 31
+DETAILED = 10
+"""So many subscriptions are shown with what is to come; the page of each has all."""
 
 
-@card("wallet", "Wallet", place="left")
+@card("wallet", "Wallet", place="left", actions=("alerts", "cap"))
 def wallet(context: Context, customer: CustomerView) -> Facts:
-    """What there is to spend, and what it is made of (rule P2)."""
+    """What there is to spend, what it is made of, and what bounds it (rules P2, P6, P14)."""
     bills = customer_record.open_bills(context, customer.customer_id, parts.now())
-    return {"owed_micros": sum(one.bill.open_micros for one in bills)}
+    watches = spending.watches(context, customer.customer_id, parts.now())
+    return {
+        "owed_micros": sum(one.bill.open_micros for one in bills),
+        "bounds": {
+            one.wallet_id: [*alert_words(one), *filter(None, [cap_words(one)])] for one in watches
+        },
+    }
 
 
-@card("subscriptions", "Subscriptions", place="left", actions=("hold", "lift"))
+@card("subscriptions", "Subscriptions", place="left", actions=("hold", "lift", "subscription"))
 def subscriptions(context: Context, customer: CustomerView) -> Facts:
     """Each with its state and the reason."""
-    rows = customer_record.subscriptions(context, customer.customer_id, parts.now())
-    return {"rows": rows, "more": len(customer.subscription_ids) - len(rows)}
+    now = parts.now()
+    rows = customer_record.subscriptions(context, customer.customer_id, now)
+    detailed = [row.subscription_id for row in rows[:DETAILED]]
+    return {
+        "rows": rows,
+        "more": len(customer.subscription_ids) - len(rows),
+        "views": {one: subscribers.show(context, one, now) for one in detailed},
+        "changes": {one: changes_to_come(context, one) for one in detailed},
+        "change_day": change_day,
+        "may_change": bool(offered(["plan"])),
+        "address_of": address_of,
+    }
 
 
 @card("contact", "Contact", place="right", actions=("details", "profile", "discontinue"))
@@ -43,12 +69,12 @@ def extras(context: Context, customer: CustomerView) -> Facts:
     return {
         "extras": charges.charges_of_customer(context, customer.customer_id),
         "names": names,
-        "may_end": bool(offered(["end-charge"])),
+        "may_end": bool(offered(["end-charge", "waive"])),
         "address_of": address_of,
     }
 
 
-@card("bills", "Bills", place="wide")
+@card("bills", "Bills", place="wide", actions=("bill-now",))
 def bills(context: Context, customer: CustomerView) -> Facts:
     """The newest."""
     found = customer_record.bills(context, customer.customer_id, parts.now(), limit=LINES)
@@ -57,6 +83,7 @@ def bills(context: Context, customer: CustomerView) -> Facts:
         "more": found.next_before,
         "may_credit": bool(offered(["credit"])),
         "may_pay": bool(offered(["pay"])),
+        "may_give_up": bool(offered(["write-off"])),
         "address_of": address_of,
     }
 
@@ -92,9 +119,3 @@ def usage(context: Context, customer: CustomerView) -> Facts:
     """Of all its subscriptions together."""
     days = customer_record.usage_days(context, customer.customer_id, parts.now(), days=CHART_DAYS)
     return {"chart": usage_chart(days)}
-
-
-@card("told", "Messages", place="wide")
-def told(context: Context, customer: CustomerView) -> Facts:
-    """What was sent to it."""
-    return {"views": messages.listed(context, customer_id=customer.customer_id, limit=LINES)}

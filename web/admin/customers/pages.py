@@ -80,5 +80,6 @@ def bills(customer_id: int) -> ResponseReturnValue:
             limit=PAGE_ROWS,
         ),
         may_credit=bool(offered(["credit"])),
+        may_give_up=bool(offered(["write-off"])),
         address_of=address_of,
     )

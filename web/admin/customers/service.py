@@ -14,11 +14,11 @@ from billing.errors import InvalidInput
 from billing.model.account import HoldBehaviour
 from billing.model.commerce import MoneyChannel
 from billing.model.views import CustomerView
-from billing.services import catalog, customer_record, holds, sales
+from billing.services import catalog, customer_record, holds, pauses, sales
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, action, request_argument
-from web.formats import CHANNELS, instant, money, plan_words
+from web.formats import CHANNELS, duration, instant, money, plan_words
 from web.forms import needed
 from web.guards import CASHIERS
 
@@ -31,7 +31,7 @@ def subscription_choices(context: Context, customer: CustomerView) -> list[Selec
     return [SelectChoice(row.subscription_id, row.username) for row in rows if not row.closed_at]
 
 
-class _SubscriptionForm(ActionForm):
+class SubscriptionForm(ActionForm):
     """Of one subscription."""
 
     subscription = SelectField("Subscription", coerce=int)
@@ -43,7 +43,7 @@ class _SubscriptionForm(ActionForm):
             self.subscription.data = int(wanted)
 
 
-class SaleForm(_SubscriptionForm):
+class SaleForm(SubscriptionForm):
     """A package, and how it is paid."""
 
     plan = SelectField("Plan", coerce=int)
@@ -107,7 +107,7 @@ def sell(context: Context, customer: CustomerView, form: SaleForm) -> Sequence[s
     return said
 
 
-class HoldForm(_SubscriptionForm):
+class HoldForm(SubscriptionForm):
     """Why, until when, and what becomes of it."""
 
     note = StringField("Reason", [needed], description="For colleagues; the customer is told that "
@@ -148,7 +148,7 @@ def hold(context: Context, customer: CustomerView, form: HoldForm) -> Sequence[s
     return [f"Suspended until {instant(until)}." if until else "Suspended until it is lifted."]
 
 
-class LiftForm(_SubscriptionForm):
+class LiftForm(SubscriptionForm):
     """Of which."""
 
 
@@ -161,8 +161,24 @@ class LiftForm(_SubscriptionForm):
 )
 def lift(context: Context, customer: CustomerView, form: LiftForm) -> Sequence[str]:
     """Not suspended by staff any more."""
-    holds.resume(context, form.subscription.data, parts.now())
-    return ["The suspension was lifted."]
+    return resumed(context, form.subscription.data)
+
+
+def resumed(context: Context, subscription_id: int) -> list[str]:
+    """End a suspension by staff and a pause, and say what the pause was good for (rule S3)."""
+    now = parts.now()
+    holds.resume(context, subscription_id, now)
+    ended = [one for one in pauses.pauses_of(context, subscription_id) if one.resumed_at == now]
+    if not ended:
+        return ["The suspension was lifted."]
+    said = ["Resumed."]
+    if ended[0].stood_still_seconds:
+        longer = duration(ended[0].stood_still_seconds)
+        said.append(f"Its packages are valid for {longer} longer.")
+    if days := ended[0].credited_days:
+        what = "1 day of it is" if days == 1 else f"{days} days of it are"
+        said.append(f"{what} credited, or left out of the bill that will hold them.")
+    return said
 
 
 def _local(wall_clock: datetime) -> datetime:

@@ -1,0 +1,29 @@
+"""What is told and checked is not kept for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.services.context import Context
+from billing.store import books
+from billing.store import messages as store
+
+BATCH = 1000
+CHECKS_KEPT = 400
+"""Of the ledger: more than a year of nights."""
+
+
+def remove_old(context: Context, now: datetime) -> tuple[int, int]:
+    """Remove messages that were queued more than the context's `message_days` ago and are settled
+    (those that wait stay), and all but the newest checks of the ledger; returns how many of each.
+    Each batch is a transaction of its own: an end in the middle loses nothing."""
+    before = now - timedelta(days=context.message_days)
+    messages = 0
+    while True:
+        with context.transaction() as tx:
+            removed = store.remove_old(tx, before, BATCH)
+        messages += removed
+        if removed < BATCH:
+            break
+    with context.transaction() as tx:
+        return messages, books.remove_old_reports(tx, CHECKS_KEPT)
