@@ -35,7 +35,8 @@ class Days(ABC, Generic[P]):
         self.context, self.make, self.zone = context, make, ZoneInfo(zone)
         self.chance = random.Random(f"{zone} {seed}")
         self.told: list[str] = []
-        self.nas = make.simulated_nas(LONG_AGO)
+        with make.simulated_nas(LONG_AGO) as nas:  # only its name is needed
+            self.nas = nas
         with context.transaction() as tx:
             tx.execute(text("UPDATE operator SET time_zone = :zone"), {"zone": zone})
         started = datetime(2023, self.chance.randint(9, 12), self.chance.randint(1, 28), tzinfo=UTC)
