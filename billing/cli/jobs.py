@@ -25,7 +25,7 @@ def list_(app: App) -> None:
     app.show_table(
         [{"name": job.name, "cron": job.cron, "purpose": job.purpose} for job in found],
         ("job", "cron (UTC)", "what it does"),
-        [(job.name, job.cron, job.purpose) for job in found],
+        [(job.name, job.cron or "always", job.purpose) for job in found],
     )
 
 

@@ -27,7 +27,7 @@ _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOST = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout, OSError)
 
 
-def _task(job: Job) -> None:
+def _task(job: Job, cron: str) -> None:
     """Run the job by its clock, never twice at a time."""
 
     def run(context: procrastinate.JobContext, timestamp: int) -> None:
@@ -36,11 +36,12 @@ def _task(job: Job) -> None:
             log.info("%s: %s", job.name, said)
 
     task = jobs.task(name=job.name, queueing_lock=job.name, pass_context=True)(run)
-    jobs.periodic(cron=job.cron)(task)
+    jobs.periodic(cron=cron)(task)
 
 
 for _job in JOBS.values():
-    _task(_job)
+    if _job.cron is not None:
+        _task(_job, _job.cron)
 
 
 async def serve(context: Context, dsn: str) -> None:

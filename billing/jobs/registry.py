@@ -15,10 +15,12 @@ from billing.services import (
     bill_run,
     books,
     dunning_run,
+    enforcement,
     plan_runs,
     pruning,
     recognition,
     renewal_run,
+    silence,
     statement_run,
     upkeep,
     wallet_check,
@@ -31,14 +33,29 @@ _NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`cron` is in UTC; `run` says what it did in one line, empty when there was nothing to do.
-    `preview` lists what it would do, a line each, where there is such a list."""
+    """`cron` is in UTC; None: a part of the worker does it all the time. `run` says what it did in
+    one line, empty when there was nothing to do. `preview` lists what it would do, a line each,
+    where there is such a list."""
 
     name: str
-    cron: str
+    cron: str | None
     purpose: str
     run: Callable[[Context, datetime], str]
     preview: Callable[[Context, datetime], Iterator[str]] | None = None
+
+
+def _sweep(context: Context, now: datetime) -> str:
+    found = 0
+    while looked_at := enforcement.sweep(context, now):
+        found += looked_at
+    return f"looked at {found} customers" if found else ""
+
+
+def _reap(context: Context, now: datetime) -> str:
+    rebooted, silent = silence.close_rebooted(context, now), silence.reap(context, now)
+    if not rebooted and not silent:
+        return ""
+    return f"closed {silent} silent sessions and {rebooted} that a reboot of their NAS has ended"
 
 
 def _ensure_partitions(context: Context, now: datetime) -> str:
@@ -169,14 +186,27 @@ def _remove_old(context: Context, now: datetime) -> str:
     return f"removed {messages} messages, {checks} checks of the ledger" if removed else ""
 
 
+def _would_dun(context: Context, now: datetime) -> Iterator[str]:
+    for one in dunning_run.preview(context, now):
+        if isinstance(one, Parked):
+            yield f"would be PARKED: customer {one.customer_id}: {one.problem}"
+            continue
+        what = ["reminder"] if one.reminds else []
+        if one.fee_micros:
+            what.append(f"late fee {Money(one.fee_micros, one.currency)}")
+        yield f"{one.number}, step of {one.on}: {', '.join(what) or 'passed over'}"
+
+
 JOBS = {
     job.name: job
     for job in (
+        Job("sweep", None, "expiry, suspension, promises that end (B3, B9, B19)", _sweep),
+        Job("reap", None, "sessions that ended without a word (U7, U10)", _reap),
         # The partitions reach two weeks ahead, so days of downtime do no harm.
         Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
         Job("fair_use_steps", "* * * * *", "speeds by fair use (rule Q2)", _fair_use_steps),
         # Before the bill run, so that after downtime its bills carry the fees of the days before.
-        Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning),
+        Job("dunning", "9 * * * *", "reminders and late fees (rule I5)", _dunning, _would_dun),
         # Every hour, as the operator's day begins at any of them.
         Job(
             "bill_run",
