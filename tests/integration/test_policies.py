@@ -293,6 +293,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
+    assert allowed.pop("message_channels_v1") == ["panel"]
     assert allowed.pop("reservable_v1") == ["panel", "radius"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {

@@ -490,8 +490,8 @@ MUTANTS = (
     Mutant(
         "nobody is told that all is used up",
         "P8",
-        "service_next_change_at = p_now FROM unserved u",
-        "service_next_change_at = s.service_next_change_at FROM unserved u",
+        "service_next_change_at = p_now, renews_at",
+        "service_next_change_at = s.service_next_change_at, renews_at",
         "cut_unserved_v1",
     ),
     Mutant(
