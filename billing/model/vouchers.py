@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 SERIAL_DIGITS = 8
-UNKNOWN_LOGIN = "voucher-unknown"
+LOGIN_PREFIX = "voucher-"
+UNKNOWN_LOGIN = f"{LOGIN_PREFIX}unknown"
 """What the history calls a login by a code that nobody has: the guess itself is kept nowhere."""
 
 
@@ -73,6 +74,8 @@ class NewBatch:
     plan_id: int | None = None
     amount_micros: int | None = None
     as_login: bool = False
+    session_limit: int | None = None
+    """Of a subscriber that logs in by one: how many devices at once."""
     expires_at: datetime | None = None
 
 
@@ -167,6 +170,20 @@ class Redemption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherReportLine:
+    """Of one batch, how many; `outstanding` are sold and neither used nor over."""
+
+    batch_id: int
+    name: str
+    currency: str
+    face_micros: int
+    sold: int
+    redeemed: int
+    lapsed: int
+    outstanding: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherRun:
     """What a run of the job did: first logins that were booked, vouchers that lapsed."""
 
@@ -183,4 +200,4 @@ def serial_text(serial: int) -> str:
 
 def login_name(serial: int) -> str:
     """The user name of the subscriber that logs in by this voucher (rule R3)."""
-    return f"voucher-{serial_text(serial)}"
+    return f"{LOGIN_PREFIX}{serial_text(serial)}"

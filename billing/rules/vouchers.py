@@ -11,9 +11,11 @@ from billing.model.vouchers import Alphabet, CodeFormat
 THROTTLE_WINDOW = timedelta(minutes=5)
 SOURCE_FAILURES_LIMIT = 10
 """Wrong codes from one station or address within the window; then it waits."""
-ALL_FAILURES_LIMIT = 1_000
+ALL_FAILURES_LIMIT = 500
 """Wrong codes from all of them; then whoever is not known waits."""
-GUESSES_A_YEAR = ALL_FAILURES_LIMIT * (timedelta(days=366) // THROTTLE_WINDOW)
+WAYS = 2
+"""Logins and what is typed count for themselves: neither can be used to close the other."""
+GUESSES_A_YEAR = WAYS * ALL_FAILURES_LIMIT * (timedelta(days=366) // THROTTLE_WINDOW)
 HITS_A_YEAR_LIMIT = Fraction(1, 100)
 
 LENGTH_LEAST, LENGTH_MOST = 8, 24
@@ -21,7 +23,7 @@ PREFIX_MOST = 6
 PASSWORD_LEAST, PASSWORD_MOST = 4, 16
 COUNT_MOST = 100_000
 
-# Of a quasigroup of order 10 without fixed differences (M. Damm, 2004): catches every wrong digit and
+# A totally anti-symmetric quasigroup of order 10 (M. Damm, 2004): it catches every wrong digit and
 # every swap of neighbours, which no weighted sum over ten digits does.
 _DAMM = (
     "0317598642",
@@ -35,7 +37,8 @@ _DAMM = (
     "9438617205",
     "2581436790",
 )
-# Powers of it are all different modulo 31 for 30 positions, modulo 23 for 22: then a swap changes the sum.
+# Their powers are all different modulo 31 for 30 positions, modulo 23 for 22: so a swap changes the
+# sum.
 _GENERATORS = {Alphabet.MIXED: 3, Alphabet.LETTERS: 5}
 
 
@@ -94,13 +97,13 @@ def space(code: CodeFormat) -> int:
 
 
 def hits_a_year(code: CodeFormat, stock: int) -> Fraction:
-    """How many of `stock` vouchers that can be used a guesser finds in a year, on average, who tries
-    at the throttle's limit all the time."""
+    """How many of `stock` vouchers a guesser finds in a year, on average, who always tries as often
+    as the throttle lets him."""
     return Fraction(GUESSES_A_YEAR * stock, space(code))
 
 
 def shortest(code: CodeFormat, stock: int) -> int | None:
-    """The least length of this alphabet that is hard enough to guess; None: none that is allowed."""
+    """The least length of this alphabet that is hard enough to guess; None: none is."""
     for length in range(LENGTH_LEAST, LENGTH_MOST + 1):
         longer = CodeFormat(
             length=length,

@@ -15,6 +15,7 @@ from billing.model.credits import CreditNoteView
 from billing.model.dunning import WriteOffView
 from billing.model.plan_changes import PlanChangeReceipt
 from billing.model.views import PaymentReceipt, SaleReceipt
+from billing.model.vouchers import Activation, Redemption
 from billing.store import ledger
 from billing.store.guard import Transaction
 
@@ -26,6 +27,8 @@ Receipt = TypeVar(
     Extra,
     WriteOffView,
     PlanChangeReceipt,
+    Activation,
+    Redemption,
 )
 
 

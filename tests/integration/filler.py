@@ -34,6 +34,9 @@ _WORDS = {
     ("receipt", "rounding_micros"): "0",
     ("receipt", "tax_micros"): "0",
     ("reservation", "state"): "held",
+    ("voucher", "state"): "created",
+    ("voucher_batch", "alphabet"): "mixed",
+    ("voucher_batch", "kind"): "amount",
 }
 _BY_TYPE = {
     "boolean": "f",
@@ -42,7 +45,7 @@ _BY_TYPE = {
     "bytea": "\\x00",
     "ARRAY": "{}",
 }
-_SHARED = {"hearing", "operator", "organisation", "schema_version"}
+_SHARED = {"hearing", "operator", "organisation", "schema_version", "voucher_guess"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ def _value(column: Column, org_id: int, number: int) -> str:
         return str(org_id)
     if (column.table, column.name) in _WORDS:
         return _WORDS[column.table, column.name]
+    if column.name == "code_hmac":
+        return f"\\x{org_id:04x}{number:04x}"
     if column.type == "inet":
         return f"10.200.{org_id}.{number}"
     if column.type == "text":

@@ -57,6 +57,8 @@ SECRETS = (
     ("staff", "password"),
     ("staff", "session_token"),
     ("staff", "totp_secret_sealed"),
+    ("voucher", "code_hmac"),
+    ("voucher_batch", "codes_sealed"),
 )
 
 

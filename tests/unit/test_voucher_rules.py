@@ -86,7 +86,7 @@ def test_a_code_fits_the_format_that_made_it_and_no_other() -> None:
 
 
 def test_the_odds_of_a_guess() -> None:
-    """1,000 wrong codes in 5 minutes are 105,408,000 in 366 days."""
+    """Twice 500 wrong codes in 5 minutes are 105,408,000 in 366 days."""
     assert rules.GUESSES_A_YEAR == 105_408_000
     form = CodeFormat(length=8, alphabet=Alphabet.DIGITS)
     assert rules.space(form) == 10**7
@@ -148,7 +148,7 @@ def test_formats_that_cannot_be_made() -> None:
 
 
 def test_who_has_to_wait() -> None:
-    assert not rules.throttled(9, 999, known=False)
+    assert not rules.throttled(9, 499, known=False)
     assert rules.throttled(10, 0, known=True)
-    assert rules.throttled(0, 1_000, known=False)
-    assert not rules.throttled(0, 1_000, known=True)
+    assert rules.throttled(0, 500, known=False)
+    assert not rules.throttled(0, 500, known=True)

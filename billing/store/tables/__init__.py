@@ -44,6 +44,7 @@ from billing.store.tables.usage import (
     DailyUsage,
     UsageCharge,
 )
+from billing.store.tables.vouchers import Voucher, VoucherBatch, VoucherCounter, VoucherGuess
 
 __all__ = [
     "AcctDeadLetter",
@@ -103,6 +104,10 @@ __all__ = [
     "StaffThrottle",
     "Subscription",
     "UsageCharge",
+    "Voucher",
+    "VoucherBatch",
+    "VoucherCounter",
+    "VoucherGuess",
     "Wallet",
     "WriteOff",
 ]
