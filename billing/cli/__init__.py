@@ -38,6 +38,7 @@ from billing.cli import (
     statements,
     subscribers,
     usage,
+    vouchers,
     worker,
 )
 from billing.cli.app import App, Group
@@ -82,6 +83,7 @@ for _command in (
     checks.doctor,
     ledger.ledger,
     revenue.revenue,
+    vouchers.voucher,
     messages.message,
     jobs.jobs,
     worker.worker,
