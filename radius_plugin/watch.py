@@ -97,14 +97,8 @@ class DatabaseWatch:
     def outage_of(self, error: Exception) -> datetime | None:
         """When the outage began in which a request failed with this error; None: in none. It may be
         over: another batch, answered a moment ago, has ended it."""
-        out_since = self.out_since
-        if (
-            out_since is None
-            and isinstance(error, Unavailable)
-            and not isinstance(error, RowLocked)
-        ):
-            return self._last_out_since
-        return out_since
+        fell_in = isinstance(error, Unavailable) and not isinstance(error, RowLocked)
+        return self.out_since or (self._last_out_since if fell_in else None)
 
     def close(self) -> None:
         """Stop asking."""
