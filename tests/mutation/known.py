@@ -94,5 +94,40 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "sign = -1 if amount.amount_micros < 0 else 1",
         "sign = -1 if amount.amount_micros < 1 else 1",
     ): "nothing has no sign",
+    (
+        "billing/rules/access.py",
+        "window = window_at(windows, now, account.time_zone) if windows else None",
+        "window = window_at(windows, now, account.time_zone) if (windows) or True else None",
+    ): "where there are no windows, none is in force",
+    (
+        "billing/rules/access.py",
+        "return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use",
+        "return END_OF_TIME, 1, None  # runs on past its quota: ended by S5, not by use",
+    ): "nothing is added to an end that is never",
+    (
+        "billing/rules/access.py",
+        "elif plan.payg_second_step is None or plan.payg_second_step_micros is None:",
+        "elif plan.payg_second_step is None and plan.payg_second_step_micros is None:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/access.py",
+        "if step is None or step_micros is None:",
+        "if step is None and step_micros is None:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/access.py",
+        "if account.closed_at is not None and account.closed_at < end:",
+        "if account.closed_at is not None and account.closed_at <= end:",
+    ): "the same end, whichever of the two it is taken from",
+    (
+        "billing/rules/access.py",
+        "if account.paused_at is not None and account.paused_at < end:",
+        "if account.paused_at is not None and account.paused_at <= end:",
+    ): "the same end, whichever of the two it is taken from",
+    (
+        "billing/rules/access.py",
+        "def _limits(seconds: int | None, octets: int | None, *, is_provisional: bool = False) -> Limits:",
+        "def _limits(seconds: int | None, octets: int | None, *, is_provisional: bool = True) -> Limits:",
+    ): "where nothing is said of it octets are not limited, and only a limit of octets is provisional",
 }
 """By file, line before and line after: why."""
