@@ -25,6 +25,7 @@ FILES = (
     "access",
     "alerts",
     "bill_run",
+    "chain",
     "credits",
     "cycles",
     "dunning",

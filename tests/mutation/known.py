@@ -126,8 +126,35 @@ HARMLESS: dict[tuple[str, str, str], str] = {
     ): "the same end, whichever of the two it is taken from",
     (
         "billing/rules/access.py",
-        "def _limits(seconds: int | None, octets: int | None, *, is_provisional: bool = False) -> Limits:",
-        "def _limits(seconds: int | None, octets: int | None, *, is_provisional: bool = True) -> Limits:",
-    ): "where nothing is said of it octets are not limited, and only a limit of octets is provisional",
+        "def _limits(seconds: int | None, octets: int | None, *, "
+        "is_provisional: bool = False) -> Limits:",
+        "def _limits(seconds: int | None, octets: int | None, *, "
+        "is_provisional: bool = True) -> Limits:",
+    ): "where it is left out octets are not limited, and only their limit is provisional",
+    (
+        "billing/rules/chain.py",
+        "previous_end = max(previous_end, end) if windows and previous_end else end",
+        "previous_end = max(previous_end, end) if windows or previous_end else end",
+    ): "what is listed ends later than what ended before it",
+    (
+        "billing/rules/chain.py",
+        "if one.valid_from is None or one.valid_from > now or one.used_up:",
+        "if one.valid_from is None or one.valid_from >= now or one.used_up:",
+    ): "a short cut only: what it passes over, the walk looks at",
+    (
+        "billing/rules/chain.py",
+        "continue",
+        "break",
+    ): "a short cut only: what it passes over, the walk looks at",
+    (
+        "billing/rules/chain.py",
+        "octets += entitlement.octets_left or 0",
+        "octets += entitlement.octets_left or 1",
+    ): "where one of them does not limit data, the sum is not used",
+    (
+        "billing/rules/chain.py",
+        "if end > reached:",
+        "if end >= reached:",
+    ): "of no time nothing is used",
 }
 """By file, line before and line after: why."""
