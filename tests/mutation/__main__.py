@@ -25,6 +25,7 @@ FILES = (
     "access",
     "alerts",
     "bill_run",
+    "causes",
     "chain",
     "credits",
     "cycles",
@@ -35,13 +36,17 @@ FILES = (
     "prepaid",
     "pauses",
     "plan_changes",
+    "plans",
     "prices",
+    "profiles",
     "recognition",
     "states",
     "taxes",
+    "usage_entries",
+    "usage_lines",
     "wallets",
 )
-"""Where the rules of S, B, P and I are decided; refusals in words (plans, …) are left out."""
+"""Where the rules of S, B, P and I are decided."""
 _COPIED = ("billing", "docs", "freeradius-config", "radius_plugin", "rig", "sql", "tests", "web")
 _SINGLE = ("README.md", "pyproject.toml", "run")
 _NOTICED = {1, 3, 24, -24, 36, 152, 255}

