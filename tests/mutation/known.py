@@ -206,5 +206,10 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "sign = 1 if amount * part * whole >= 0 else -1",
         "sign = 1 if amount * part * whole >= 1 else -1",
     ): "nothing has no sign",
+    (
+        "billing/rules/causes.py",
+        "short = 0",
+        "short = None",
+    ): "nothing and none are no credit alike",
 }
 """By file, line before and line after: why."""

@@ -135,6 +135,12 @@ def test_a_discontinue_date() -> None:
             "paying 30.00 USD",
         ),
         (
+            monthly(unpaid_bills=(*OWED[:1], bill(date(2026, 3, 20), 5_000_000, "INV-8"))),
+            PAST_20TH,
+            f"monthly, no cycle ever paid, {OLD}, 1 more unpaid: passed, cut 21 Mar 2026 00:00",
+            "paying 35.00 USD",
+        ),
+        (
             monthly(unpaid_bills=OWED[:1], profile=monthly_profile(automatic_suspend=False)),
             NOW,
             f"monthly, no cycle ever paid, {OLD}: automatic suspension is off",
