@@ -211,5 +211,50 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "short = 0",
         "short = None",
     ): "nothing and none are no credit alike",
+    (
+        "billing/rules/extras.py",
+        "days = Cycle(until - _ONE_DAY, until)",
+        "days = Cycle(None, until)",
+    ): "of these days only the end is read",
+    (
+        "billing/rules/extras.py",
+        "days = Cycle(until - _ONE_DAY, until)",
+        "days = Cycle(until + _ONE_DAY, until)",
+    ): "of these days only the end is read",
+    (
+        "billing/rules/windows.py",
+        "if one.is_free or step_seconds is None or not step_micros:",
+        "if one.is_free or step_seconds is None and not step_micros:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/windows.py",
+        "if one.is_free or step_seconds is None or not step_micros:",
+        "if one.is_free and step_seconds is None or not step_micros:",
+    ): "what is free has neither a step nor a price",
+    (
+        "billing/rules/windows.py",
+        'name = "" if one.window is None else one.window.name',
+        'name = "XXXX" if one.window is None else one.window.name',
+    ): "a name of its own for the time in no window",
+    (
+        "billing/rules/windows.py",
+        "has_paid = has_paid or covered > 0",
+        "has_paid = has_paid or covered >= 0",
+    ): "the first step that costs anything is paid, or it ends there",
+    (
+        "billing/rules/credits.py",
+        "if of_days or usage_left.amount_micros <= 0:",
+        "if of_days or usage_left.amount_micros < 0:",
+    ): "of no usage the share is nothing anyway",
+    (
+        "billing/rules/credits.py",
+        "if of_days or usage_left.amount_micros <= 0:",
+        "if of_days or usage_left.amount_micros <= 1:",
+    ): "shares are whole cents, and of a micro there is none",
+    (
+        "billing/rules/credits.py",
+        "return total.prorated(max(0, (net - usage_net).amount_micros), net.amount_micros)",
+        "return total.prorated(max(1, (net - usage_net).amount_micros), net.amount_micros)",
+    ): "shares are whole cents, and of a micro there is none",
 }
 """By file, line before and line after: why."""

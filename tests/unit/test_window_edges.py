@@ -93,6 +93,17 @@ def test_what_was_paid_ahead_is_used_when_its_price_is_in_force_again(
     assert spent_at(tariff_windows(PEAK), terms, begin, micros, ZONE) == at(end)
 
 
+@pytest.mark.rule("P3")
+@pytest.mark.rule("Q3")
+def test_nothing_is_paid_for_what_was_paid_ahead() -> None:
+    """Four hours are paid at 17:00; the rest pays for one peak and ten minutes of the next."""
+    texts = ("early mon-sun 18:00-19:00 0.10/min", "late mon-sun 20:00-23:00 0.10/min")
+    peaks = read_windows(texts, USD)
+    terms = plan(payg_second_step=4 * 3600, payg_second_step_micros=1_000_000)
+    got = spent_at(peaks, terms, at("2026-03-10 16:00:00"), 1_000_000 + 70 * 100_000, ZONE)
+    assert got == at("2026-03-10 19:10:00")
+
+
 @pytest.mark.rule("Q3")
 def test_pieces_take_whole_parts_and_the_last_one_the_rest() -> None:
     night = tariff_windows(NIGHT)
