@@ -124,7 +124,8 @@ def test_discounts_follow_one_another_and_never_go_below_nothing() -> None:
         for number, ppm in ((4, 500_000), (5, 1_000_000))
     )
     assert priced(half, TENTH, plan="10.00")[1:] == [("Loyalty", "-5.00"), ("Loyalty", "-0.50")]
-    assert priced(whole, half, plan="10.00")[1:] == [("Loyalty", "-10.00")]
+    for price in ("10.00", "10000000.00"):
+        assert priced(whole, half, plan=price)[1:] == [("Loyalty", f"-{price}")]
 
 
 @pytest.mark.rule("I1")
