@@ -164,8 +164,8 @@ def test_a_prepaid_bill_of_usage_alone_is_paid() -> None:
 def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
     def used(micros: int, day: int, *, wallet: int = 1, to_bill: bool = True) -> UsageOfDay:
         return UsageOfDay(
-            customer_id=1,
-            org_id=1,
+            customer_id=7,
+            org_id=3,
             subscription_id=1,
             wallet_id=wallet,
             currency="USD",
@@ -197,6 +197,7 @@ def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
         for one in entries
     ] == [(1, 1, 3_630_000, 420_000, 210_000), (1, 2, 121, 0, 21), (2, 2, 121, 0, 21)]
     assert [tax for _, tax in entries[0].pieces] == [210_000, 420_000]
+    assert {(one.customer_id, one.org_id, one.currency) for one in entries} == {(7, 3, "USD")}
 
 
 def of_net(micros: int) -> Charge:
