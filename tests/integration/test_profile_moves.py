@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from billing.errors import NotFound, Refused
 from billing.model.commerce import MoneyChannel
+from billing.model.events import AccessRequest
 from billing.model.moves import ProfileMove
 from billing.model.profile import BillIn, BillingProfile, Payment
-from billing.services import bill_run, bills, books, explain, moves
+from billing.services import bill_run, bills, books, explain, moves, plan_changes, sales
 from billing.services.context import Context
+from billing.settings import Settings
 from billing.store import ledger, tables
+from billing.store.hotpath import HotConnection, load_access
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 JOINED = datetime(2026, 3, 10, 8, tzinfo=UTC)
@@ -150,6 +153,49 @@ def test_who_comes_back_is_billed_for_the_days_that_were_given_back(
         (day(3, 10), day(4, 10), 3000, 1935),
         (day(3, first), day(4, 10), cents, 0),
     ]
+
+
+@pytest.mark.rule("B9")
+@pytest.mark.rule("B14")
+@pytest.mark.rule("A1")
+def test_days_that_were_given_back_are_not_paid_any_more(
+    context: Context, make: Factory, settings: Settings
+) -> None:
+    """10 March to 10 April is paid, 20 days come back and are spent: from 25 March on another bill
+    has to be paid, by its payment date and not by the end of the cycle."""
+    who = owner(make)
+    (bill,) = bills_of(context, who)
+    bills.pay(context, bill, idempotency_key="pay", now=JOINED, channel=MoneyChannel.CASH)
+    week = make.plan(JOINED, replace(DAY_PLAN, price_micros=19_350_000, validity_minutes=600))
+    move(context, make, who, DAILY, plan_id=week)
+    sales.sell(context, who.subscription_id, week, idempotency_key="spent", now=CHANGED)
+    move(context, make, who, ON_10TH, CHANGED.replace(day=25), make.plan(JOINED, MONTH_PLAN))
+    assert billed(context, who)[1] == (day(3, 25), day(4, 10), 1548, 0)
+    cut = datetime(2026, 4, 5, tzinfo=UTC)  # due ten days after the issue, 4 April
+    for at, rule in ((cut - timedelta(seconds=1), "S8"), (cut, "S5")):
+        assert explain.why(context, who.subscription_id, at).state.rule == rule
+    lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=5000, lock_timeout_ms=5000)
+    try:
+        (row,) = load_access(lane, [AccessRequest(who.username, "127.0.0.1", "")], cut)
+    finally:
+        lane.close()
+    assert row.paid_until == day(3, 21)
+
+
+@pytest.mark.rule("B9")
+@pytest.mark.rule("B17")
+def test_days_that_a_change_of_plan_gave_back_stay_paid(context: Context, make: Factory) -> None:
+    who = owner(make)
+    (bill,) = bills_of(context, who)
+    bills.pay(context, bill, idempotency_key="pay", now=JOINED, channel=MoneyChannel.CASH)
+    dearer = make.plan(JOINED, replace(MONTH_PLAN, price_micros=45_000_000))
+    plan_changes.change_plan(
+        context, who.subscription_id, dearer, idempotency_key="dearer", now=CHANGED
+    )
+    assert billed(context, who)[1][2:] == (2903, 0)
+    for at, rule in (((4, 9), "S8"), ((4, 10), "S5")):
+        now = datetime(2026, *at, 12, tzinfo=UTC)
+        assert explain.why(context, who.subscription_id, now).state.rule == rule
 
 
 @pytest.mark.rule("B14")

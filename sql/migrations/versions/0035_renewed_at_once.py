@@ -1,4 +1,4 @@
-"""What renews by itself is bought again at once where the wallet pays for use meanwhile (rule P10)."""
+"""Renewed at once where the wallet pays for use meanwhile (P10); days given back are not paid (B9)."""
 
 from __future__ import annotations
 
@@ -12,3 +12,4 @@ depends_on = None
 
 def upgrade() -> None:
     replace_function("look_closer_v1")
+    replace_function("load_access_v1")
