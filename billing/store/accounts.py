@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Protocol, TypeVar
@@ -89,7 +89,7 @@ def load_accounts(
     customer_ids = {customer.customer_id for _, customer, _, _ in rows}
     open_ones = _open_entitlements(tx, customer_ids, ids, now)
     ended = _last_ended(tx, customer_ids, [i for i in ids if i not in open_ones], now)
-    bills = _bills(tx, customer_ids, {row.subscription_id: row.billed_from for row, *_ in rows})
+    bills = _bills(tx, customer_ids, ids)
     versions = {packages[0].plan_version_id for packages in open_ones.values()}
     versions |= {row.plan_version_id for row, *_ in rows if row.plan_version_id is not None}
     plans = terms_by_version(tx, versions)
@@ -222,15 +222,14 @@ def _last_ended(
 
 
 def _bills(
-    tx: Session, customer_ids: set[int], billed_from: Mapping[int, date | None]
+    tx: Session, customer_ids: set[int], subscription_ids: list[int]
 ) -> dict[tuple[int, int | None], _Bills]:
-    """Bills by customer and subscription (None: a bill for the whole customer); `billed_from` has
-    the subscriptions, each with the day from which its present profile bills."""
+    """Bills by customer and subscription (None: a bill for the whole customer)."""
     statement = (
         select(Invoice)
         .where(
             Invoice.customer_id.in_(customer_ids),
-            or_(Invoice.subscription_id.is_(None), Invoice.subscription_id.in_(billed_from)),
+            or_(Invoice.subscription_id.is_(None), Invoice.subscription_id.in_(subscription_ids)),
         )
         .order_by(Invoice.due_on, Invoice.invoice_id)
         .execution_options(**_FRESH)
@@ -244,17 +243,11 @@ def _bills(
                 UnpaidBill(number=row.number, due_on=row.due_on, open_micros=owed_micros)
             )
         elif row.cycle_until is not None and (row.paid_micros or not row.total_micros):
-            until = _paid_days_end(row, row.cycle_until, billed_from.get(row.subscription_id or 0))
+            # What a move to daily gave back is not paid any more for whoever has come back since;
+            # what a change of plan gave back is: another bill has these days (B9, B17).
+            until = row.served_until or row.cycle_until
             bills.paid_until = max(bills.paid_until or until, until)
     return found
-
-
-def _paid_days_end(row: Invoice, cycle_until: date, billed_from: date | None) -> date:
-    """What a move to daily gave back is not paid any more for whoever has come back since; what a
-    change of plan gave back is: another bill has these days (B9, B17). As load_access_v1 has it."""
-    if row.plan_until is None or billed_from is None or row.plan_until > billed_from:
-        return cycle_until
-    return row.plan_until
 
 
 def _entitlement(row: EntitlementRow, plan_name: str, windows: str | None) -> Entitlement:

@@ -155,6 +155,56 @@ def billed_past(
     ]
 
 
+def charged_past(
+    tx: Session, customer_id: int, subscription_id: int, day: date
+) -> list[tables.Invoice]:
+    """Bills that hold recurring charges of the local day `day` or later, latest first; those
+    credited in full are left out. The customer is locked."""
+    bill, line, charge = tables.Invoice, tables.InvoiceLine, tables.Charge
+    found = tx.scalars(
+        select(bill)
+        .where(
+            bill.customer_id == customer_id,
+            bill.subscription_id == subscription_id,
+            bill.credited_micros < bill.total_micros,
+            bill.served_until.is_(None),
+            select(line.line)
+            .join(
+                charge,
+                (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
+            )
+            .where(
+                line.customer_id == bill.customer_id,
+                line.invoice_id == bill.invoice_id,
+                line.next_first_day > day,
+                charge.kind == ChargeKind.RECURRING.value,
+            )
+            .exists(),
+        )
+        .order_by(bill.invoice_id.desc())
+    )
+    return list(found)
+
+
+def recurring_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date, date]]:
+    """Of a bill's lines those of recurring charges: net in micros, and the days."""
+    line, charge = tables.InvoiceLine, tables.Charge
+    found = tx.execute(
+        select(line.amount_micros, line.first_day, line.next_first_day)
+        .join(
+            charge,
+            (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
+        )
+        .where(
+            line.customer_id == bill.customer_id,
+            line.invoice_id == bill.invoice_id,
+            charge.kind == ChargeKind.RECURRING.value,
+        )
+        .order_by(line.line)
+    )
+    return [(net_micros, first, end) for net_micros, first, end in found if first and end]
+
+
 def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None, date | None]]:
     """Of a bill's lines those of its plan and of discounts on it: net in micros, and the days of a
     discount (rule I1)."""

@@ -86,8 +86,7 @@ BEGIN
     LEFT JOIN LATERAL (
         -- What a move to daily gave back is not paid any more for whoever has come back since; what a
         -- change of plan gave back is: another bill has these days (B9, B17).
-        SELECT max(CASE WHEN i.plan_until <= s.billed_from THEN i.plan_until ELSE i.cycle_until END)
-                FILTER (WHERE i.paid_at IS NOT NULL
+        SELECT max(COALESCE(i.served_until, i.cycle_until)) FILTER (WHERE i.paid_at IS NOT NULL
                 AND (i.paid_micros > 0 OR i.total_micros = 0)) AS paid_until,
             string_agg(concat(i.number, '|', i.due_on, '|',
                     i.total_micros - i.paid_micros - i.credited_micros), ';'

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.model.profile import BillIn, DueBasis, Payment
@@ -19,7 +18,6 @@ from billing.services import (
     bill_run,
     bills,
     books,
-    charges,
     credits,
     customers,
     explain,
@@ -34,7 +32,7 @@ from tests.factories import MONTH_PLAN, MONTHLY, Subscriber
 from tests.life.calendar_days import CENT, Terms
 from tests.life.days import LONG_AGO, Days
 from tests.life.model import Person
-from tests.life.records import Extra, Plan
+from tests.life.records import Plan
 
 KINDS = ("usage", "plans", "prepaid")
 """Postpaid with pay-as-you-go, postpaid with changes of plan, or prepaid and postpaid mixed."""
@@ -237,44 +235,10 @@ class Life(Days[Pair]):
         books.post_usage(self.context, self.now)
 
     def _agree(self, pair: Pair) -> None:
-        kind = self.chance.choice(list(ChargeKind))
-        starts = self.day(-20, 40)
-        if starts < pair.model.joined:
-            return
-        ends = self.chance.choice([None, starts + timedelta(days=self.chance.randint(1, 90))])
-        discount = kind is ChargeKind.DISCOUNT
-        extra = Extra(
-            kind.value,
-            starts,
-            starts + timedelta(days=1) if kind is ChargeKind.ONE_OFF else ends,
-            0 if discount else self.chance.choice([5_000_000, 330_000]),
-            self.chance.choice([100_000, 333_333, 1_000_000]) if discount else 0,
-        )
-        self.tell(f"{pair.real.username} agrees on {extra}")
-        made = charges.add_charge(
-            self.context,
-            pair.real.subscription_id,
-            kind,
-            kind.value,
-            self.now,
-            price_micros=extra.price_micros,
-            discount_ppm=extra.discount_ppm,
-            starts_on=starts,
-            ends_on=ends,
-        )
-        extra.number = made.charge_id
-        pair.model.extras.append(extra)
+        self.agree(pair.real, pair.model)
 
     def _end_extra(self, pair: Pair) -> None:
-        extra = self.some([one for one in pair.model.extras if one.ends is None])
-        if extra is None:
-            return
-        earliest = max([extra.starts, *extra.billed]) + timedelta(days=1)
-        extra.ends = earliest + timedelta(days=self.chance.randint(0, 40))
-        self.tell(f"{pair.real.username}: {extra.kind} {extra.number} ends on {extra.ends}")
-        charges.end_charge(
-            self.context, pair.real.subscription_id, extra.number, extra.ends, self.now
-        )
+        self.end_extra(pair.real, pair.model)
 
     def _promise(self, pair: Pair) -> None:
         if not pair.model.on_hold and not any(bill.open for bill in pair.model.bills):

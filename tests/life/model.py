@@ -124,7 +124,7 @@ class Person:
 
     @staticmethod
     def _ends(bills: Iterable[Bill]) -> list[date]:
-        return [bill.until for bill in bills if bill.until is not None]
+        return [bill.served_until or bill.until for bill in bills if bill.until is not None]
 
     def price(self, day: date) -> int:
         """Of the plan of a day: the last one that was asked for from then or before (rule B17)."""
@@ -136,6 +136,7 @@ class Person:
         plan = self.terms.share(self.price(first), first, until)
         left, prices = plan, [plan]
         by_day = [(0, days_of(first, until))]
+        recurring = []
         for extra in self.extras:
             if extra.kind == "discount":
                 days = [day for day in days_of(first, until) if self._holds(extra, day)]
@@ -152,13 +153,31 @@ class Person:
                     prices.append(extra.price_micros)
             else:
                 prices.append(self._recurring(extra, until, place))
+                days = [day for day, at in extra.billed.items() if at == place]
+                recurring.append((len(prices) - 1, days))
         prices += self._used_before(self._day_one(first, until), place)
         total = self._taxed(sum(prices))
         basis = first if self.terms.from_cycle_start else today
         due = basis + self.terms.due_days * DAY
         nets = self._nets(prices)
-        held = [(nets[place], days) for place, days in by_day if days]
-        self.bills.append(Bill(place, first, until, total, due, today, held, sum(nets), until))
+        held, charged = (
+            [(nets[place], days) for place, days in lines if days] for lines in (by_day, recurring)
+        )
+        bill = Bill(place, first, until, total, due, today, held, sum(nets), until, charged)
+        self.bills.append(bill)
+
+    def bill_the_rest(self, until: date, today: date) -> None:
+        """Charges of days before `until` that no bill of a cycle will hold any more (rule I1)."""
+        place, prices = len(self.bills), []
+        for extra in self.extras:
+            if extra.kind == "recurring":
+                prices.append(self._recurring(extra, until, place))
+            elif extra.kind == "one_off" and not extra.billed and extra.starts < until:
+                extra.billed[extra.starts] = place
+                prices.append(extra.price_micros)
+        if any(prices):
+            total, due_on = self._taxed(sum(prices)), today + self.terms.due_days * DAY
+            self.bills.append(Bill(place, None, None, total, due_on, today))
 
     def _day_one(self, first: date, until: date) -> date:
         """On which the bill of these days is issued if nothing is late."""
