@@ -135,7 +135,8 @@ def bill_dunning(app: App, number: str, at: datetime) -> None:
 @at_option
 @click.pass_obj
 def write_off(app: App, number: str, reason: str, key: str | None, at: datetime) -> None:
-    """Give up what is open of a bill; it holds nobody back any more."""
+    """Give up what is open of a bill; it holds nobody back any more. Paid after all (`bill pay`)
+    it is recovered."""
     view = write_offs.write_off(
         app.context,
         number,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing.model.bills import BillDraft, IssuedBill
 from billing.model.charges import ChargeKind
 from billing.model.views import InvoiceView
-from billing.store import letterheads, tables
+from billing.store import letterheads, tables, write_offs
 from billing.store.pool import named_query
 
 SERIES = "INV"
@@ -81,6 +81,18 @@ def open_invoices(
             | tables.Invoice.subscription_id.in_(subscription_ids)
         )
     return list(tx.scalars(statement.order_by(tables.Invoice.due_on, tables.Invoice.invoice_id)))
+
+
+def written_off(tx: Session, customer_id: int) -> list[tables.Invoice]:
+    """Bills of which something is given up and did not come in since, newest first."""
+    bill = tables.Invoice
+    return list(
+        tx.scalars(
+            select(bill)
+            .where(bill.customer_id == customer_id, bill.written_off_micros > 0)
+            .order_by(bill.invoice_id.desc())
+        )
+    )
 
 
 def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceView]:
@@ -242,25 +254,15 @@ def record_paid(
 
 
 def tax_left(tx: Session, row: tables.Invoice) -> int:
-    """The tax of a bill, less what credit notes took back and what its write-off released, in
-    micros."""
-    note, given_up, posting = tables.CreditNote, tables.WriteOff, tables.Posting
+    """The tax of a bill, less what credit notes took back and what its write-off released and
+    no recovery made due after all, in micros."""
+    note = tables.CreditNote
     credited = select(func.coalesce(func.sum(note.tax_micros), 0)).where(
         note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
     )
-    released = (
-        select(func.coalesce(func.sum(-posting.amount_micros), 0))
-        .join(
-            given_up,
-            (given_up.customer_id == posting.customer_id) & (given_up.entry_id == posting.entry_id),
-        )
-        .where(
-            given_up.customer_id == row.customer_id,
-            given_up.invoice_id == row.invoice_id,
-            posting.account == "tax:unpaid",
-        )
-    )
-    return row.tax_micros - int(tx.scalar(credited) or 0) - int(tx.scalar(released) or 0)
+    lost = write_offs.given_up(tx, row)
+    released_micros = 0 if lost is None else lost.tax_micros - lost.recovered_tax_micros
+    return row.tax_micros - int(tx.scalar(credited) or 0) - released_micros
 
 
 def open_micros(row: tables.Invoice) -> int:

@@ -17,7 +17,8 @@ operator owes to its customer, rises by a credit:
     tax:unbilled         taxes in usage that a bill will hold: owed from its issue on
     tax:unpaid           taxes of bills that are due only as the bills are paid (rule I6)
     rounding             what rounding to the minor unit added or took (rule M2)
-    bad_debt             what was owed and is not expected any more (rule I5)
+    bad_debt             what was owed and is not expected any more, less what of it came in after
+                         all (rule I5)
     opening              balances taken over by an import
 """
 
