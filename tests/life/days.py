@@ -97,7 +97,16 @@ class Days(ABC, Generic[P]):
 
     def compare_bills(self, customer_id: int, bills: list[Bill]) -> None:
         expected = [
-            (one.first, one.until, one.total, one.due, one.paid, one.credited, one.void)
+            (
+                one.first,
+                one.until,
+                one.total,
+                one.due,
+                one.paid,
+                one.credited,
+                one.written_off,
+                one.void,
+            )
             for one in bills
         ]
         row = tables.Invoice
@@ -113,6 +122,7 @@ class Days(ABC, Generic[P]):
                     row.due_on,
                     row.paid_micros,
                     row.credited_micros,
+                    row.written_off_micros,
                     row.voided_at is not None,
                 )
                 for row in rows

@@ -222,7 +222,7 @@ class Home:
         if number:
             self.add(number, micros)
         else:
-            self.account.top_up(micros)
+            self.account.top_up(micros, now)
         self.renew(now)
 
     def to_monthly(self, terms: Terms, now: datetime) -> None:

@@ -47,11 +47,16 @@ class Bill:
     served_until: date | None = None
     paid: int = 0
     credited: int = 0
+    written_off: int = 0
     void: bool = False
 
     @property
     def open(self) -> int:
-        return self.total - self.paid - self.credited
+        return self.total - self.paid - self.credited - self.written_off
+
+    @property
+    def creditable(self) -> int:
+        return self.total - self.credited - self.written_off
 
 
 @dataclass
