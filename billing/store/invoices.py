@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.model.bills import BillDraft, IssuedBill
+from billing.model.bills import BillDraft, BillPayment, IssuedBill
 from billing.model.charges import ChargeKind
 from billing.model.views import InvoiceView
 from billing.store import letterheads, tables, write_offs
@@ -40,6 +40,28 @@ def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[Issue
         named_query("issue_bills"), {"bills": json.dumps(rows, default=str), "now": now}
     )
     return [IssuedBill(**row._mapping) for row in found]
+
+
+def pay_whole(tx: Session, payments: Sequence[BillPayment], now: datetime) -> None:
+    """Pay bills that were just issued from their wallets, an entry each, in this order, in one
+    statement (rules M4, I4, P10); the customers are locked."""
+    if payments:
+        rows = [asdict(one) | {"ord": place} for place, one in enumerate(payments)]
+        tx.connection().exec_driver_sql(
+            named_query("pay_bills"), {"bills": json.dumps(rows), "now": now}
+        )
+
+
+def owing(tx: Session, customer_ids: Iterable[int]) -> set[int]:
+    """Those of these customers that have a bill with something left to pay."""
+    bill = tables.Invoice
+    return set(
+        tx.scalars(
+            select(bill.customer_id)
+            .where(bill.customer_id.in_(customer_ids), bill.paid_at.is_(None))
+            .distinct()
+        )
+    )
 
 
 def numbers(tx: Session, org_id: int, count: int, series: str) -> Iterator[str]:
