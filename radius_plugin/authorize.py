@@ -67,20 +67,24 @@ def authorize(p: Pairs) -> Answer:
             raise SHUT
         return parts.answers.answer(parts.decisions.submit(p))
     except _REFUSED as error:
-        return _without_database(p, runtime.named(error))
+        return _without_database(p, error)
 
 
-def _without_database(p: Pairs, problem: str) -> Answer:
+def _without_database(p: Pairs, error: Exception) -> Answer:
     """Grant what the plan allows during an outage, by what was last authorised; never silently."""
     parts = runtime.runtime()
+    problem = runtime.named(error)
     out_since = parts.watch.out_since
+    if out_since is None and isinstance(error, Unavailable):
+        # Another batch, answered a moment ago, has ended the outage that this one fell into.
+        out_since = parts.watch.last_out_since
     answer = None
     if out_since is not None:
         try:
             source = source_address(p) or ""
             answer = parts.answers.answer_without_database(p, source, utc_now(), out_since)
-        except sqlite3.Error as error:
-            problem = f"{problem}; the snapshot: {error}"
+        except sqlite3.Error as second:
+            problem = f"{problem}; the snapshot: {second}"
     if answer is None:
         parts.complaints.say("authorize", f"{problem}; refused (rule A8)")
         return denied(Reason.UNAVAILABLE)

@@ -66,6 +66,8 @@ class DatabaseWatch:
         """When the database last did something for us; known again after a restart."""
         self.out_since: datetime | None = None
         """Set during an outage: `good_at` of its beginning."""
+        self.last_out_since: datetime | None = None
+        """The same of the last outage, also when it is over."""
         self.failures: Counter[str] = Counter()
         self.outages = 0
         self._ask.set()
@@ -84,7 +86,7 @@ class DatabaseWatch:
             self.failures[error.message] += 1
             begins = self.out_since is None
             if begins:
-                self.out_since = self.good_at
+                self.out_since = self.last_out_since = self.good_at
                 self.outages += 1
             if seconds >= SLOW_SECONDS:
                 self.shut = True

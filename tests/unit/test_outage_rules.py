@@ -149,6 +149,18 @@ def test_the_watch_shuts_on_a_slow_failure_only_and_opens_by_itself() -> None:
         watch.close()
 
 
+def test_when_the_last_outage_began_is_known_after_it() -> None:
+    watch = DatabaseWatch(lambda: None, [], lambda _line: None, stuck_seconds=4)
+    try:
+        assert watch.last_out_since is None
+        watch.failed(Unavailable("refused"), 0.001)
+        began = watch.last_out_since
+        until(lambda: watch.out_since is None)
+        assert watch.last_out_since == began is not None
+    finally:
+        watch.close()
+
+
 def test_a_batch_that_failed_by_itself_shuts_nothing_for_long() -> None:
     database = Database()
     watch = DatabaseWatch(database.probe, [], lambda _line: None, stuck_seconds=4)
