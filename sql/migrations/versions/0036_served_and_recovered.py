@@ -8,8 +8,8 @@ from alembic import op
 
 from billing.store.migrate import replace_function, run_sql_file
 
-revision = "0035"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
@@ -19,7 +19,7 @@ def upgrade() -> None:
     _recoveries()
     replace_function("load_access_v1")
     replace_function("look_closer_v1")
-    run_sql_file("policies/0035_served_and_recovered.sql")
+    run_sql_file("policies/0036_served_and_recovered.sql")
 
 
 def _recoveries() -> None:
