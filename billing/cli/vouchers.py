@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import secrets
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount as money
 from billing.cli.units import DAY, INSTANT, show_instant, show_money
-from billing.documents.voucher_cards import sheets
+from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
 from billing.model.vouchers import (
@@ -210,13 +209,20 @@ def show(app: App, serial: int) -> None:
 @voucher.command("redeem", cls=Command)
 @click.argument("customer")
 @click.option("--code", prompt=True, hide_input=True, help="Asked for where it is not given.")
+@click.option("--password", default="", help="The one on the card, where it has one.")
 @click.option("--for", "username", help="For this subscription, where there are several.")
 @click.option("--key", help="Idempotency key: repeated with the same one, it is redeemed once.")
 @at_option
 @click.pass_obj
 def redeem(
-    app: App, customer: str, code: str, username: str | None, key: str | None, at: datetime
-) -> None:
+    app: App,
+    customer: str,
+    code: str,
+    password: str,
+    username: str | None,
+    key: str | None,
+    at: datetime,
+) -> None:  # fmt: skip
     """Redeem a code for CUSTOMER (number or name): money for its wallet, or a package."""
     one = None if username is None else customers.subscription_id_of(app.context, username)
     done = voucher_redeem.redeem(
@@ -226,6 +232,7 @@ def redeem(
         source=app.context.actor,
         idempotency_key=key or secrets.token_hex(16),
         now=at,
+        password=password,
         subscription_id=one,
         known=True,
     )
@@ -288,10 +295,7 @@ def _hand_over(
             if pdf_file is not None and pdf is not None:
                 _private(pdf_file).write_bytes(pdf)
             if csv_file is not None:
-                with _private(csv_file).open("w", encoding="utf-8", newline="") as out:
-                    writer = csv.writer(out)
-                    writer.writerow(("serial", "code", "password"))
-                    writer.writerows((serial_text(c.serial), c.code, c.password) for c in codes)
+                _private(csv_file).write_bytes(as_csv(codes).encode())
         except OSError as error:
             raise InvalidInput(f"cannot be written: {error.strerror}", field="out") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +47,15 @@ def sheets(batch: BatchView, codes: Sequence[Code], design: InvoiceDesign = PLAI
         )
     html = cards_to_html(batch, cards(codes), design)
     return set_page(html) if design.css is None else to_pdf(html)
+
+
+def as_csv(codes: Sequence[Code]) -> str:
+    """The codes for a printing house: `serial,code,password`, a voucher a line."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(("serial", "code", "password"))
+    writer.writerows((serial_text(one.serial), one.code, one.password) for one in codes)
+    return out.getvalue()
 
 
 def _card(one: Code) -> Card:

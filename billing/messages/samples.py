@@ -56,6 +56,8 @@ SAMPLES: dict[MessageKind, Facts] = {
         "reason": "the card was declined",
     },
     MessageKind.VOUCHER_RECEIPT: {
+        "serial": "00001042",
+        "plan_name": None,
         "amount_micros": 10_000_000,
         "currency": "USD",
         "redeemed_on": "2026-04-11",

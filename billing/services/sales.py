@@ -31,7 +31,7 @@ from billing.services.settling import (
     receive,
     spend,
 )
-from billing.store import audit, catalog, entitlements, invoices, ledger, plan_changes, tables
+from billing.store import audit, catalog, entitlements, invoices, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -287,7 +287,8 @@ class _Sale:
         entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         paid = (amount, entry_id)
-        package = place(self.tx, self.row, terms, window, open_before, paid, self.now)
+        sold = replace(terms, price_micros=price.amount_micros)
+        package = place(self.tx, self.row, sold, window, open_before, paid, self.now)
         return receipt_of(self.tx, self.row, terms, package, paid)
 
     def _sell_cycle(self, terms: PlanTerms, profile: BillingProfile) -> SaleReceipt:

@@ -12,21 +12,25 @@ from datetime import datetime
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
+from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.model.vouchers import Redemption, VoucherState, serial_text
+from billing.rules.cycles import local_day
 from billing.rules.vouchers import canonical, could_be_code
 from billing.services import voucher_guesses
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.crediting import credit_wallet
+from billing.services.issuing import operator_of
 from billing.services.sales import sell_for_voucher
-from billing.services.voucher_codes import code_hash
+from billing.services.voucher_codes import code_hash, password_of
 from billing.services.voucher_sales import begun, close_logins
-from billing.store import audit, catalog, customers, tables
+from billing.store import audit, catalog, customers, messages, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction
 
+_NOBODYS = "no voucher has this code, or not with this password; look at the card again"
 _WORDS = {
     VoucherState.CREATED: "was not sold yet: have it activated",
     VoucherState.REDEEMED: "was redeemed already",
@@ -44,11 +48,13 @@ def redeem(
     source: str,
     idempotency_key: str,
     now: datetime,
+    password: str = "",
     subscription_id: int | None = None,
     known: bool = False,
 ) -> Redemption:
     """Redeem a code for a customer: money for the wallet, or a package for the subscription, by
-    default the customer's only one. `source` says who types it, for the throttle; `known`: staff.
+    default the customer's only one. `password`: of a card that has one; the code alone is too easy
+    to guess then. `source` says who types it, for the throttle; `known`: staff.
 
     Raises InvalidInput (a typing error), NotFound (nobody's code, no such customer), Conflict (rule
     M5), Refused (the voucher's state, the throttle, and whatever refuses the sale).
@@ -60,7 +66,7 @@ def redeem(
     wanted = code_hash(context.box, text)
     with context.transaction() as tx:
         found = store.by_hash(tx, wanted)
-        if found is not None and hmac.compare_digest(found.code_hmac, wanted):
+        if found is not None and _is_right(context, tx, found, text, password, wanted):
             return _redeem(
                 _Redemption(
                     context, tx, found.serial, found.customer_id, customer_id, subscription_id, now
@@ -68,7 +74,23 @@ def redeem(
                 idempotency_key,
             )
     voucher_guesses.count_failure(context, source, now)
-    raise NotFound("no voucher has this code; look at the card again", field="code")
+    raise NotFound(_NOBODYS, field="code")
+
+
+def _is_right(
+    context: Context,
+    tx: Transaction,
+    found: tables.Voucher,
+    text: str,
+    password: str,
+    wanted: bytes,
+) -> bool:
+    """Whether the code is this voucher's, and the password beside it, compared in constant time."""
+    form = store.format_of(tx.get_one(tables.VoucherBatch, found.batch_id))
+    right = password_of(context.box, text, form)
+    same = hmac.compare_digest(found.code_hmac, wanted)
+    typed = canonical(password) if right else ""
+    return hmac.compare_digest(typed.encode(), right.encode()) and same
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +131,7 @@ def _act(one: _Redemption, customer: tables.Customer) -> Redemption:
     tx, now = one.tx, one.now
     voucher = store.by_serial(tx, one.serial, lock=True)
     if voucher is None:
-        raise NotFound("no voucher has this code; look at the card again", field="code")
+        raise NotFound(_NOBODYS, field="code")
     if voucher.state == VoucherState.ACTIVE and voucher.customer_id != one.holder_id:
         raise Conflict("the voucher was being sold just now; try again", field="code")
     _check(tx, voucher, now)
@@ -135,6 +157,7 @@ def _act(one: _Redemption, customer: tables.Customer) -> Redemption:
         subject=f"voucher:{voucher.serial}",
         detail={"customer": customer.customer_id, "face_micros": face.amount_micros},
     )
+    _tell(tx, customer.customer_id, voucher.serial, face, given, now)
     return Redemption(
         serial=voucher.serial,
         customer_id=customer.customer_id,
@@ -146,6 +169,25 @@ def _act(one: _Redemption, customer: tables.Customer) -> Redemption:
         available_micros=given.available_micros,
         receipt_number=given.receipt_number,
     )
+
+
+def _tell(
+    tx: Transaction, customer_id: int, serial: int, face: Money, given: _Given, now: datetime
+) -> None:
+    draft = MessageDraft(
+        customer_id=customer_id,
+        kind=MessageKind.VOUCHER_RECEIPT,
+        idempotency_key=f"voucher:{serial}",
+        facts={
+            "serial": serial_text(serial),
+            "plan_name": given.plan_name,
+            "amount_micros": face.amount_micros,
+            "currency": face.currency,
+            "redeemed_on": local_day(now, operator_of(tx).time_zone),
+            "available_micros": given.available_micros,
+        },
+    )
+    messages.queue(tx, [draft], now)
 
 
 def _check(tx: Transaction, voucher: tables.Voucher, now: datetime) -> None:

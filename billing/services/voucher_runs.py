@@ -16,6 +16,7 @@ from billing.model.money import Money
 from billing.model.views import SaleReceipt
 from billing.model.vouchers import VoucherRun, VoucherState, serial_text
 from billing.rules.taxes import Charge, charge
+from billing.rules.vouchers import THROTTLE_WINDOW
 from billing.services import receipts
 from billing.services.context import Context
 from billing.services.deferrals import account_of_sale, defer_package
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 JOB = "vouchers"
 _PAGE = 500
+_USABLE = (VoucherState.CREATED, VoucherState.ACTIVE)
 
 
 def run(context: Context, now: datetime) -> VoucherRun:
@@ -38,6 +40,8 @@ def run(context: Context, now: datetime) -> VoucherRun:
     while more:
         lapsed, more = _expire_page(context, now)
         expired += lapsed
+    with context.transaction() as tx:
+        store.forget_failures(tx, now - THROTTLE_WINDOW)
     return VoucherRun(at=now, logins=logins, expired=expired, parked=parked)
 
 
@@ -169,15 +173,16 @@ def _expire_page(context: Context, now: datetime) -> tuple[int, bool]:
         rows = [
             row
             for row in store.locked(tx, [row.serial for row in page])
-            if row.state == VoucherState.ACTIVE and not begun(tx, row)
+            if row.state in _USABLE and not begun(tx, row)
         ]
         by_batch: dict[int, list[tables.Voucher]] = defaultdict(list)
         for row in rows:
             by_batch[row.batch_id].append(row)
         for batch_id, of_batch in sorted(by_batch.items()):
             batch = tx.get_one(tables.VoucherBatch, batch_id)
-            memo = f"{len(of_batch)} vouchers {batch.name} expired"
-            lapse(tx, batch, counter_id, batch.face_micros * len(of_batch), memo, now)
+            sold = sum(row.state == VoucherState.ACTIVE for row in of_batch)
+            memo = f"{sold} vouchers {batch.name} expired"
+            lapse(tx, batch, counter_id, batch.face_micros * sold, memo, now)
         close_logins(tx, rows, now)
         store.set_all(
             tx,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotFound, Refused
+from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.documents import DocumentLine
 from billing.model.money import Money
@@ -95,7 +95,7 @@ def revoke(
     `refund` gives it back: to the wallet of the customer who bought them, and what was sold over
     the counter by `refund_by`. Vouchers that are in use or redeemed stay as they are.
 
-    Raises NotFound, InvalidInput, Refused (there are none).
+    Raises NotFound, InvalidInput, Refused (there are none), Conflict (being sold just now).
     """
     if refund_by is not None:
         checked_channel(refund_by)
@@ -113,6 +113,9 @@ def revoke(
         rows = [row for row in store.locked(tx, serials) if row.serial not in in_use]
         if not rows:
             raise Refused("there are no vouchers to revoke", field="batch")
+        if not _customers_of(rows) <= set(concerned):
+            # They are not locked, and customers are locked before vouchers.
+            raise Conflict("some of them were being sold just now; try again", field="batch")
         _give_back(tx, batch, rows, counter_id, refund, refund_by, now)
         close_logins(tx, rows, now)
         numbers = [row.serial for row in rows]
@@ -361,6 +364,17 @@ def _give_back(
             currency=batch.currency,
             now=now,
         )
+
+
+def _customers_of(rows: Sequence[tables.Voucher]) -> set[int]:
+    """Who bought these, and who waits to log in by them."""
+    return {
+        one
+        for row in rows
+        if row.state == VoucherState.ACTIVE
+        for one in (row.sold_customer_id, row.customer_id)
+        if one is not None
+    }
 
 
 def _batch(tx: Transaction, batch_id: int) -> tables.VoucherBatch:

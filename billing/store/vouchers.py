@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, any_, case, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, any_, case, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
@@ -219,7 +219,7 @@ def active_of(tx: Session, customer_id: int) -> tables.Voucher | None:
 
 
 def lapsed(tx: Session, now: datetime, most: int) -> list[Any]:
-    """Sold vouchers whose expiry has passed: rows of (serial, org_id, customer_id)."""
+    """Vouchers, sold or not, whose expiry has passed: rows of (serial, org_id, customer_id)."""
     rows = tx.connection().exec_driver_sql(
         named_query("lapsed_vouchers"), {"now": now, "most": most}
     )
@@ -300,6 +300,11 @@ def add_failure(tx: Session, sources: Sequence[str], now: datetime, window: time
                 },
             )
         )
+
+
+def forget_failures(tx: Session, before: datetime) -> None:
+    """Of windows that are over."""
+    tx.execute(delete(tables.VoucherGuess).where(tables.VoucherGuess.window_started_at <= before))
 
 
 def _among(serials: Sequence[int]) -> ColumnElement[bool]:

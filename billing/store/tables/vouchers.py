@@ -64,7 +64,7 @@ class Voucher(Base):
         Index(
             "voucher_expiring_idx",
             "expires_at",
-            postgresql_where=text("state = 'active' AND expires_at IS NOT NULL"),
+            postgresql_where=text("state IN ('created', 'active') AND expires_at IS NOT NULL"),
         ),
         Index(
             "voucher_waiting_idx",

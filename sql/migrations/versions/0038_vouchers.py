@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from billing.store.migrate import run_sql_file
+from billing.store.migrate import replace_function, run_sql_file
 
-revision = "0037"
-down_revision = "0034"
+revision = "0038"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
@@ -37,7 +37,8 @@ def upgrade() -> None:
         sa.Column("window_started_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("voucher_guess_pkey")),
     )
-    run_sql_file("policies/0037_vouchers.sql")
+    run_sql_file("policies/0038_vouchers.sql")
+    replace_function("admit_logins_v1")
 
 
 def _receipts() -> None:
@@ -143,7 +144,7 @@ def _vouchers() -> None:
     for column in ("code_hmac", "serial"):
         op.create_index(f"voucher_{column}_idx", "voucher", [column], unique=True)
     for name, column, condition in (
-        ("expiring", "expires_at", "state = 'active' AND expires_at IS NOT NULL"),
+        ("expiring", "expires_at", "state IN ('created', 'active') AND expires_at IS NOT NULL"),
         ("waiting", "customer_id", "state = 'active' AND customer_id IS NOT NULL"),
         ("customer", "customer_id", "customer_id IS NOT NULL"),
     ):
