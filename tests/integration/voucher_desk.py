@@ -65,12 +65,14 @@ class Desk:
         vouchers.hand_over(self.context, batch.batch_id, lambda _, codes: found.extend(codes), now)
         return found
 
-    def activate(self, batch: BatchView, now: datetime = NOW, **options: Any) -> None:
-        """Sold for cash."""
+    def activate(
+        self, batch: BatchView, now: datetime = NOW, last: int | None = None, **options: Any
+    ) -> None:
+        """Sold for cash, up to a serial number."""
         options = {"pay_by": MoneyChannel.CASH, **options}
         voucher_sales.activate(
             self.context,
-            Range(batch_id=batch.batch_id),
+            Range(batch_id=batch.batch_id, last=last),
             idempotency_key=f"sold {next(_keys)}",
             now=now,
             **options,
