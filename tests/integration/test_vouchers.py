@@ -14,11 +14,12 @@ import pytest
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.profile import BillIn, Payment
-from billing.model.vouchers import VoucherState
+from billing.model.vouchers import VoucherState, serial_text
 from billing.rules import vouchers as rules
 from billing.services import (
     books,
     catalog,
+    contacts,
     holds,
     recognition,
     sales,
@@ -329,3 +330,28 @@ def _wallet(desk: Desk, customer_id: int) -> int:
     (row,) = desk.rows("SELECT wallet_id FROM wallet WHERE customer_id = :id", id=customer_id)
     with desk.context.transaction() as tx:
         return ledger.wallet(tx, customer_id, row.wallet_id).available_micros
+
+
+def test_who_redeems_one_is_told_of_it_once(desk: Desk) -> None:
+    """And not of a payment besides."""
+    who = desk.make.subscriber(NOW)
+    contacts.change(
+        desk.context, who.customer_id, NOW, name="Ada", email="ada@isp.example", phone=None
+    )
+    (money,), (package,) = desk.sold(), desk.sold(plan=WEEK)
+    desk.redeem(money, who, key="told")
+    assert desk.redeem(money, who, key="told").repeated
+    bought = desk.redeem(package, who)
+    told = desk.rows(
+        "SELECT kind, addresses, facts FROM message WHERE customer_id = :id ORDER BY message_id",
+        id=who.customer_id,
+    )
+    assert [(row.kind, list(row.addresses)) for row in told] == [
+        ("voucher_receipt", ["ada@isp.example"])
+    ] * 2
+    assert [(row.facts["serial"], row.facts["plan_name"]) for row in told] == [
+        (serial_text(money.serial), None),
+        (serial_text(package.serial), bought.plan_name),
+    ]
+    assert told[0].facts["redeemed_on"] == NOW.date().isoformat()
+    assert (told[0].facts["amount_micros"], told[0].facts["available_micros"]) == (10 * UNIT,) * 2

@@ -19,10 +19,10 @@ from billing.settings import Settings
 from tests.factories import DAY_PLAN, Factory
 from tests.integration.voucher_desk import EXPIRY, NOW, UNIT, Desk
 
-LOGINS = 700  # by which somebody has logged in
-WAITING = 800
-MONEY = 3_000
-KILLS = 6
+LOGINS = 300  # by which somebody has logged in
+WAITING = 300
+MONEY = 1_500
+KILLS = 5
 LONGEST_SECONDS = 300.0
 
 
