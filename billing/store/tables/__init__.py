@@ -35,6 +35,18 @@ from billing.store.tables.network import (
     SessionHistory,
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.payments import (
+    AutoRecharge,
+    Gateway,
+    PaymentAttempt,
+    PaymentMethod,
+    PaymentReversal,
+    Prepayment,
+    PrepaymentInvoice,
+    ProviderEvent,
+    Suspense,
+    SuspenseMove,
+)
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.usage import (
@@ -52,6 +64,7 @@ __all__ = [
     "AddressPool",
     "Anomaly",
     "AuditLog",
+    "AutoRecharge",
     "Base",
     "BillingProfile",
     "Charge",
@@ -68,6 +81,7 @@ __all__ = [
     "DunningStep",
     "Enrolment",
     "Entitlement",
+    "Gateway",
     "Hearing",
     "Invoice",
     "InvoiceDesign",
@@ -89,11 +103,17 @@ __all__ = [
     "ParkedCustomer",
     "Payment",
     "PaymentAllocation",
+    "PaymentAttempt",
+    "PaymentMethod",
+    "PaymentReversal",
     "Plan",
     "PlanChange",
     "PlanVersion",
     "PoolAddress",
     "Posting",
+    "Prepayment",
+    "PrepaymentInvoice",
+    "ProviderEvent",
     "Receipt",
     "Recovery",
     "Reservation",
@@ -104,6 +124,8 @@ __all__ = [
     "StaffSession",
     "StaffThrottle",
     "Subscription",
+    "Suspense",
+    "SuspenseMove",
     "UsageCharge",
     "Voucher",
     "VoucherBatch",
