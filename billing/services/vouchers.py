@@ -34,6 +34,7 @@ from billing.store import vouchers as store
 from billing.store.guard import Transaction
 from billing.store.imports import reserve_ids
 
+COUNT_MOST = rules.COUNT_MOST
 _PAGE = 5_000
 _LIST_MOST = 200
 
@@ -90,6 +91,11 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
         )
         tx.flush()
         return _view(tx, batch_id)
+
+
+def expiry_after(last_day: date, time_zone: str) -> datetime:
+    """The instant from which none can be redeemed: the whole of this local day still counts."""
+    return day_passed_at(last_day, time_zone)
 
 
 def list_batches(

@@ -16,8 +16,6 @@ from wtforms.validators import Optional
 from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from billing.model.vouchers import Alphabet, BatchView, Code, CodeFormat, NewBatch
-from billing.rules.cycles import day_passed_at
-from billing.rules.vouchers import COUNT_MOST
 from billing.services import catalog, designs
 from billing.services import vouchers as service
 from web import parts
@@ -34,7 +32,7 @@ class BatchForm(FlaskForm):
     """What a voucher is good for, and what its code looks like."""
 
     name = StringField("Name", [needed], description="Like 'Kiosk 10 USD, spring'.")
-    count = WholeField("How many", [needed], description=f"1 to {COUNT_MOST}.")
+    count = WholeField("How many", [needed], description=f"1 to {service.COUNT_MOST}.")
     plan = SelectField("Good for", coerce=int, default=0)
     amount_micros = MoneyField("Amount", description="Of money; empty where it is for a plan.")
     profile = SelectField(
@@ -171,7 +169,7 @@ def _wanted(form: BatchForm) -> NewBatch:
 def _expiry(form: BatchForm) -> datetime | None:
     if form.last_day.data is None:
         return None
-    return day_passed_at(form.last_day.data, parts.operator().time_zone)
+    return service.expiry_after(form.last_day.data, parts.operator().time_zone)
 
 
 def _download(name: str, files: dict[str, bytes]) -> Response:
