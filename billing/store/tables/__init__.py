@@ -36,6 +36,15 @@ from billing.store.tables.network import (
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.resellers import (
+    Reseller,
+    ResellerCost,
+    ResellerRequest,
+    ResellerRetail,
+    ResellerSale,
+    ResellerShare,
+    ResellerTransfer,
+)
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.usage import (
     AcctDeadLetter,
@@ -94,6 +103,13 @@ __all__ = [
     "PoolAddress",
     "Posting",
     "Receipt",
+    "Reseller",
+    "ResellerCost",
+    "ResellerRequest",
+    "ResellerRetail",
+    "ResellerSale",
+    "ResellerShare",
+    "ResellerTransfer",
     "Reservation",
     "ServicePause",
     "SessionHistory",
