@@ -167,8 +167,8 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResellerStatement:
-    """A month of a reseller, local days `first_day` to before `next_first_day`: what its wallet had,
-    what came from above and went below, what its sales took and those below it brought."""
+    """A month of a reseller, local days `first_day` to before `next_first_day`: what its wallet
+    had, what came from above and went below, what its sales took and those below it brought."""
 
     org_id: int
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 from billing.model.money import Money
 from billing.model.resellers import Level
@@ -23,7 +24,7 @@ def price_list_problem(levels: Sequence[Level]) -> str | None:
             return f"reseller {levels[0].org_id} sells nothing: {whose} is closed (rule R1)"
         if level.cost_micros is None:
             return f"the plan is not on the price list: {whose} has no cost for it (rule R1)"
-    for child, parent in zip(levels, levels[1:], strict=False):
+    for child, parent in pairwise(levels):
         below = cost_problem(child.cost_micros or 0, parent.cost_micros or 0, parent.currency)
         if below and not child.below_parent:
             return f"reseller {child.org_id}: {below}"
@@ -52,7 +53,7 @@ def wallet_moves(costs: Sequence[Money]) -> list[Money]:
     what its child pays and what it pays itself. They sum to minus the cost of the uppermost."""
     return [
         -costs[0],
-        *(below - own for below, own in zip(costs, costs[1:], strict=False)),
+        *(below - own for below, own in pairwise(costs)),
     ]
 
 
@@ -89,6 +90,6 @@ def undo_problem(
     if from_above or now <= sold_at + timedelta(minutes=undo_minutes):
         return None
     return (
-        f"it was sold more than {undo_minutes} minutes ago: only who is above the reseller may undo "
-        "it now (rule R1)"
+        f"it was sold more than {undo_minutes} minutes ago: only who is above the reseller may "
+        "undo it now (rule R1)"
     )

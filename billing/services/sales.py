@@ -35,7 +35,7 @@ from billing.store import audit, catalog, entitlements, invoices, ledger, plan_c
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
-_NOT_BUILT = (SaleChannel.RESELLER, SaleChannel.VOUCHER)
+_NOT_BUILT = (SaleChannel.VOUCHER,)
 
 
 def sell(
@@ -60,6 +60,10 @@ def sell(
     """
     if channel in _NOT_BUILT:
         raise NotBuiltYet(f"sales by {channel.value} are not built yet", field="channel")
+    if channel is SaleChannel.RESELLER:
+        raise Refused("a reseller sells from its wallet: reseller_sales.sell", field="channel")
+    if pay_by is not None:
+        checked_channel(pay_by)
     with changing(context, subscription_id) as (tx, row):
         return run_once(
             tx,
@@ -170,6 +174,26 @@ def sell_within(
     return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)
 
 
+def sell_for_reseller(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    plan_id: int,
+    retail_micros: int | None,
+    now: datetime,
+    *,
+    start_now: bool,
+) -> tuple[SaleReceipt, int | None]:
+    """The customer's side of a sale by a reseller, at its retail price (None: the plan's): paid by
+    the reseller's money, which whoever calls takes from its wallet. Returns the payment's id, too,
+    None for what is free. The customer and the accounts are locked. Raises as `sell`."""
+    sale = _Sale(context, tx, row, now, MoneyChannel.RESELLER)
+    receipt = sale.sell_plan(
+        plan_id, SaleChannel.RESELLER, start_now=start_now, retail_micros=retail_micros
+    )
+    return receipt, sale.payment_id
+
+
 class _Sale:
     """One sale in its transaction; the customer is locked."""
 
@@ -185,9 +209,18 @@ class _Sale:
         self.customer = tx_customer(tx, row.customer_id)
         self.payment_id: int | None = None
 
-    def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
+    def sell_plan(
+        self,
+        plan_id: int,
+        channel: SaleChannel,
+        *,
+        start_now: bool,
+        retail_micros: int | None = None,
+    ) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
         terms = self.checked(self._terms(plan_id, profile), profile, channel)
+        if retail_micros is not None:
+            terms = replace(terms, price_micros=retail_micros)
         return self.sell(terms, profile, channel, start_now=start_now)
 
     def sell(
@@ -348,7 +381,6 @@ class _Sale:
 
     def _receive(self, amount: Money, reference: str | None) -> None:
         if self.pay_by is not None:
-            checked_channel(self.pay_by)
             self.payment_id = receive(
                 self.tx,
                 self.customer,

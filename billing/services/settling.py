@@ -11,11 +11,12 @@ from billing.model.profile import TaxPoint
 from billing.model.views import WalletView
 from billing.rules.taxes import Charge, due_by_payment
 from billing.services import caps
-from billing.store import customers, invoices, ledger, tables, usage
+from billing.store import customers, invoices, ledger, resellers, tables, usage
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
-_NOT_BUILT = (MoneyChannel.VOUCHER, MoneyChannel.RESELLER)
+_NOT_BUILT = (MoneyChannel.VOUCHER,)
+_BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
 def checked_amount(amount_micros: int, currency: str) -> Money:
@@ -34,7 +35,10 @@ def checked_amount(amount_micros: int, currency: str) -> Money:
 
 
 def checked_channel(channel: MoneyChannel) -> None:
-    """Raises NotBuiltYet for channels that need a part which this version does not have."""
+    """Raises NotBuiltYet for channels that need a part which this version does not have, Refused
+    for a reseller's money, which comes with what it sells only (rule R1)."""
+    if channel is MoneyChannel.RESELLER:
+        raise Refused("a reseller's money comes with what it sells (rule R1)", field="channel")
     if channel in _NOT_BUILT:
         raise NotBuiltYet(f"money by {channel.value} is not built yet", field="channel")
 
@@ -49,7 +53,17 @@ def receive(
     reference: str | None,
     now: datetime,
 ) -> int:
-    """Money in: journal entry and payment (rule P1); returns the payment's id."""
+    """Money in: journal entry and payment (rule P1); returns the payment's id.
+
+    Raises Refused where a reseller's own staff takes money by hand: that is the reseller's, and
+    what it sells is paid from its wallet (rule R1).
+    """
+    if channel in _BY_HAND and resellers.sells_from_wallet(tx, customer.org_id):
+        raise Refused(
+            "a reseller's staff sells packages from the reseller's wallet and takes the money for "
+            "itself; it cannot credit a customer by hand (rule R1)",
+            field="channel",
+        )
     entry_id = ledger.post(
         tx,
         customer_id=customer.customer_id,

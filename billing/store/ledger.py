@@ -6,6 +6,8 @@ operator owes to its customer, rises by a credit:
     wallet               the customer's money (with the wallet's id in `wallet_id`)
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
                          voucher, reseller, adjustment
+    commission:reseller  what resellers keep of what their customers paid (rule R1)
+    transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     deferred:package     packages sold and not earned yet (rule I6)
     deferred:bill        the same of bills, for days that have not passed

@@ -170,10 +170,22 @@ def _call(tx: Session, function: str, *arguments: object) -> int:
     tx.flush()
     marks = ", ".join(["%s"] * len(arguments))
     row = tx.connection().exec_driver_sql(
-        f"SELECT {function}({marks})",  # noqa: S608 (a constant's name, placeholders)
+        f"SELECT {function}({marks})",
         arguments,
     )
-    return row.scalar()  # type: ignore[no-any-return]
+    return int(row.scalar() or 0)
+
+
+def account(tx: Session, customer_id: int) -> tables.Customer:
+    """The account's row; only `lock_accounts` locks it."""
+    return tx.get_one(tables.Customer, customer_id)
+
+
+def account_wallet(tx: Session, customer_id: int) -> tables.Wallet:
+    """As it is now in this transaction."""
+    row = tables.Wallet
+    found = select(row).where(row.customer_id == customer_id).order_by(row.wallet_id).limit(1)
+    return tx.scalars(found.execution_options(populate_existing=True)).one()
 
 
 def customers_of(tx: Session, org_id: int) -> int:

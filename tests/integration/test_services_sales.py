@@ -283,7 +283,7 @@ def test_channels_without_their_part_are_refused(
             idempotency_key="k",
             now=now,
         )
-    with pytest.raises(NotBuiltYet):
+    with pytest.raises(Refused, match="from its wallet"):
         _sell(context, owner, make.plan(now), "k", now, channel=SaleChannel.RESELLER)
 
 

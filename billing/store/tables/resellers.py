@@ -1,8 +1,8 @@
 """Resellers: their accounts, price lists, sales, transfers and requests (rules R1, R2).
 
 A reseller's money is the wallet of a customer of its own organisation, its account: in that journal
-its own money is. Nobody sells to an account, and the panel's role cannot write to one: what moves it
-are the functions `post_reseller_sale_v1`, `undo_reseller_sale_v1`, `post_reseller_transfer_v1`.
+its own money is. Nobody sells to an account, and the panel's role cannot write to one: what moves
+it are the functions `post_reseller_sale_v1`, `undo_reseller_sale_v1`, `post_reseller_transfer_v1`.
 """
 
 from __future__ import annotations

@@ -194,10 +194,12 @@ def _requests() -> None:
         _number("transfer_id", nullable=True),
         sa.CheckConstraint("amount_micros > 0", name=op.f("reseller_request_amount_check")),
         sa.CheckConstraint(
-            "state IN ('pending', 'approved', 'declined')", name=op.f("reseller_request_state_check")
+            "state IN ('pending', 'approved', 'declined')",
+            name=op.f("reseller_request_state_check"),
         ),
         sa.CheckConstraint(
-            "(state = 'pending') = (decided_at IS NULL)", name=op.f("reseller_request_decided_check")
+            "(state = 'pending') = (decided_at IS NULL)",
+            name=op.f("reseller_request_decided_check"),
         ),
         *_keys("reseller_request", "request_id"),
     )
