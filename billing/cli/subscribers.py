@@ -41,6 +41,7 @@ def subscriber() -> None:
 @click.option("--customer", help="Number or exact name of an existing customer.")
 @click.option("--name", help="Add a customer of this name (with --profile).")
 @click.option("--profile", help="Billing profile: the new customer's, else the subscriber's own.")
+@click.option("--org", "org_id", type=int, help="Reseller whose customer the new one is.")
 @click.option("--email", help="The new customer's.")
 @click.option("--phone", help="The new customer's.")
 @click.option("--plan", help="Plan it is on; a daily subscriber still has to buy.")
@@ -64,6 +65,7 @@ def add(
     customer: str | None,
     name: str | None,
     profile: str | None,
+    org_id: int | None,
     email: str | None,
     phone: str | None,
     plan: str | None,

@@ -1,4 +1,4 @@
-"""Sales, transfers and undos of resellers at the same time, on real PostgreSQL (rules R1, R2, F15)."""
+"""Sales, transfers and undos of resellers at the same time (rules R1, R2, radius.md F15)."""
 
 from __future__ import annotations
 
@@ -59,8 +59,6 @@ def test_200_parallel_sales_from_a_wallet_that_covers_50_are_50(trade: Trade) ->
 
 @pytest.mark.rule("R1", "R2", "F15")
 def test_sales_transfers_and_undos_of_both_at_once_end_without_a_deadlock(trade: Trade) -> None:
-    """The child's customers are older than its account's margins are far: every order of ids occurs,
-    as customers of both are made in turn."""
     trade.fund(trade.parent, 1_000_00)
     trade.fund(trade.child, 400_00)
     below = [trade.customer(trade.child) for _ in range(4)]
