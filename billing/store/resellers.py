@@ -53,13 +53,8 @@ def lock_accounts(tx: Session, org_id: int, customer_id: int | None = None) -> b
 
 def chain(tx: Session, org_id: int, plan_id: int = 0) -> list[Level]:
     """The reseller and those above it, as they are after the lock; empty: not the caller's."""
-    columns = (
-        "depth, org_id, parent_org_id, customer_id, wallet_id, currency, cost_micros, below_parent,"
-        " spendable_micros, alert_below_micros, closed_at"
-    )
     rows = tx.connection().exec_driver_sql(
-        f"SELECT {columns} FROM reseller_chain_v1(%s, %s)",  # noqa: S608 (a constant)
-        (org_id, plan_id),
+        named_query("reseller_chain"), {"org_id": org_id, "plan_id": plan_id}
     )
     return [Level(**row._mapping) for row in rows]
 
@@ -168,12 +163,8 @@ def smallest_coin(currency: str) -> int:
 
 def _call(tx: Session, function: str, *arguments: object) -> int:
     tx.flush()
-    marks = ", ".join(["%s"] * len(arguments))
-    row = tx.connection().exec_driver_sql(
-        f"SELECT {function}({marks})",
-        arguments,
-    )
-    return int(row.scalar() or 0)
+    called = getattr(func, function)(*arguments)
+    return int(tx.scalar(select(called)) or 0)
 
 
 def account(tx: Session, customer_id: int) -> tables.Customer:
