@@ -31,6 +31,7 @@ from billing.cli import (
     plan_changes,
     pools,
     receipts,
+    reseller_money,
     resellers,
     revenue,
     sales,
@@ -99,6 +100,8 @@ subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
+for _command in reseller_money.COMMANDS:
+    resellers.reseller.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, due_bills, enforcement, pools
+from billing.services import cycle_bills, due_bills, enforcement, limits, pools
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.identity import (
@@ -27,7 +27,7 @@ from billing.services.identity import (
     checked_optional,
     checked_username,
 )
-from billing.store import audit, catalog, resellers, tables
+from billing.store import audit, catalog, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -92,8 +92,7 @@ def add_customer(
         discontinue_on=discontinue_on,
     )
     with context.transaction() as tx:
-        customer_id = _insert_customer(context, tx, wanted, now).customer_id
-        return read_customer(tx, customer_id)
+        return read_customer(tx, _insert_customer(context, tx, wanted, now).customer_id)
 
 
 def add_subscriber(
@@ -209,15 +208,9 @@ def subscription_id_of(context: Context, username: str) -> int:
 def changing_customer(
     context: Context, customer_id: int
 ) -> Iterator[tuple[Transaction, tables.Customer]]:
-    """A transaction that holds the customer's row lock (radius.md F15). Raises NotFound, and
-    Refused for a reseller's account, which is nobody's to sell to or to top up (rule R1)."""
+    """A transaction that holds the customer's row lock (F15). Raises NotFound, Refused (R1)."""
     with context.transaction() as tx:
-        if resellers.is_account(tx, customer_id):
-            raise Refused(
-                f"customer {customer_id} is the account of a reseller: it moves by its sales and "
-                "by transfers from above only (rule R1)",
-                field="customer",
-            )
+        limits.check_no_account(tx, customer_id)
         customer = store.lock_customer(tx, customer_id)
         if customer is None:
             raise NotFound(f"no customer has the number {customer_id}", field="customer")
@@ -244,7 +237,7 @@ def changing(
 def _insert_customer(
     context: Context, tx: Transaction, wanted: NewCustomer, now: datetime
 ) -> tables.Customer:
-    _check_room(tx, context.home_org_id)
+    limits.check_room(tx, context.home_org_id)
     profile = catalog.get_profile(tx, wanted.profile_id)
     operator = catalog.operator(tx)
     if profile is None or profile.archived_at is not None:
@@ -266,21 +259,6 @@ def _insert_customer(
     detail: dict[str, object] = {"name": row.name, "profile": row.profile_id}
     audit_customer(context, tx, row, "customer.add", now, detail)
     return row
-
-
-def _check_room(tx: Transaction, org_id: int) -> None:
-    """Raises Refused where a reseller has as many customers as it may have (rule R1)."""
-    reseller = resellers.get(tx, org_id)
-    if reseller is None or reseller.max_customers is None:
-        return
-    # One after the other: each sees the customers of those before it.
-    resellers.lock_accounts(tx, org_id)
-    if resellers.customers_of(tx, org_id) >= reseller.max_customers:
-        raise Refused(
-            f"the reseller has the {reseller.max_customers} customers that it may have: ask who is "
-            "above it for more (rule R1)",
-            field="customer",
-        )
 
 
 def _insert_subscription(
@@ -386,7 +364,6 @@ def finish(
     detail: dict[str, object],
 ) -> None:
     """Bring running sessions in line with the change, then record it (the log comes last)."""
-    tx.flush()
     enforcement.reconcile(tx, context, row.customer_id, now)
     audit.append(
         tx,

@@ -7,12 +7,15 @@ accounts are locked together, by ascending id (radius.md F15).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
 from billing.errors import NotFound, Refused
+from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
+from billing.model.plan import PlanTerms
 from billing.model.resellers import Level, ResellerSaleReceipt, SoldView, UndoReceipt
 from billing.rules.alerts import balance_fell
 from billing.rules.resellers import (
@@ -28,7 +31,7 @@ from billing.services.context import Context
 from billing.services.customers import finish
 from billing.services.plan_refunds import bought, give_back_package
 from billing.services.resellers import is_above
-from billing.services.sales import sell_for_reseller
+from billing.services.sales import Sale
 from billing.store import customers, entitlements, grants, ledger, messages, tables
 from billing.store import resellers as store
 from billing.store.customers import wallet_view
@@ -135,20 +138,26 @@ def _sell(
     if problem := price_list_problem(levels):
         raise Refused(problem, field="plan")
     retail_micros = store.retails_of(tx, row.org_id).get(plan_id)
-    receipt, payment_id = sell_for_reseller(
-        context, tx, row, plan_id, retail_micros, now, start_now=start_now
-    )
+    # The customer's side: a sale as any other, paid by the reseller's money.
+    sale = Sale(context, tx, row, now, MoneyChannel.RESELLER)
+    profile = customers.effective_profile(tx, row)
+    terms = sale.terms(plan_id, profile)
+    if retail_micros is not None:
+        terms = replace(terms, price_micros=retail_micros)
+    channel = SaleChannel.RESELLER
+    terms = sale.checked(terms, profile, channel)
+    receipt = sale.sell(terms, profile, channel, start_now=start_now)
     key = {"customer_id": row.customer_id, "entitlement_id": receipt.entitlement_id}
     package = tx.get_one(tables.Entitlement, key)
-    share = _sold_share(tx, package, retail_micros)
+    share = _sold_share(package, terms)
     costs = sale_costs(levels, share)
     _check_covered(levels, costs, receipt.currency)
     sale_id = store.post_sale(
         tx,
         package,
         plan_id,
-        payment_id,
-        receipt.total_micros if payment_id else 0,
+        sale.payment_id,
+        receipt.total_micros,
         [cost.amount_micros for cost in costs],
         share,
         receipt.currency,
@@ -176,15 +185,11 @@ def _sell(
     )
 
 
-def _sold_share(
-    tx: Transaction, package: tables.Entitlement, retail_micros: int | None
-) -> Fraction:
+def _sold_share(package: tables.Entitlement, terms: PlanTerms) -> Fraction:
     """Which share of the plan was sold: of a month that is billed in part, its days' (B11)."""
-    version = tx.get_one(tables.PlanVersion, package.plan_version_id)
-    whole_micros = version.price_micros if retail_micros is None else retail_micros
-    if not whole_micros:
+    if not terms.price_micros:
         return Fraction(1)
-    return min(Fraction(1), Fraction(package.price_micros, whole_micros))
+    return min(Fraction(1), Fraction(package.price_micros, terms.price_micros))
 
 
 def _check_covered(levels: list[Level], costs: list[Money], currency: str) -> None:

@@ -79,7 +79,7 @@ def sell(
                 "start_now": start_now,
             },
             now=now,
-            act=lambda: _Sale(context, tx, row, now, pay_by).sell_plan(
+            act=lambda: Sale(context, tx, row, now, pay_by).sell_plan(
                 plan_id, channel, start_now=start_now
             ),
         )
@@ -169,32 +169,12 @@ def sell_within(
 ) -> SaleReceipt:
     """Sell a package of these terms for wallet money, as part of another command: the customer is
     locked, and that command has its key. Raises Refused before anything is written (as `sell`)."""
-    sale = _Sale(context, tx, row, now, None)
+    sale = Sale(context, tx, row, now, None)
     profile = store.effective_profile(tx, row)
     return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)
 
 
-def sell_for_reseller(
-    context: Context,
-    tx: Transaction,
-    row: tables.Subscription,
-    plan_id: int,
-    retail_micros: int | None,
-    now: datetime,
-    *,
-    start_now: bool,
-) -> tuple[SaleReceipt, int | None]:
-    """The customer's side of a sale by a reseller, at its retail price (None: the plan's): paid by
-    the reseller's money, which whoever calls takes from its wallet. Returns the payment's id, too,
-    None for what is free. The customer and the accounts are locked. Raises as `sell`."""
-    sale = _Sale(context, tx, row, now, MoneyChannel.RESELLER)
-    receipt = sale.sell_plan(
-        plan_id, SaleChannel.RESELLER, start_now=start_now, retail_micros=retail_micros
-    )
-    return receipt, sale.payment_id
-
-
-class _Sale:
+class Sale:
     """One sale in its transaction; the customer is locked."""
 
     def __init__(
@@ -209,18 +189,9 @@ class _Sale:
         self.customer = tx_customer(tx, row.customer_id)
         self.payment_id: int | None = None
 
-    def sell_plan(
-        self,
-        plan_id: int,
-        channel: SaleChannel,
-        *,
-        start_now: bool,
-        retail_micros: int | None = None,
-    ) -> SaleReceipt:
+    def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
-        terms = self.checked(self._terms(plan_id, profile), profile, channel)
-        if retail_micros is not None:
-            terms = replace(terms, price_micros=retail_micros)
+        terms = self.checked(self.terms(plan_id, profile), profile, channel)
         return self.sell(terms, profile, channel, start_now=start_now)
 
     def sell(
@@ -273,7 +244,7 @@ class _Sale:
         )
         return receipt
 
-    def _terms(self, plan_id: int, profile: BillingProfile) -> PlanTerms:
+    def terms(self, plan_id: int, profile: BillingProfile) -> PlanTerms:
         """The version in force, or the customer's own until its notice of a higher price is over
         (rule B18)."""
         plan = catalog.get_plan(self.tx, plan_id, self.now)
