@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.errors import Refused
-from billing.store import resellers
+from billing.store import resellers, tables
 from billing.store.guard import Transaction
 
 
@@ -29,4 +29,30 @@ def check_room(tx: Transaction, org_id: int) -> None:
             f"the reseller has the {reseller.max_customers} customers that it may have: ask who is "
             "above it for more (rule R1)",
             field="customer",
+        )
+
+
+def check_not_sold(tx: Transaction, package: tables.Entitlement) -> None:
+    """Raises Refused for a package that a reseller sold: giving its price to the customer would
+    give more than the operator got (rule B17)."""
+    sale_id = resellers.sale_of_package(tx, package.customer_id, package.entitlement_id)
+    if sale_id is not None:
+        raise Refused(
+            f"a reseller sold the package (sale {sale_id}): undo the sale, or change at its expiry "
+            "(--next)",
+            field="plan",
+        )
+
+
+def check_credit(tx: Transaction, bill: tables.Invoice) -> None:
+    """Raises Refused where a reseller's own staff would credit what the reseller sold at a price of
+    its own; who is above may."""
+    if not resellers.sells_from_wallet(tx, bill.org_id):
+        return
+    sale_id = resellers.sale_of_bill(tx, bill)
+    if sale_id is not None:
+        raise Refused(
+            f"{bill.number} was paid by the reseller (sale {sale_id}): only who is above "
+            "credits it (rule R1)",
+            field="number",
         )

@@ -20,7 +20,7 @@ from billing.rules.plan_changes import (
     used_quantities,
 )
 from billing.rules.taxes import Charge
-from billing.services import deferrals
+from billing.services import deferrals, limits
 from billing.services.credits import take_back
 from billing.store import entitlements, invoices, ledger, tables
 from billing.store.guard import Transaction
@@ -107,6 +107,7 @@ def give_back_packages(
     """End the packages of a daily subscription and put what is unused of their price into its
     wallet, in an entry that corrects the sale's (rule M4)."""
     for package in entitlements.open_rows(tx, row.customer_id, row.subscription_id, now):
+        limits.check_not_sold(tx, package)
         share = package_share(bought(package), now)
         package.ended_at = now
         yield _refund(tx, row, package, share, now)

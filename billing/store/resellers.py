@@ -226,6 +226,31 @@ def cost_of_sale(tx: Session, sale_id: int, customer_id: int) -> tables.Reseller
     return tx.scalars(found.execution_options(populate_existing=True)).one()
 
 
+def sale_of_package(tx: Session, customer_id: int, entitlement_id: int) -> int | None:
+    """The sale by a reseller that a package is of, unless it was undone."""
+    row = tables.ResellerSale
+    found = select(row.sale_id).where(
+        row.customer_id == customer_id,
+        row.entitlement_id == entitlement_id,
+        row.undone_at.is_(None),
+    )
+    return tx.scalar(found)
+
+
+def sale_of_bill(tx: Session, bill: tables.Invoice) -> int | None:
+    """The sale by a reseller that a bill is of: its receipt names the bill and the payment."""
+    row, receipt = tables.ResellerSale, tables.Receipt
+    found = (
+        select(row.sale_id)
+        .join(
+            receipt,
+            (receipt.customer_id == row.customer_id) & (receipt.payment_id == row.payment_id),
+        )
+        .where(row.customer_id == bill.customer_id, receipt.reference == bill.number)
+    )
+    return tx.scalar(found.limit(1))
+
+
 def sales_of(tx: Session, org_id: int, limit: int) -> list[SoldView]:
     """A reseller's own, newest first."""
     rows = tx.connection().exec_driver_sql(

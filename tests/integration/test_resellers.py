@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
-from billing.services import customers, reseller_money, reseller_sales, resellers, sales
+from billing.model.plan_changes import When
+from billing.services import (
+    credits,
+    customers,
+    plan_changes,
+    reseller_money,
+    reseller_sales,
+    resellers,
+    sales,
+)
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
@@ -226,6 +236,36 @@ def test_money_comes_from_above_and_what_is_not_spent_goes_back(trade: Trade) ->
     assert (first.repeated, again.repeated, trade.wallet(trade.parent)) == (False, True, 31_00)
     assert first.receipt_number == again.receipt_number
     trade.fund(trade.parent, -1_00)
+    assert trade.findings() == []
+
+
+@pytest.mark.rule("R1", "B17")
+def test_what_a_reseller_sold_is_not_turned_into_wallet_money(trade: Trade) -> None:
+    """It could sell at 1,000.00 what costs it 8.00, and have the customer get the difference."""
+    trade.fund(trade.parent, 100_00)
+    trade.fund(trade.child, 50_00)
+    staff = trade.child.staff
+    resellers.set_retail(staff, trade.child.org_id, trade.plan_id, 1_000_000_000, NOON)
+    who = trade.customer(trade.child)
+    sold = trade.sell(trade.child, who)
+    other = trade.plan(DAY_PLAN, 500_000, 600_000)
+    for actor in (staff, trade.owner):
+        with pytest.raises(Refused, match=f"sale {sold.sale_id}"):
+            plan_changes.change_plan(
+                actor, who, other, idempotency_key="c", now=NOON, when=When.NOW
+            )
+    with trade.context.transaction() as tx:
+        monthly = trade.make.profile(NOON, MONTHLY)
+        tx.get_one(tables.BillingProfile, monthly).org_id = trade.child.org_id
+    month = trade.plan(replace(MONTH_PLAN, price_micros=31_000_000), 21_000_000, 24_000_000)
+    sold = reseller_sales.sell(
+        staff, trade.customer(trade.child, monthly), month, idempotency_key="m", now=NOON
+    )
+    number, customer_id = str(sold.invoice_number), sold.customer_id
+    wanted = {"reason": "wrong", "idempotency_key": "n", "now": NOON, "customer_id": customer_id}
+    with pytest.raises(Refused, match="only who is above"):
+        credits.credit(staff, number, **wanted)
+    credits.credit(trade.owner, number, **wanted)
     assert trade.findings() == []
 
 
