@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from billing.clock import utc_now
 from billing.model.decision import Reason, Reject
 from billing.model.events import AccessRequest, LoginRecord
 from billing.model.network import NasTraits
@@ -44,11 +45,13 @@ class Decider:
         self._desk = desk
         self._log_error = log_error
 
-    def settle_batch(self, lane: Lane, requests: Sequence[Pairs], now: datetime) -> list[Settled]:
+    def settle_batch(
+        self, lane: Lane, requests: Sequence[Pairs], clock: Callable[[], datetime] = utc_now
+    ) -> list[Settled]:
         """One settled answer a request, in order. Raises Unavailable when the database is out."""
         typed = [access_request(pairs) for pairs in requests]
-        outcomes = self._desk.decide_batch(lane, typed, now)
-        at_text = instant_text(now)
+        outcomes = self._desk.decide_batch(lane, typed, clock)
+        at_text = instant_text(clock())
         return [
             self._settled(request, outcome, at_text)
             for request, outcome in zip(typed, outcomes, strict=True)

@@ -74,10 +74,7 @@ def _without_database(p: Pairs, error: Exception) -> Answer:
     """Grant what the plan allows during an outage, by what was last authorised; never silently."""
     parts = runtime.runtime()
     problem = runtime.named(error)
-    out_since = parts.watch.out_since
-    if out_since is None and isinstance(error, Unavailable):
-        # Another batch, answered a moment ago, has ended the outage that this one fell into.
-        out_since = parts.watch.last_out_since
+    out_since = parts.watch.outage_of(error)
     answer = None
     if out_since is not None:
         try:

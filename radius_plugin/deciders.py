@@ -72,7 +72,7 @@ class DecisionProcess:
         """One settled answer a request, in order. Raises Unavailable when the database is out."""
         wire = self._wire
         if wire is None or not self._ready:
-            return self._decider.settle_batch(self._own_lane, requests, utc_now())
+            return self._decider.settle_batch(self._own_lane, requests)
         self._busy_since = monotonic()
         try:
             send(wire, requests)
@@ -83,7 +83,7 @@ class DecisionProcess:
             if was_cut:
                 raise Unavailable("the database: no answer to a decision process") from error
             self._log("a decision process ended; decided in radiusd until another one is up")
-            return self._decider.settle_batch(self._own_lane, requests, utc_now())
+            return self._decider.settle_batch(self._own_lane, requests)
         finally:
             self._busy_since = None
         for line in lines:

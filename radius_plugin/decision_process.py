@@ -13,7 +13,6 @@ from contextlib import suppress
 from socket import socket
 from typing import Any
 
-from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.services.access import AccessDesk
 from billing.services.secrets import SecretBox
@@ -58,7 +57,7 @@ def _answered(
     """What the database did not do (None), or the settled answers; names to forget, accounts to
     note, lines to log."""
     try:
-        settled = decider.settle_batch(lane, requests, utc_now())
+        settled = decider.settle_batch(lane, requests)
     except Unavailable as error:
         return error.message, None, *notes.packed(), ()
     lines, log[:] = tuple(log), []

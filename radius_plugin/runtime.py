@@ -217,7 +217,7 @@ def _batchers(
     def decide(lane: HotConnection | DecisionProcess, requests: Sequence[Pairs]) -> list[Settled]:
         if isinstance(lane, DecisionProcess):
             return lane.settle_batch(requests)
-        return decider.settle_batch(lane, requests, utc_now())
+        return decider.settle_batch(lane, requests)
 
     def meter(lane: HotConnection, batch: Sequence[Metered]) -> list[None]:
         done = meter_batch(lane, batch, utc_now())

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from billing.clock import utc_now
 from billing.errors import Unavailable
+from billing.services.metering import RowLocked
 
 SLOW_SECONDS = 0.5
 """A failure that took longer shuts the database to the hooks until a probe succeeds."""
@@ -66,8 +67,7 @@ class DatabaseWatch:
         """When the database last did something for us; known again after a restart."""
         self.out_since: datetime | None = None
         """Set during an outage: `good_at` of its beginning."""
-        self.last_out_since: datetime | None = None
-        """The same of the last outage, also when it is over."""
+        self._last_out_since: datetime | None = None
         self.failures: Counter[str] = Counter()
         self.outages = 0
         self._ask.set()
@@ -86,13 +86,19 @@ class DatabaseWatch:
             self.failures[error.message] += 1
             begins = self.out_since is None
             if begins:
-                self.out_since = self.last_out_since = self.good_at
+                self.out_since = self._last_out_since = self.good_at
                 self.outages += 1
             if seconds >= SLOW_SECONDS:
                 self.shut = True
         if begins:
             self._log(f"{error.message}: working without it (rule A8)")
         self._ask.set()
+
+    def outage_of(self, error: Exception) -> datetime | None:
+        """When the outage began in which a request failed with this error; None: in none. It may be
+        over: another batch, answered a moment ago, has ended it."""
+        fell_in = isinstance(error, Unavailable) and not isinstance(error, RowLocked)
+        return self.out_since or (self._last_out_since if fell_in else None)
 
     def close(self) -> None:
         """Stop asking."""

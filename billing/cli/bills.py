@@ -10,10 +10,11 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
+from billing.cli.parked import echo_would_park, parked_lines, show_parked
 from billing.cli.progress import progress_bars
 from billing.cli.sales import CHANNELS, payment_lines
 from billing.cli.units import DAY, show_money
-from billing.model.bills import BillPreview, Parked
+from billing.model.bills import BillPreview
 from billing.model.commerce import MoneyChannel
 from billing.services import bill_run, catalog, credits, customers, on_demand
 from billing.services import bills as services
@@ -170,7 +171,7 @@ def run_(app: App, dry_run: bool, at: datetime) -> int:
     app.show(
         report,
         f"issued {report.issued} bills, {total} in all",
-        *(f"PARKED customer {one.customer_id}: {one.problem}" for one in report.parked),
+        *parked_lines(report.parked),
     )
     return 1 if report.parked else 0
 
@@ -179,12 +180,7 @@ def run_(app: App, dry_run: bool, at: datetime) -> int:
 @click.pass_obj
 def parked(app: App) -> None:
     """Customers that could not be billed, and why; each run tries them again."""
-    found = bill_run.parked(app.context)
-    app.show_table(
-        found,
-        ("customer", "since", "problem"),
-        [(one.customer_id, f"{one.at:%Y-%m-%d %H:%M}", one.problem) for one in found],
-    )
+    show_parked(app, bill_run.parked(app.context))
 
 
 def _preview(app: App, at: datetime) -> None:
@@ -211,6 +207,4 @@ def _preview(app: App, at: datetime) -> None:
     if bills:
         total = show_money(sum(one.total_micros for one in issued), bills[0].currency)
         click.echo(f"{len(issued)} bills, {total} in all; nothing was written")
-    for one in found:
-        if isinstance(one, Parked):
-            click.echo(f"would be PARKED: customer {one.customer_id}: {one.problem}")
+    echo_would_park(found)

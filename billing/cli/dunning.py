@@ -11,10 +11,10 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
+from billing.cli.parked import echo_would_park, parked_lines, show_parked
 from billing.cli.progress import progress_bars
 from billing.cli.units import show_money
 from billing.errors import InvalidInput
-from billing.model.bills import Parked
 from billing.model.dunning import DunningEventView, DunningPreview, DunningSchedule, DunningStep
 from billing.model.dunning_text import read_step, step_words
 from billing.services import catalog, dunning_run, write_offs
@@ -88,7 +88,7 @@ def run(app: App, dry_run: bool, at: datetime) -> int:
     app.show(
         report,
         f"{report.reminders} reminders, {report.fees} late fees, {fees} in all",
-        *(f"PARKED customer {one.customer_id}: {one.problem}" for one in report.parked),
+        *parked_lines(report.parked),
     )
     return 1 if report.parked else 0
 
@@ -97,12 +97,7 @@ def run(app: App, dry_run: bool, at: datetime) -> int:
 @click.pass_obj
 def parked(app: App) -> None:
     """Customers that could not be dunned, and why; each run tries them again."""
-    found = dunning_run.parked(app.context)
-    app.show_table(
-        found,
-        ("customer", "since", "problem"),
-        [(one.customer_id, f"{one.at:%Y-%m-%d %H:%M}", one.problem) for one in found],
-    )
+    show_parked(app, dunning_run.parked(app.context))
 
 
 @click.command("dunning", cls=Command)
@@ -135,7 +130,8 @@ def bill_dunning(app: App, number: str, at: datetime) -> None:
 @at_option
 @click.pass_obj
 def write_off(app: App, number: str, reason: str, key: str | None, at: datetime) -> None:
-    """Give up what is open of a bill; it holds nobody back any more."""
+    """Give up what is open of a bill; it holds nobody back any more. Paid after all (`bill pay`)
+    it is recovered."""
     view = write_offs.write_off(
         app.context,
         number,
@@ -208,6 +204,4 @@ def _preview(app: App, at: datetime) -> None:
             f"{sum(one.reminds for one in found)} reminders, {len(fees)} late fees, "
             f"{show_money(sum(fees), found[0].currency)} in all; nothing was written"
         )
-    for one in listed:
-        if isinstance(one, Parked):
-            click.echo(f"would be PARKED: customer {one.customer_id}: {one.problem}")
+    echo_would_park(listed)

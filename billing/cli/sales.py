@@ -114,5 +114,8 @@ def payment_lines(receipt: PaymentReceipt) -> list[str]:
     lines = [f"{done}: {show_money(receipt.amount_micros, receipt.currency)}{number}"]
     if receipt.settled:
         lines.append(f"settled: {', '.join(receipt.settled)}")
+    if receipt.recovered_micros:
+        recovered = show_money(receipt.recovered_micros, receipt.currency)
+        lines.append(f"recovered: {recovered} that had been written off")
     available = show_money(receipt.available_micros, receipt.currency)
     return [*lines, f"wallet: {available} available"]

@@ -55,6 +55,20 @@ class IssuedBill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillPayment:
+    """Wallet money for all that is left of a bill; `tax_micros` of its tax is due by it."""
+
+    customer_id: int
+    org_id: int
+    wallet_id: int
+    invoice_id: int
+    number: str
+    amount_micros: int
+    tax_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Billable:
     """A subscription that is billed automatically, with what decides its next bill (rule B7).
 

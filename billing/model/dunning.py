@@ -141,13 +141,14 @@ class BillDunningView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOffView:
-    """What is not expected any more of a bill. `repeated`: the same command had been carried out
-    before (rule M5)."""
+    """What is not expected any more of a bill; `recovered_micros` of it came in after all.
+    `repeated`: the same command had been carried out before (rule M5)."""
 
     customer_id: int
     number: str
     at: datetime
     reason: str
     amount_micros: int
+    recovered_micros: int = 0
     currency: str
     repeated: bool = False

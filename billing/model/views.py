@@ -284,13 +284,15 @@ class SaleReceipt:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReceipt:
     """The result of a top-up or payment; `settled` are the bills it paid in full, oldest first
-    (I4). `payment_id` is None when wallet money was used."""
+    (I4); `recovered_micros` of it were for what had been written off (I5). `payment_id` is None
+    when wallet money was used."""
 
     customer_id: int
     payment_id: int | None
     amount_micros: int
     currency: str
     settled: tuple[str, ...]
+    recovered_micros: int = 0
     available_micros: int
     receipt_number: str | None = None
     repeated: bool = False

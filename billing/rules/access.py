@@ -28,6 +28,7 @@ SESSION_SECONDS_LIMIT = 2**31 - 1
 
 _ONE_SECOND = timedelta(seconds=1)
 _REJECTS = {reason: Reject(reason=reason) for reason in Reason}
+# A subscription without a plan: no limits, no price; XXX is no currency (ISO 4217).
 _UNSOLD = PlanTerms(plan_version_id=0, plan_name="", price_micros=0, currency="XXX")
 _NO_LIMITS = Limits()
 _make_limits, _make_service, _make_accept = maker(Limits), maker(Service), maker(Accept)

@@ -210,8 +210,10 @@ def _package_words(
     left = left_words(entitlement)
     left = f", {left}" if left else ""
     name = repr(entitlement.plan_name)
+    if start == END_OF_TIME:  # what comes before it has not begun
+        return f"{name} begins after it{left}"
     if start is None:
-        begins = "at the first login" if entitlement.starts_at_first_login else "after it"
+        begins = "at the first login" if entitlement.starts_at_first_login else "at the next login"
         return f"{name} begins {begins}{left}"
     until = "without end" if end == END_OF_TIME else f"until {instant_words(end, time_zone)}"
     return f"{name} valid from {instant_words(start, time_zone)} {until}{left}"

@@ -40,18 +40,6 @@ def credited_usage(
     return max(least, share, key=lambda one: one.amount_micros)
 
 
-def without_usage(total: Money, net: Money, usage_net: Money) -> Money:
-    """The part of a bill's total that is not usage: only that is for days (rule B6)."""
-    if not usage_net.amount_micros or not net.amount_micros:
-        return total
-    return total.prorated(max(0, (net - usage_net).amount_micros), net.amount_micros)
-
-
-def unused_days(amount: Money, days: int, of_days: int) -> Money:
-    """The share of a bill for `of_days` days that is given back for `days` of them (rule B6)."""
-    return amount.prorated(days, of_days)
-
-
 def _share(bill: Charge, total: Money) -> Charge:
     """The bill's parts for so much of its total; the rounding comes with the last of it."""
     if total == bill.total:

@@ -151,6 +151,10 @@ def _pay_as_you_go(plan: PlanTerms) -> list[Problem]:
             found.append((f"payg_{unit}_step", f"must be 1 to {limit}"))
         if step_micros is not None and not 1 <= step_micros <= AMOUNT_LIMIT_MICROS:
             found.append(
-                (f"payg_{unit}_step_micros", "must be more than 0; leave pay-as-you-go out if free")
+                (
+                    f"payg_{unit}_step_micros",
+                    "must be more than 0, and at most 1,000,000,000.00; "
+                    "leave pay-as-you-go out if free",
+                )
             )
     return found

@@ -32,7 +32,11 @@ def _ranges(profile: BillingProfile) -> list[Problem]:
         found.append(("suspend_at_hour", "must be an hour of the day, 0 to 23"))
     if not 0 <= profile.credit_limit_micros <= AMOUNT_LIMIT_MICROS:
         found.append(
-            ("credit_limit_micros", "must be 0 or more: it is how far below zero a wallet may go")
+            (
+                "credit_limit_micros",
+                "must be 0 or more, and at most 1,000,000,000.00: it is how far below zero a "
+                "wallet may go",
+            )
         )
     if not 0 <= profile.tax_rate_ppm <= TAX_LIMIT_PPM:
         found.append(("tax_rate_ppm", "must be 0 % to 100 %"))

@@ -37,6 +37,16 @@ def due_by_payment(tax_micros: int, paid_micros: int, total_micros: int) -> int:
     return tax_micros * paid_micros // total_micros
 
 
+def due_by_recovery(
+    tax_micros: int, lost_micros: int, before_micros: int, amount_micros: int
+) -> int:
+    """How much tax is due when `amount_micros` comes in of a write-off of `lost_micros` that had
+    released `tax_micros`, after `before_micros` had come in: the difference of the shares, towards
+    zero, so that with the last of it all is due (rules I5, I6)."""
+    after = due_by_payment(tax_micros, before_micros + amount_micros, lost_micros)
+    return after - due_by_payment(tax_micros, before_micros, lost_micros)
+
+
 def charge_all(
     prices: Sequence[Money], tax_rate_ppm: int, *, inclusive: bool
 ) -> tuple[Charge, tuple[Money, ...]]:

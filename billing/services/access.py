@@ -6,7 +6,7 @@ holds what does not change (plan versions, revisions of profiles) in memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -84,10 +84,17 @@ class AccessDesk:
         self._pools = PoolBook()
 
     def decide_batch(
-        self, lane: HotConnection, requests: Sequence[AccessRequest], now: datetime
+        self,
+        lane: HotConnection,
+        requests: Sequence[AccessRequest],
+        clock: Callable[[], datetime],
     ) -> list[AccessOutcome]:
-        """One outcome a request, in order. Raises Unavailable when the database is out."""
-        rows = hotpath.load_access(lane, requests, now)
+        """One outcome a request, in order. Raises Unavailable when the database is out.
+
+        Decided as of an instant after the read: what another login began meanwhile has begun (B2).
+        """
+        rows = hotpath.load_access(lane, requests, clock())
+        now = clock()
         if self._time_zone is None:
             self._time_zone = hotpath.load_operator(lane).time_zone
         self._pools.refresh(lane, now)

@@ -99,7 +99,8 @@ def pay(
 ) -> PaymentReceipt:
     """Pay a bill, by default all that is open, with money that arrives by `channel`, or from the
     wallet when it is None. A part is allocated as a part; what is too much stays in the wallet
-    (rule I4). `reference`: what the money came with; the bill's number unless given.
+    (rule I4). What had been written off of it is recovered (rule I5). `reference`: what the money
+    came with; the bill's number unless given.
 
     Raises NotFound, Refused (paid already, or the wallet has too little), Conflict, InvalidInput
     (several organisations have a bill of this number, and `customer_id` says not whose).
@@ -111,7 +112,7 @@ def pay(
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
 
         def act() -> PaymentReceipt:
-            open_micros = invoices.open_micros(bill)
+            open_micros = invoices.open_micros(bill) or bill.written_off_micros
             if not open_micros:
                 raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
             amount = amount_micros or open_micros
@@ -187,6 +188,7 @@ def _pay(
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
     unpaid_before = ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
+    lost_micros, lost_tax_micros = bill.written_off_micros, invoices.tax_left(tx, bill)
     held = reconnection.suspended(tx, customer.customer_id)
     settled = settle(
         tx,
@@ -199,6 +201,7 @@ def _pay(
     )
     renewals.credited(tx, context, customer.customer_id, now)
     due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
+    due += invoices.tax_left(tx, bill) - lost_tax_micros  # what a recovery has made due
     reconnection.charge_restored(tx, context, customer, held, now)
     number = None
     if payment_id is not None and channel is not None:
@@ -210,7 +213,12 @@ def _pay(
         actor=context.actor,
         action="bill.pay",
         subject=f"invoice:{bill.invoice_id}",
-        detail={"number": bill.number, "amount_micros": amount_micros, "channel": channel},
+        detail={
+            "number": bill.number,
+            "amount_micros": amount_micros,
+            "channel": channel,
+            "recovered_micros": lost_micros - bill.written_off_micros,
+        },
     )
     return PaymentReceipt(
         customer_id=customer.customer_id,
@@ -218,6 +226,7 @@ def _pay(
         amount_micros=amount.amount_micros,
         currency=amount.currency,
         settled=settled,
+        recovered_micros=lost_micros - bill.written_off_micros,
         available_micros=ledger.wallet(tx, customer.customer_id, wallet_id).available_micros,
         receipt_number=number,
     )

@@ -95,6 +95,14 @@ def open_bills(context: Context, customer_id: int, now: datetime) -> tuple[BillL
     return tuple(BillLine(bill=one, state=bill_state(one, today)) for one in views)
 
 
+def given_up(context: Context, customer_id: int, now: datetime) -> tuple[BillLine, ...]:
+    """Those of which something is written off and did not come in since, newest first (I5)."""
+    with context.transaction() as tx:
+        today = local_day(now, operator_of(tx).time_zone)
+        views = [invoices.view(row) for row in invoices.written_off(tx, customer_id)]
+    return tuple(BillLine(bill=one, state=bill_state(one, today)) for one in views)
+
+
 def payments(context: Context, customer_id: int, *, limit: int = 20) -> Sequence[PaymentLine]:
     """Money that arrived, newest first."""
     with context.transaction() as tx:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from billing.model.bills import IssuedBill
+from billing.model.bills import BillPayment, IssuedBill
 from billing.rules.cycles import cycle_of, day_start, local_day
 from billing.rules.prepaid import covered
 from billing.services import cycle_packages, enforcement
@@ -25,8 +25,8 @@ from billing.services.cycle_bills import (
     settle_due,
     standings,
 )
-from billing.services.issuing import operator_of
-from billing.services.settling import pay_bill, settle
+from billing.services.issuing import operator_of, tax_due
+from billing.services.settling import settle
 from billing.store import customers, invoices, ledger, messages
 from billing.store.guard import Transaction
 
@@ -104,17 +104,20 @@ def _pay_covered(
     that is tried.
     """
     taken: list[DueBill] = []
-    for wallet, bills in by_wallet(found, prepaid=True).items():
-        spendable = _spendable(tx, *wallet, bills, now)
+    wallets = by_wallet(found, prepaid=True)
+    owing = invoices.owing(tx, {customer_id for customer_id, _ in wallets})
+    for customer_id, wallet_id in wallets:
+        if customer_id in owing:  # older bills go first (rule I4)
+            settle(tx, locked(tx, customer_id), wallet_id, now)
+    spendable_by_wallet = ledger.spendable(tx, {customer_id for customer_id, _ in wallets})
+    for wallet, bills in wallets.items():
+        spendable = spendable_by_wallet.get(wallet, 0)
         totals = [(one.billable.subscription_id, one.to_pay_micros) for one in bills]
         paid = covered(totals, spendable)
         taken += [one for one, pays in zip(bills, paid, strict=True) if pays]
     issued = issue(tx, taken, now, zone)
-    for one, bill in zip(taken, issued, strict=True):
-        if one.to_pay_micros:
-            row = invoices.get_invoice(tx, bill.customer_id, bill.invoice_id)
-            customer = locked(tx, bill.customer_id)
-            pay_bill(tx, customer, one.billable.wallet_id, row, one.to_pay_micros, now)
+    payments = [_payment(*both) for both in zip(taken, issued, strict=True)]
+    invoices.pay_whole(tx, [one for one in payments if one.amount_micros], now)
     billed = {one.billable.subscription_id: one.next_first_day for one in taken}
     changed = _look_ahead(tx, found, now, zone, billed)
     today = local_day(now, zone)
@@ -143,16 +146,19 @@ def _periods(one: Standing) -> list[DueBill]:
     return [bill for bill in one.bills if bill.of_cycle]
 
 
-def _spendable(
-    tx: Transaction, customer_id: int, wallet_id: int, bills: Sequence[DueBill], now: datetime
-) -> int:
-    """What the wallet may pay with when older bills are settled: they go first (rule I4)."""
-    known = bills[0].billable
-    if known.free_micros + known.credit_limit_micros <= 0:
-        return 0
-    if known.free_micros > 0:
-        settle(tx, locked(tx, customer_id), wallet_id, now)
-    return ledger.wallet(tx, customer_id, wallet_id).spendable_micros
+def _payment(due: DueBill, bill: IssuedBill) -> BillPayment:
+    """By its wallet, of all that is to be paid of a bill; tax that waited for it is due (I6)."""
+    known = tax_due(due.amount, due.profile.tax_point, paid_micros=due.usage.paid_micros)
+    return BillPayment(
+        customer_id=bill.customer_id,
+        org_id=bill.org_id,
+        wallet_id=due.billable.wallet_id,
+        invoice_id=bill.invoice_id,
+        number=bill.number,
+        amount_micros=due.to_pay_micros,
+        tax_micros=due.amount.tax.amount_micros - known,
+        currency=due.terms.currency,
+    )
 
 
 def _look_ahead(

@@ -88,6 +88,38 @@ class _Reader:
         if profile is None:
             self._problems.append(("profile", _unknown("billing profile", values["profile"])))
         plan = self._plan(values.get("plan", ""), profile)
+        valid_until, seconds_left, octets_left = self._left(values, plan)
+        name_text = values.get("name") or (values["username"] if username else "-")
+        password = self._read("password", values, checked_password, "")
+        name = self._read("name", {"name": name_text}, checked_name, "")
+        email = self._optional("email", values, lambda text: checked_optional(text, "email"))
+        phone = self._optional("phone", values, lambda text: checked_optional(text, "phone"))
+        framed_ip = self._optional("framed_ip", values, checked_address)
+        macs = self._optional("mac", values, lambda text: [checked_mac(m) for m in text.split()])
+        balance_micros = self._optional("balance", values, self._balance) or None
+        if profile is None or self._problems:
+            return self._problems
+        return ImportRow(
+            line=line,
+            username=username,
+            password=password,
+            name=name,
+            email=email,
+            phone=phone,
+            profile=profile,
+            plan=plan,
+            framed_ip=framed_ip,
+            macs=macs,
+            valid_until=valid_until,
+            seconds_left=seconds_left,
+            octets_left=octets_left,
+            balance_micros=balance_micros,
+        )
+
+    def _left(
+        self, values: dict[str, str], plan: PlanTerms | None
+    ) -> tuple[datetime | None, int | None, int | None]:
+        """Until when, how many seconds and octets are left of what was bought before."""
         valid_until = self._optional("valid_until", values, read_instant)
         seconds_left = self._optional("time_left", values, read_seconds)
         octets_left = self._optional("data_left", values, read_octets)
@@ -100,24 +132,7 @@ class _Reader:
                 self._problems.append((name, "nothing is left; leave it empty"))
         if plan is None and (valid_until or seconds_left or octets_left):
             self._problems.append(("plan", "what is left needs the plan it was bought with"))
-        name_text = values.get("name") or (values["username"] if username else "-")
-        row = ImportRow(
-            line=line,
-            username=username,
-            password=self._read("password", values, checked_password, ""),
-            name=self._read("name", {"name": name_text}, checked_name, ""),
-            email=self._optional("email", values, lambda text: checked_optional(text, "email")),
-            phone=self._optional("phone", values, lambda text: checked_optional(text, "phone")),
-            profile=profile,  # type: ignore[arg-type]  # a row without one is not returned
-            plan=plan,
-            framed_ip=self._optional("framed_ip", values, checked_address),
-            macs=self._optional("mac", values, lambda text: [checked_mac(m) for m in text.split()]),
-            valid_until=valid_until,
-            seconds_left=seconds_left,
-            octets_left=octets_left,
-            balance_micros=self._optional("balance", values, self._balance) or None,
-        )
-        return self._problems or row
+        return valid_until, seconds_left, octets_left
 
     def _plan(self, name: str, profile: ProfileView | None) -> PlanTerms | None:
         if not name:

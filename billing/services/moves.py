@@ -15,7 +15,6 @@ from billing.model.moves import ProfileMove
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile
 from billing.rules import moves as rules
-from billing.rules.credits import unused_days, without_usage
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.services import alerts, cycle_bills, due_bills, enforcement, initial_top_up
@@ -27,6 +26,7 @@ from billing.services.customers import audit_customer, changing_customer, read_c
 from billing.services.issuing import operator_of
 from billing.services.plan_changes import move_pending
 from billing.services.plan_due import carry_out_due
+from billing.services.plan_refunds import not_served
 from billing.services.settling import checked_amount, settle
 from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
@@ -198,6 +198,8 @@ def _take_bills_back(
 ) -> Iterator[tuple[tables.Invoice, CreditNoteView]]:
     if move.old.kind is not BillingKind.MONTHLY:
         return
+    tomorrow = move.today + timedelta(days=1)
+    served_on = move.new.kind is BillingKind.MONTHLY
     past = invoices.billed_past(tx, row.customer_id, row.subscription_id, move.today)
     for bill, first_day, next_first_day in past:
         cycle = Cycle(first_day, next_first_day)
@@ -211,36 +213,34 @@ def _take_bills_back(
             packaged=package is not None,
             plan_stays=move.plan is None,
         )
-        left = Money(invoices.creditable_micros(bill), bill.currency)
-        # A bill that is void gives its usage back to be billed again; else usage was had.
-        whole = Money(bill.total_micros, bill.currency)
-        of_days = whole if days == cycle.days else _for_days(tx, bill)
-        share = unused_days(of_days, days, cycle.days)
-        amount = min(left, share, key=lambda one: one.amount_micros)
+        if not days:
+            served_on = served_on or package is not None
+            continue
+        if package is not None:
+            package.ended_at = move.now
         # What was written off of a bill is lost: it stays issued (rule I5).
         void = days == cycle.days and not bill.written_off_micros
-        if days and package is not None:
-            package.ended_at = move.now
-        if days and not void:  # who comes back is billed these days again
-            bill.plan_until = next_first_day - timedelta(days=days)
-        if amount.amount_micros > 0:
-            reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
-            part = days < cycle.days
-            note = take_back(tx, bill, amount, reason, move.now, void=void, of_days=part)
-            yield bill, note
+        reason = f"moved to {move.new.name}: {days} of {cycle.days} days"
+        yield from _take_back(tx, move, bill, reason, next_first_day - timedelta(days=days), void)
+    if served_on:
+        return
+    # Bills whose plan another one took over have the charges of these days still (rule B17).
+    for bill in invoices.charged_past(tx, row.customer_id, row.subscription_id, tomorrow):
+        yield from _take_back(tx, move, bill, f"moved to {move.new.name}", tomorrow, False)
 
 
-def _for_days(tx: Transaction, bill: tables.Invoice) -> Money:
-    """What a bill asks for its days: all but usage, which has been had."""
-    total, net, usage_net = (
-        Money(micros, bill.currency)
-        for micros in (
-            bill.total_micros,
-            bill.total_micros - bill.tax_micros - bill.rounding_micros,
-            invoices.usage_net_micros(tx, bill),
-        )
-    )
-    return without_usage(total, net, usage_net)
+def _take_back(
+    tx: Transaction, move: _Move, bill: tables.Invoice, reason: str, served_until: date, void: bool
+) -> Iterator[tuple[tables.Invoice, CreditNoteView]]:
+    """A bill's days from `served_until` on; of a cycle that has not begun all that is left."""
+    part = served_until != bill.cycle_from
+    left = Money(invoices.creditable_micros(bill), bill.currency)
+    amount = not_served(tx, bill, served_until) if part else left
+    if not void:  # who comes back is billed these days again
+        bill.plan_until = min(served_until, bill.plan_until or served_until)
+        bill.served_until = served_until
+    if amount.amount_micros > 0:
+        yield bill, take_back(tx, bill, amount, reason, move.now, void=void, of_days=part)
 
 
 def _end_packages(tx: Transaction, move: _Move, row: tables.Subscription) -> None:

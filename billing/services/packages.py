@@ -8,7 +8,11 @@ from datetime import datetime, timedelta
 
 from billing.model.commerce import Owner
 from billing.model.plan import PlanTerms, Starts
-from billing.store import entitlements, tables
+from billing.model.views import SaleReceipt
+from billing.rules.taxes import Charge
+from billing.services.deferrals import defer_package
+from billing.services.issuing import owner_of
+from billing.store import entitlements, ledger, tables
 from billing.store.guard import Transaction
 
 
@@ -86,3 +90,51 @@ def entitle(
     )
     entitlements.insert(tx, package)
     return package
+
+
+def place(
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    window: Window,
+    already: Sequence[tables.Entitlement],
+    paid: tuple[Charge, int | None],
+    now: datetime,
+) -> tables.Entitlement:
+    """A package that was sold to a daily subscription, behind what it has `already` (rule B4); what
+    was `paid` by which entry is earned over its validity (rule I6)."""
+    amount, entry_id = paid
+    package = entitle(tx, owner_of(row), terms, window, terms.price_micros, now)
+    package.entry_id = entry_id
+    if entry_id is not None:
+        defer_package(tx, package, terms, amount.net.amount_micros, now)
+    plan_followers([*already, package], now)
+    return package
+
+
+def receipt_of(
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    package: tables.Entitlement,
+    paid: tuple[Charge, int | None],
+    invoice_number: str | None = None,
+) -> SaleReceipt:
+    """What the sale of a package, or of a month by a bill, came to."""
+    tx.flush()
+    amount, entry_id = paid
+    return SaleReceipt(
+        customer_id=row.customer_id,
+        subscription_id=row.subscription_id,
+        entitlement_id=package.entitlement_id,
+        entry_id=entry_id,
+        invoice_number=invoice_number,
+        plan_name=terms.plan_name,
+        total_micros=amount.total.amount_micros,
+        tax_micros=amount.tax.amount_micros,
+        rounding_micros=amount.rounding.amount_micros,
+        currency=amount.total.currency,
+        valid_from=package.valid_from,
+        valid_until=package.valid_until,
+        available_micros=ledger.wallet(tx, row.customer_id, row.wallet_id).available_micros,
+    )

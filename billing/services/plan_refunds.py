@@ -189,21 +189,45 @@ def _reverse(
     deferrals.note_package(tx, given, entry_id, now)
 
 
+def not_served(tx: Transaction, bill: tables.Invoice, first_day: date) -> Money:
+    """What a bill asks for the days from `first_day` on when nothing is served any more: its plan's
+    part with the discounts on it, and recurring charges', each by the days of its line; at most
+    what is left to credit (rule B6)."""
+    left = Money(invoices.creditable_micros(bill), bill.currency)
+    if bill.cycle_until is None:
+        return Money(0, bill.currency)
+    plan = Cycle(first_day, bill.plan_until or bill.cycle_until)
+    recurring = [
+        BilledLine(Money(net_micros, bill.currency), Cycle(first, end))
+        for net_micros, first, end in invoices.recurring_lines(tx, bill)
+    ]
+    rest = Cycle(first_day, bill.cycle_until)
+    share = bill_share(_plan_lines(tx, bill), _net(bill), plan)
+    share += bill_share(recurring, _net(bill), rest)
+    return given_back(Money(bill.total_micros, bill.currency), share, left)
+
+
 def _bill_amount(
     tx: Transaction, bill: tables.Invoice, unused: Cycle, quantity: Fraction | None, left: Money
 ) -> Money:
-    if bill.cycle_from is None or bill.cycle_until is None or unused.days <= 0:
-        return Money(0, bill.currency)
-    lines = [
+    share = bill_share(_plan_lines(tx, bill), _net(bill), unused, quantity)
+    return given_back(Money(bill.total_micros, bill.currency), share, left)
+
+
+def _plan_lines(tx: Transaction, bill: tables.Invoice) -> list[BilledLine]:
+    if bill.cycle_from is None or bill.cycle_until is None:
+        return []
+    return [
         BilledLine(
             Money(net_micros, bill.currency),
             Cycle(first_day or bill.cycle_from, next_first_day or bill.cycle_until),
         )
         for net_micros, first_day, next_first_day in invoices.plan_lines(tx, bill)
     ]
-    total = Money(bill.total_micros, bill.currency)
-    net = total - Money(bill.tax_micros + bill.rounding_micros, bill.currency)
-    return given_back(total, bill_share(lines, net, unused, quantity), left)
+
+
+def _net(bill: tables.Invoice) -> Money:
+    return Money(bill.total_micros - bill.tax_micros - bill.rounding_micros, bill.currency)
 
 
 def bought(package: tables.Entitlement) -> Bought:

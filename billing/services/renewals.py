@@ -29,9 +29,9 @@ from billing.services import caps, cycle_bills, due_bills, enforcement, receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.cycle_bills import Span, standings
-from billing.services.deferrals import account_of_sale, defer_package
-from billing.services.issuing import operator_of, owner_of
-from billing.services.packages import Window, daily_window, entitle, plan_followers
+from billing.services.deferrals import account_of_sale
+from billing.services.issuing import operator_of
+from billing.services.packages import Window, daily_window, place, receipt_of
 from billing.services.settling import spend
 from billing.store import audit, catalog, customers, entitlements, ledger, plan_changes, tables
 from billing.store.accounts import load_accounts
@@ -254,27 +254,8 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
     window = daily_window(terms, already, start_now=False, now=now)
     if already:
         window = Window(follows=True, valid_from=None, valid_until=None)
-    package = entitle(tx, owner_of(row), terms, window, terms.price_micros, now)
-    package.entry_id = entry_id
-    if entry_id is not None:
-        defer_package(tx, package, terms, amount.net.amount_micros, now)
-    plan_followers([*already, package], now)
-    tx.flush()
-    receipt = SaleReceipt(
-        customer_id=row.customer_id,
-        subscription_id=row.subscription_id,
-        entitlement_id=package.entitlement_id,
-        entry_id=entry_id,
-        invoice_number=None,
-        plan_name=terms.plan_name,
-        total_micros=amount.total.amount_micros,
-        tax_micros=amount.tax.amount_micros,
-        rounding_micros=amount.rounding.amount_micros,
-        currency=amount.total.currency,
-        valid_from=package.valid_from,
-        valid_until=package.valid_until,
-        available_micros=ledger.wallet(tx, row.customer_id, row.wallet_id).available_micros,
-    )
+    package = place(tx, row, terms, window, already, (amount, entry_id), now)
+    receipt = receipt_of(tx, row, terms, package, (amount, entry_id))
     profile = customers.effective_profile(tx, row)
     number = receipts.of_sale(tx, customer, receipt, profile, channel=None, now=now)
     return replace(receipt, receipt_number=number)

@@ -19,9 +19,9 @@ from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
-from billing.services.deferrals import account_of_sale, defer_package
+from billing.services.deferrals import account_of_sale
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
-from billing.services.packages import Window, daily_window, entitle, plan_followers
+from billing.services.packages import Window, daily_window, entitle, place, receipt_of
 from billing.services.settling import (
     check_spendable,
     checked_amount,
@@ -292,12 +292,9 @@ class Sale:
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
         entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
-        row = entitle(self.tx, owner_of(self.row), terms, window, price.amount_micros, self.now)
-        row.entry_id = entry_id
-        if entry_id is not None:
-            defer_package(self.tx, row, terms, amount.net.amount_micros, self.now)
-        plan_followers([*open_before, row], self.now)
-        return self._receipt(terms, row, amount, entry_id, None)
+        paid = (amount, entry_id)
+        package = place(self.tx, self.row, terms, window, open_before, paid, self.now)
+        return receipt_of(self.tx, self.row, terms, package, paid)
 
     def _sell_cycle(self, terms: PlanTerms, profile: BillingProfile) -> SaleReceipt:
         operator = operator_of(self.tx)
@@ -320,10 +317,10 @@ class Sale:
         begins = max(self.now, day_start(cycle.first_day, operator.time_zone))
         ends = day_start(cycle.next_first_day, operator.time_zone)
         window = Window(follows=False, valid_from=begins, valid_until=ends)
-        row = entitle(
+        package = entitle(
             self.tx, owner_of(self.row), terms, window, cycle.amount.amount_micros, self.now
         )
-        return self._receipt(terms, row, amount, entry_id, bill.number)
+        return receipt_of(self.tx, self.row, terms, package, (amount, entry_id), bill.number)
 
     def _pay(self, amount: Charge, terms: PlanTerms) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
@@ -372,28 +369,3 @@ class Sale:
             if open_before or keeps:
                 return
         self.row.plan_version_id = terms.plan_version_id
-
-    def _receipt(
-        self,
-        terms: PlanTerms,
-        row: tables.Entitlement,
-        amount: Charge,
-        entry_id: int | None,
-        invoice_number: str | None,
-    ) -> SaleReceipt:
-        wallet = ledger.wallet(self.tx, self.row.customer_id, self.row.wallet_id)
-        return SaleReceipt(
-            customer_id=row.customer_id,
-            subscription_id=row.subscription_id,
-            entitlement_id=row.entitlement_id,
-            entry_id=entry_id,
-            invoice_number=invoice_number,
-            plan_name=terms.plan_name,
-            total_micros=amount.total.amount_micros,
-            tax_micros=amount.tax.amount_micros,
-            rounding_micros=amount.rounding.amount_micros,
-            currency=amount.total.currency,
-            valid_from=row.valid_from,
-            valid_until=row.valid_until,
-            available_micros=wallet.available_micros,
-        )

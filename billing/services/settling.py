@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotBuiltYet, Refused
+from billing.errors import InvalidInput, NotBuiltYet, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.profile import TaxPoint
 from billing.model.views import WalletView
-from billing.rules.taxes import Charge, due_by_payment
+from billing.rules.taxes import Charge, due_by_payment, due_by_recovery
 from billing.services import caps
-from billing.store import customers, invoices, ledger, resellers, tables, usage
+from billing.store import customers, invoices, ledger, resellers, tables, usage, write_offs
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -155,9 +155,10 @@ def settle(
 ) -> tuple[str, ...]:
     """Pay open bills of a wallet's subscriptions from its free credit, oldest first (rule I4).
 
-    `first` goes before all others; `limit_micros` bounds what is spent. Only money that is there
-    is used, never the credit limit; of it `received_micros` came in just now: that pays bills
-    before usage that no bill asks for yet. Returns the numbers of the bills now paid in full.
+    `first` goes before all others, also what was written off of it (rule I5); `limit_micros` bounds
+    what is spent. Only money that is there is used, never the credit limit; of it `received_micros`
+    came in just now: that pays bills before usage that no bill asks for yet. Returns the numbers of
+    the bills now paid in full.
     """
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     free_micros = max(0, wallet.available_micros)
@@ -171,6 +172,10 @@ def settle(
     bills = _bills_of_wallet(tx, customer.customer_id, wallet_id)
     if first is not None:
         bills = [first, *(bill for bill in bills if bill.invoice_id != first.invoice_id)]
+        recovered = min(free_micros, first.written_off_micros)
+        if recovered:
+            recover(tx, customer, wallet_id, first, recovered, now)
+            free_micros -= recovered
     paid: list[str] = []
     for bill in bills:
         amount_micros = min(free_micros, invoices.open_micros(bill))
@@ -208,6 +213,51 @@ def pay_bill(
     )
     invoices.record_paid(tx, bill, amount_micros, entry_id, now)
     return entry_id
+
+
+def recover(
+    tx: Transaction,
+    customer: tables.Customer,
+    wallet_id: int,
+    bill: tables.Invoice,
+    amount_micros: int,
+    now: datetime,
+) -> None:
+    """Wallet money for what had been written off of a bill: the loss gets smaller by it, in an
+    entry that corrects the write-off's; tax that waited for the payment is due (rules I5, M4)."""
+    lost = write_offs.given_up(tx, bill)
+    if lost is None:
+        raise NotFound(f"nothing of {bill.number} was written off", field="invoice")
+    tax_micros = due_by_recovery(
+        lost.tax_micros, lost.amount_micros, lost.recovered_micros, amount_micros
+    )
+    entry_id = ledger.post(
+        tx,
+        customer_id=customer.customer_id,
+        org_id=customer.org_id,
+        kind="recovery",
+        memo=f"{bill.number}, which had been written off",
+        lines=[
+            Line(ledger.WALLET, -amount_micros, wallet_id),
+            Line(ledger.BAD_DEBT, amount_micros - tax_micros),
+            Line(ledger.TAX, tax_micros),
+        ],
+        currency=bill.currency,
+        now=now,
+        corrects_entry_id=lost.entry_id,
+    )
+    row = tables.Recovery(
+        customer_id=bill.customer_id,
+        org_id=bill.org_id,
+        invoice_id=bill.invoice_id,
+        at=now,
+        amount_micros=amount_micros,
+        tax_micros=tax_micros,
+        currency=bill.currency,
+        entry_id=entry_id,
+    )
+    write_offs.insert_recovery(tx, row, bill)
+    invoices.allocate(tx, bill, amount_micros, entry_id, now)
 
 
 def becomes_due(

@@ -13,7 +13,8 @@ from billing.services.context import Context
 from billing.services.credits import checked_reason
 from billing.services.customers import changing_customer
 from billing.services.settling import never_due
-from billing.store import audit, dunning, invoices, ledger, tables
+from billing.store import audit, invoices, ledger, tables
+from billing.store import write_offs as store
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -28,7 +29,8 @@ def write_off(
     customer_id: int | None = None,
 ) -> WriteOffView:
     """Give up what is open of a bill: from what is owed to `bad_debt`, in one entry (rule M4). The
-    bill holds nobody back any more and is dunned no more; what was paid of it stays paid.
+    bill holds nobody back any more and is dunned no more; what was paid of it stays paid, and who
+    pays it after all pays back the loss (`bills.pay`).
 
     `customer_id`: whose bill it is, where several organisations have one of that number.
 
@@ -74,7 +76,7 @@ def write_off(
 def of_customer(context: Context, customer_id: int, *, limit: int = 20) -> list[WriteOffView]:
     """What was given up of a customer's bills, newest first."""
     with context.transaction() as tx:
-        return dunning.write_offs(tx, customer_id, limit)
+        return store.of_customer(tx, customer_id, limit)
 
 
 def _give_up(tx: Transaction, bill: tables.Invoice, reason: str, now: datetime) -> WriteOffView:
@@ -108,4 +110,4 @@ def _give_up(tx: Transaction, bill: tables.Invoice, reason: str, now: datetime) 
         currency=bill.currency,
         entry_id=entry_id,
     )
-    return dunning.insert_write_off(tx, row, bill)
+    return store.insert(tx, row, bill)

@@ -243,7 +243,10 @@ def _bills(
                 UnpaidBill(number=row.number, due_on=row.due_on, open_micros=owed_micros)
             )
         elif row.cycle_until is not None and (row.paid_micros or not row.total_micros):
-            bills.paid_until = max(bills.paid_until or row.cycle_until, row.cycle_until)
+            # What a move to daily gave back is not paid any more for whoever has come back since;
+            # what a change of plan gave back is: another bill has these days (B9, B17).
+            until = row.served_until or row.cycle_until
+            bills.paid_until = max(bills.paid_until or until, until)
     return found
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from billing.model.dunning import (
@@ -14,7 +14,6 @@ from billing.model.dunning import (
     DunningEventView,
     DunningSchedule,
     DunningStep,
-    WriteOffView,
 )
 from billing.store import tables
 from billing.store.pool import named_query
@@ -95,39 +94,6 @@ def events_of(tx: Session, customer_id: int, invoice_id: int) -> list[DunningEve
         named_query("dunning_events"), {"customer_id": customer_id, "invoice_id": invoice_id}
     )
     return [DunningEventView(**row._mapping) for row in rows]
-
-
-def write_offs(tx: Session, customer_id: int, limit: int) -> list[WriteOffView]:
-    """Of a customer's bills, newest first."""
-    row, bill = tables.WriteOff, tables.Invoice
-    found = tx.execute(
-        select(row, bill.number)
-        .join(bill, and_(bill.customer_id == row.customer_id, bill.invoice_id == row.invoice_id))
-        .where(row.customer_id == customer_id)
-        .order_by(row.at.desc(), row.invoice_id.desc())
-        .limit(limit)
-    )
-    return [_write_off(one, number) for one, number in found]
-
-
-def insert_write_off(tx: Session, row: tables.WriteOff, bill: tables.Invoice) -> WriteOffView:
-    """Write it down; nothing of the bill is left to pay then. The customer is locked."""
-    tx.add(row)
-    bill.written_off_micros += row.amount_micros
-    bill.paid_at = row.at
-    tx.flush()
-    return _write_off(row, bill.number)
-
-
-def _write_off(row: tables.WriteOff, number: str) -> WriteOffView:
-    return WriteOffView(
-        customer_id=row.customer_id,
-        number=number,
-        at=row.at,
-        reason=row.reason,
-        amount_micros=row.amount_micros,
-        currency=row.currency,
-    )
 
 
 def _step(row: tables.DunningStep) -> DunningStep:

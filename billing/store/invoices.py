@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 
@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.model.bills import BillDraft, IssuedBill
+from billing.model.bills import BillDraft, BillPayment, IssuedBill
 from billing.model.charges import ChargeKind
 from billing.model.views import InvoiceView
-from billing.store import letterheads, tables
+from billing.store import letterheads, tables, write_offs
 from billing.store.pool import named_query
 
 SERIES = "INV"
@@ -40,6 +40,28 @@ def issue(tx: Session, drafts: Sequence[BillDraft], now: datetime) -> list[Issue
         named_query("issue_bills"), {"bills": json.dumps(rows, default=str), "now": now}
     )
     return [IssuedBill(**row._mapping) for row in found]
+
+
+def pay_whole(tx: Session, payments: Sequence[BillPayment], now: datetime) -> None:
+    """Pay bills that were just issued from their wallets, an entry each, in this order, in one
+    statement (rules M4, I4, P10); the customers are locked."""
+    if payments:
+        rows = [asdict(one) | {"ord": place} for place, one in enumerate(payments)]
+        tx.connection().exec_driver_sql(
+            named_query("pay_bills"), {"bills": json.dumps(rows), "now": now}
+        )
+
+
+def owing(tx: Session, customer_ids: Iterable[int]) -> set[int]:
+    """Those of these customers that have a bill with something left to pay."""
+    bill = tables.Invoice
+    return set(
+        tx.scalars(
+            select(bill.customer_id)
+            .where(bill.customer_id.in_(customer_ids), bill.paid_at.is_(None))
+            .distinct()
+        )
+    )
 
 
 def numbers(tx: Session, org_id: int, count: int, series: str) -> Iterator[str]:
@@ -81,6 +103,18 @@ def open_invoices(
             | tables.Invoice.subscription_id.in_(subscription_ids)
         )
     return list(tx.scalars(statement.order_by(tables.Invoice.due_on, tables.Invoice.invoice_id)))
+
+
+def written_off(tx: Session, customer_id: int) -> list[tables.Invoice]:
+    """Bills of which something is given up and did not come in since, newest first."""
+    bill = tables.Invoice
+    return list(
+        tx.scalars(
+            select(bill)
+            .where(bill.customer_id == customer_id, bill.written_off_micros > 0)
+            .order_by(bill.invoice_id.desc())
+        )
+    )
 
 
 def unpaid(tx: Session, customer_id: int, subscription_id: int) -> list[InvoiceView]:
@@ -155,6 +189,56 @@ def billed_past(
     ]
 
 
+def charged_past(
+    tx: Session, customer_id: int, subscription_id: int, day: date
+) -> list[tables.Invoice]:
+    """Bills that hold recurring charges of the local day `day` or later, latest first; those
+    credited in full are left out. The customer is locked."""
+    bill, line, charge = tables.Invoice, tables.InvoiceLine, tables.Charge
+    found = tx.scalars(
+        select(bill)
+        .where(
+            bill.customer_id == customer_id,
+            bill.subscription_id == subscription_id,
+            bill.credited_micros < bill.total_micros,
+            bill.served_until.is_(None),
+            select(line.line)
+            .join(
+                charge,
+                (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
+            )
+            .where(
+                line.customer_id == bill.customer_id,
+                line.invoice_id == bill.invoice_id,
+                line.next_first_day > day,
+                charge.kind == ChargeKind.RECURRING.value,
+            )
+            .exists(),
+        )
+        .order_by(bill.invoice_id.desc())
+    )
+    return list(found)
+
+
+def recurring_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date, date]]:
+    """Of a bill's lines those of recurring charges: net in micros, and the days."""
+    line, charge = tables.InvoiceLine, tables.Charge
+    found = tx.execute(
+        select(line.amount_micros, line.first_day, line.next_first_day)
+        .join(
+            charge,
+            (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
+        )
+        .where(
+            line.customer_id == bill.customer_id,
+            line.invoice_id == bill.invoice_id,
+            charge.kind == ChargeKind.RECURRING.value,
+        )
+        .order_by(line.line)
+    )
+    return [(net_micros, first, end) for net_micros, first, end in found if first and end]
+
+
 def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None, date | None]]:
     """Of a bill's lines those of its plan and of discounts on it: net in micros, and the days of a
     discount (rule I1)."""
@@ -192,25 +276,15 @@ def record_paid(
 
 
 def tax_left(tx: Session, row: tables.Invoice) -> int:
-    """The tax of a bill, less what credit notes took back and what its write-off released, in
-    micros."""
-    note, given_up, posting = tables.CreditNote, tables.WriteOff, tables.Posting
+    """The tax of a bill, less what credit notes took back and what its write-off released and
+    no recovery made due after all, in micros."""
+    note = tables.CreditNote
     credited = select(func.coalesce(func.sum(note.tax_micros), 0)).where(
         note.customer_id == row.customer_id, note.invoice_id == row.invoice_id
     )
-    released = (
-        select(func.coalesce(func.sum(-posting.amount_micros), 0))
-        .join(
-            given_up,
-            (given_up.customer_id == posting.customer_id) & (given_up.entry_id == posting.entry_id),
-        )
-        .where(
-            given_up.customer_id == row.customer_id,
-            given_up.invoice_id == row.invoice_id,
-            posting.account == "tax:unpaid",
-        )
-    )
-    return row.tax_micros - int(tx.scalar(credited) or 0) - int(tx.scalar(released) or 0)
+    lost = write_offs.given_up(tx, row)
+    released_micros = 0 if lost is None else lost.tax_micros - lost.recovered_tax_micros
+    return row.tax_micros - int(tx.scalar(credited) or 0) - released_micros
 
 
 def open_micros(row: tables.Invoice) -> int:

@@ -19,7 +19,8 @@ operator owes to its customer, rises by a credit:
     tax:unbilled         taxes in usage that a bill will hold: owed from its issue on
     tax:unpaid           taxes of bills that are due only as the bills are paid (rule I6)
     rounding             what rounding to the minor unit added or took (rule M2)
-    bad_debt             what was owed and is not expected any more (rule I5)
+    bad_debt             what was owed and is not expected any more, less what of it came in after
+                         all (rule I5)
     opening              balances taken over by an import
 """
 
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -143,6 +144,17 @@ def wallet(tx: Session, customer_id: int, wallet_id: int) -> WalletView:
         tables.Wallet, {"customer_id": customer_id, "wallet_id": wallet_id}, populate_existing=True
     )
     return wallet_view(row)
+
+
+def spendable(tx: Session, customer_ids: Iterable[int]) -> dict[tuple[int, int], int]:
+    """What each wallet of these customers (customer and own number) may pay with, never negative
+    (rule P12)."""
+    row = tables.Wallet
+    free = row.posted_micros - row.unposted_micros - row.reserved_micros + row.credit_limit_micros
+    found = tx.execute(
+        select(row.customer_id, row.wallet_id, free).where(row.customer_id.in_(customer_ids))
+    )
+    return {(one[0], one[1]): max(0, one[2]) for one in found}
 
 
 def post_usage(tx: Session, entries: Sequence[UsageEntry], now: datetime) -> None:

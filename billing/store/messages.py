@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -252,21 +253,21 @@ def drop_template(tx: Session, org_id: int, kind: MessageKind, language: str) ->
     return True
 
 
-def _due(row: dict[str, object]) -> DueMessage:
+def _due(row: dict[str, Any]) -> DueMessage:
     addresses = row.pop("addresses")
-    kind = MessageKind(str(row.pop("kind")))
-    channel = MessageChannel(str(row.pop("channel")))
+    kind = MessageKind(row.pop("kind"))
+    channel = MessageChannel(row.pop("channel"))
     language, mjml, text = (row.pop(f"own_{name}") for name in ("language", "mjml", "text"))
     own = None
     if language is not None:
-        own = OwnTemplate(language=str(language), mjml=str(mjml), text=str(text))
+        own = OwnTemplate(language=language, mjml=mjml, text=text)
     # The other columns of the query are the other fields.
     return DueMessage(
         kind=kind,
         channel=channel,
-        addresses=tuple(addresses),  # type: ignore[arg-type]
+        addresses=tuple(addresses),
         own=own,
-        **row,  # type: ignore[arg-type]
+        **row,
     )
 
 

@@ -27,6 +27,7 @@ DECLARE
     v_exhausted bigint[] := ARRAY[]::bigint[];
     v_grant bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_username)]);
     v_slot_id bigint;
+    v_at timestamptz;
     v_orders int := 0;
 BEGIN
     PERFORM 1 FROM customer WHERE customer_id = ANY (p_customer_id)
@@ -43,7 +44,12 @@ BEGIN
             END IF;
         END IF;
         IF p_grant_version_id[i] > 0 AND v_reason[i] = p_reason[i] THEN
-            v_grant[i] := take_grant_v1(p_now, p_customer_id[i], p_subscription_id[i],
+            -- The package that it was to begin may have been begun while it waited for the customer.
+            v_at := GREATEST(p_now, (
+                SELECT e.valid_from FROM entitlement e
+                WHERE e.customer_id = p_customer_id[i]
+                  AND e.entitlement_id = p_entitlement_id[i]));
+            v_grant[i] := take_grant_v1(v_at, p_customer_id[i], p_subscription_id[i],
                 p_nas_address[i], p_station[i], p_grant_version_id[i], p_nas_can[i]);
             IF v_grant[i] IS NULL THEN
                 v_reason[i] := 'allowance-in-use';

@@ -84,7 +84,9 @@ BEGIN
         ORDER BY LEAST(e.ended_at, e.valid_until) DESC LIMIT 1
     ) ended(list) ON true
     LEFT JOIN LATERAL (
-        SELECT max(i.cycle_until) FILTER (WHERE i.paid_at IS NOT NULL
+        -- What a move to daily gave back is not paid any more for whoever has come back since; what a
+        -- change of plan gave back is: another bill has these days (B9, B17).
+        SELECT max(COALESCE(i.served_until, i.cycle_until)) FILTER (WHERE i.paid_at IS NOT NULL
                 AND (i.paid_micros > 0 OR i.total_micros = 0)) AS paid_until,
             string_agg(concat(i.number, '|', i.due_on, '|',
                     i.total_micros - i.paid_micros - i.credited_micros), ';'

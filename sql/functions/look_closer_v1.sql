@@ -33,6 +33,20 @@ BEGIN
         v_orders := v_orders + cut_unserved_v1(p_now, v_customer, v_subscription, v_at);
     END IF;
 
+    -- What renews by itself is bought again at once when nothing bought is left, also where the wallet
+    -- pays for use meanwhile and nobody is cut (P10, B4).
+    IF true = ANY (p_has_ended) THEN
+        UPDATE subscription s SET renews_at = p_now
+        FROM unnest(p_customer_id, p_subscription_id, p_has_ended)
+            AS x(customer_id, subscription_id, has_ended)
+        WHERE x.has_ended AND s.customer_id = x.customer_id
+          AND s.subscription_id = x.subscription_id AND s.renews
+          AND NOT EXISTS (
+            SELECT 1 FROM entitlement e
+            WHERE e.customer_id = s.customer_id AND e.subscription_id = s.subscription_id
+              AND e.ended_at IS NULL AND (e.valid_until IS NULL OR e.valid_until > p_now));
+    END IF;
+
     FOR i IN 1..cardinality(p_customer_id) LOOP
         IF p_is_limited[i] AND (p_has_ended[i] OR p_over_seconds[i] + p_over_octets[i] > 0) THEN
             PERFORM note_overspend_v1(p_now, p_customer_id[i], p_subscription_id[i], p_event_at[i],

@@ -14,7 +14,7 @@ LEFT JOIN subscription s ON s.customer_id = i.customer_id AND s.subscription_id 
 JOIN wallet w ON w.customer_id = i.customer_id AND w.wallet_id = COALESCE(s.wallet_id,
     (SELECT min(f.wallet_id) FROM wallet f WHERE f.customer_id = i.customer_id))
 LEFT JOIN LATERAL (
-    SELECT max(l.cycle_until) AS billed_until FROM invoice l
+    SELECT max(COALESCE(l.plan_until, l.cycle_until)) AS billed_until FROM invoice l
     WHERE l.customer_id = s.customer_id AND l.subscription_id = s.subscription_id
       AND l.voided_at IS NULL
 ) b ON true

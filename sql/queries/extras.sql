@@ -1,12 +1,13 @@
 -- Charges and discounts of these customers' subscriptions, in the order in which they were agreed, with
 -- the day after what bills hold of each (rule I1). What a voided bill held is not billed, nor what was
--- given back of a discount with its plan (B17). Ended ones are left out when all of their days are
+-- given back of a discount with its plan (B17), or of any when the service ended (B6). Ended ones are left out when all of their days are
 -- billed, and waived ones.
 SELECT c.charge_id, c.customer_id, c.subscription_id, c.kind, c.text, c.price_micros, c.discount_ppm,
     c.starts_on, c.ends_on, c.waived_at, b.billed_until
 FROM charge c
 LEFT JOIN LATERAL (
-    SELECT max(CASE WHEN c.kind = 'discount' THEN LEAST(l.next_first_day, i.plan_until)
+    SELECT max(CASE c.kind WHEN 'discount' THEN LEAST(l.next_first_day, i.plan_until)
+        WHEN 'recurring' THEN LEAST(l.next_first_day, i.served_until)
         ELSE l.next_first_day END) AS billed_until
     FROM invoice_line l
     JOIN invoice i ON i.customer_id = l.customer_id AND i.invoice_id = l.invoice_id

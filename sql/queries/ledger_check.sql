@@ -133,10 +133,13 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS credited FROM pos
 WHERE n.total_micros <> COALESCE(p.credited, 0)
 UNION ALL
 SELECT 'bill differs from what was written off of it', i.customer_id, i.number,
-    COALESCE(w.amount_micros, 0), i.written_off_micros
+    COALESCE(w.amount_micros, 0) - COALESCE(r.recovered, 0), i.written_off_micros
 FROM invoice i
 LEFT JOIN write_off w ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
-WHERE i.written_off_micros <> COALESCE(w.amount_micros, 0)
+LEFT JOIN (SELECT customer_id, invoice_id, sum(amount_micros) AS recovered FROM recovery
+           GROUP BY customer_id, invoice_id) r
+    ON r.customer_id = i.customer_id AND r.invoice_id = i.invoice_id
+WHERE i.written_off_micros <> COALESCE(w.amount_micros, 0) - COALESCE(r.recovered, 0)
 UNION ALL
 SELECT 'write-off differs from its entry', w.customer_id, concat('bill ', w.invoice_id),
     w.amount_micros, COALESCE(p.lost, 0)
@@ -145,6 +148,18 @@ LEFT JOIN (SELECT customer_id, entry_id, -sum(amount_micros) AS lost FROM postin
            WHERE account IN ('bad_debt', 'tax:unpaid') GROUP BY customer_id, entry_id) p
     ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
 WHERE w.amount_micros <> COALESCE(p.lost, 0)
+UNION ALL
+SELECT 'recovery differs from its entry', r.customer_id, concat('bill ', r.invoice_id),
+    r.amount_micros, COALESCE(p.paid, 0)
+FROM recovery r
+LEFT JOIN (SELECT customer_id, entry_id,
+               -sum(amount_micros) FILTER (WHERE account = 'wallet') AS paid,
+               sum(amount_micros) FILTER (WHERE account = 'bad_debt') AS less_lost,
+               COALESCE(sum(amount_micros) FILTER (WHERE account = 'tax'), 0) AS tax
+           FROM posting GROUP BY customer_id, entry_id) p
+    ON p.customer_id = r.customer_id AND p.entry_id = r.entry_id
+WHERE (p.paid, p.less_lost, p.tax) IS DISTINCT FROM
+    (r.amount_micros::numeric, (r.amount_micros - r.tax_micros)::numeric, r.tax_micros::numeric)
 UNION ALL
 SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.org_id),
     s.next_number - 1, count(n.number)
@@ -222,7 +237,11 @@ FROM (SELECT i.customer_id, sum(t.tax - CASE WHEN i.paid_micros >= t.total THEN 
                  JOIN posting p ON p.customer_id = w.customer_id AND p.entry_id = w.entry_id
                  WHERE p.account = 'tax:unpaid' GROUP BY w.customer_id, w.invoice_id) w
           ON w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id
-      CROSS JOIN LATERAL (SELECT i.tax_micros - COALESCE(n.tax, 0) - COALESCE(w.tax, 0) AS tax,
+      LEFT JOIN (SELECT customer_id, invoice_id, sum(tax_micros) AS tax FROM recovery
+                 GROUP BY customer_id, invoice_id) r
+          ON r.customer_id = i.customer_id AND r.invoice_id = i.invoice_id
+      CROSS JOIN LATERAL (SELECT
+          i.tax_micros - COALESCE(n.tax, 0) - COALESCE(w.tax, 0) + COALESCE(r.tax, 0) AS tax,
           i.total_micros - i.credited_micros - i.written_off_micros AS total) t
       WHERE i.tax_point = 'payment' GROUP BY i.customer_id) b
 FULL JOIN (SELECT customer_id, sum(amount_micros) AS waiting FROM posting

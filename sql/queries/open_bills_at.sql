@@ -10,6 +10,8 @@ CROSS JOIN LATERAL (
               AND n.issued_at < %(at)s), 0)
         - COALESCE((SELECT sum(w.amount_micros) FROM write_off w
             WHERE w.customer_id = i.customer_id AND w.invoice_id = i.invoice_id AND w.at < %(at)s), 0)
+        + COALESCE((SELECT sum(r.amount_micros) FROM recovery r
+            WHERE r.customer_id = i.customer_id AND r.invoice_id = i.invoice_id AND r.at < %(at)s), 0)
         )::bigint AS open_micros) o
 WHERE i.customer_id = ANY (%(customer_ids)s) AND i.issued_at < %(at)s
   AND (i.paid_at IS NULL OR i.paid_at >= %(at)s) AND o.open_micros > 0

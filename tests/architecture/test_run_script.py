@@ -53,9 +53,33 @@ def test_ci_calls_the_test_command_and_nothing_else() -> None:
     assert commands == ['exec "$(dirname -- "$0")/../run" test']
 
 
+@pytest.mark.parametrize(
+    ("ci", "arguments", "follows"),
+    [
+        ("", (), "no"),
+        ("", ("--all",), "yes"),
+        ("", ("--all", "-x"), "yes"),
+        ("true", (), "ci"),
+        ("true", ("--all",), "ci"),
+        ("true", ("tests/unit",), "no"),
+        ("true", ("-k", "--all"), "no"),
+        ("", ("tests/unit",), "no"),
+    ],
+)
+def test_docker_test_follows_the_whole_suite_on_ci(
+    ci: str, arguments: tuple[str, ...], follows: str
+) -> None:
+    script = (ROOT / "run").read_text(encoding="utf-8")
+    (function,) = re.findall(r"^docker_test_follows\(\) \{\n.*?^\}\n", script, re.M | re.S)
+    asked = f'set -eu\nCI={ci}\n{function}docker_test_follows "$@"'
+    assert _run("sh", "-c", asked, "sh", *arguments).stdout.strip() == follows
+
+
 def test_no_locked_requirement_names_an_index() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock", "requirements-build.lock"):
-        text = (ROOT / name).read_text(encoding="utf-8")
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert len(locks) >= 6
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
         assert "://" not in text
         assert "--index" not in text
         assert "--find" not in text

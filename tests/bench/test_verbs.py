@@ -153,8 +153,9 @@ def test_cutoff_measures_every_package_and_nobody_else(place: Ground) -> None:
     assert "10 packages ran out" in said(place)
 
 
-def test_the_bill_run_is_measured(place: Ground) -> None:
-    assert bills.bench(place, 250)
+@pytest.mark.parametrize("prepaid", [False, True])
+def test_the_bill_run_is_measured(place: Ground, prepaid: bool) -> None:
+    assert bills.bench(place, 250, prepaid=prepaid)
     assert "0 findings" in said(place)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.ports import free_tcp_port, free_udp_port
-from tests.docker.engine import Trouble, compose_command
-from tests.docker.images import BASE, CHECKOUT, POSTGRES
+from tests.docker.engine import Trouble
+from tests.docker.images import BASE, CHECKOUT, POSTGRES, VERSION
 
 PROJECT = "tollway-docker-test"
 _HEALTHY_SECONDS = 240.0
@@ -20,8 +20,10 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass
 class Composition:
-    """`environment` names the engine and what docker-compose.yml takes from outside."""
+    """`command` is Compose; `environment` names the engine and what docker-compose.yml takes from
+    outside."""
 
+    command: list[str]
     environment: dict[str, str]
     auth_port: int
     acct_port: int
@@ -30,7 +32,7 @@ class Composition:
     def compose(self, *argv: str, timeout_seconds: float = 900.0) -> Done:
         """One command of compose; its output, whatever the exit code."""
         return subprocess.run(
-            [*compose_command(self.environment), "--project-name", PROJECT, *argv],
+            [*self.command, "--project-name", PROJECT, *argv],
             env=self.environment, cwd=CHECKOUT, capture_output=True, text=True, check=False,
             timeout=timeout_seconds,
         )  # fmt: skip
@@ -42,6 +44,17 @@ class Composition:
             told = (done.stdout + done.stderr)[-4000:]
             if argv[0] == "up":
                 told += self.compose("logs", "--tail", "15").stdout
+            raise Trouble(f"compose {' '.join(argv)} ended with {done.returncode}:\n{told}")
+        return done.stdout
+
+    def piped(self, content: bytes, *argv: str) -> bytes:
+        """One command that is given `content` and has to succeed; its output. Raises Trouble."""
+        done = subprocess.run(
+            [*self.command, "--project-name", PROJECT, *argv],
+            env=self.environment, cwd=CHECKOUT, input=content, capture_output=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            told = done.stderr.decode(errors="replace").strip()
             raise Trouble(f"compose {' '.join(argv)} ended with {done.returncode}:\n{told}")
         return done.stdout
 
@@ -64,6 +77,14 @@ class Composition:
         if done.returncode != 0:
             raise Trouble(f"docker {' '.join(argv)}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def told(self, container: str, *, since: str) -> list[str]:
+        """The lines that a container wrote since that instant, to either of its outputs."""
+        done = subprocess.run(
+            ["docker", "logs", "--since", since, container], env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True,
+        )  # fmt: skip
+        return done.stdout.splitlines()
 
     def wait_healthy(self, *services: str) -> None:
         """Until each of them says so. Raises Trouble with its log."""
@@ -90,19 +111,18 @@ class Composition:
         return str(inspected[0]["State"].get("Health", {}).get("Status", "without health"))
 
 
-def composition(environment: dict[str, str]) -> Composition:
+def composition(command: list[str], environment: dict[str, str]) -> Composition:
     """On free ports of loopback, from the images that were built here."""
     auth_port, acct_port, panel_port = free_udp_port(), free_udp_port(), free_tcp_port()
     given = {
         "BASE_IMAGE": BASE,
         "POSTGRES_IMAGE": POSTGRES,
-        "TOLLWAY_VERSION": "docker-test",
+        "TOLLWAY_VERSION": VERSION,
         "RADIUS_AUTH_PORT": str(auth_port),
         "RADIUS_ACCT_PORT": str(acct_port),
         "PANEL_PORT": str(panel_port),
         "TOLLWAY_OPERATOR_NAME": "Container ISP",
         "TOLLWAY_TIME_ZONE": "Europe/Madrid",
         "TOLLWAY_CURRENCY": "EUR",
-        "DOCKER_BUILDKIT": environment.get("DOCKER_BUILDKIT", "0"),
     }
-    return Composition(environment | given, auth_port, acct_port, panel_port)
+    return Composition(command, environment | given, auth_port, acct_port, panel_port)

@@ -12,6 +12,7 @@ from tests.docker.composition import Composition
 from tests.docker.engine import Trouble
 
 KILLED = ("db", "radius", "worker", "web", "mail")
+USERNAME = "crash.test"
 _PASSWORD = "shown-to-nobody-1"
 _MEGABYTE = 10**6
 
@@ -44,10 +45,9 @@ class Traffic:
 
 def kill_each(rig: Composition, say: Callable[[str], None]) -> None:
     """Raises Trouble when a record is missing, charged twice, or service does not come back."""
-    username = "crash.test"
-    _add_subscriber(rig, username)
+    _add_subscriber(rig, USERNAME)
     with _router(rig) as nas:
-        session = nas.begin(username, _PASSWORD)
+        session = nas.begin(USERNAME, _PASSWORD)
         for service in KILLED:
             traffic = Traffic(nas, session, session.output_octets, session.output_octets)
             thread = threading.Thread(target=traffic.run, daemon=True)
@@ -59,7 +59,7 @@ def kill_each(rig: Composition, say: Callable[[str], None]) -> None:
             _wait_for_more(traffic, traffic.acknowledged + 20)
             traffic.end()
             thread.join()
-            charged = _charged(rig, username)
+            charged = charged_octets(rig, USERNAME)
             if not traffic.acknowledged_octets <= charged <= traffic.sent_octets:
                 raise Trouble(
                     f"after killing {service}: {charged} octets charged, "
@@ -90,7 +90,8 @@ def _add_subscriber(rig: Composition, username: str) -> None:
     rig.tollway("sell", username, "A lot", "--pay", "cash")
 
 
-def _charged(rig: Composition, username: str) -> int:
+def charged_octets(rig: Composition, username: str) -> int:
+    """What was charged of a subscriber's downloads, over all days."""
     days = rig.tollway("usage", username)["days"]
     return sum(int(day["output_octets"]) for day in days)
 

@@ -23,6 +23,10 @@ class Trouble(RuntimeError):
     """Something is not as it should be; the text says what."""
 
 
+class NoEngine(Trouble):
+    """No engine runs here, and none can be started; one line says what is missing."""
+
+
 @contextmanager
 def engine(scratch: Path) -> Iterator[dict[str, str]]:
     """The environment that `docker` and compose need. An engine that was started here keeps
@@ -32,7 +36,7 @@ def engine(scratch: Path) -> Iterator[dict[str, str]]:
         yield environment
         return
     if os.geteuid() != 0:
-        raise Trouble("no Docker engine answers; start it, or run this as root to have one started")
+        raise NoEngine("no Docker engine answers; start it, or run as root to have one started")
     daemon = shutil.which("dockerd")
     if daemon is None:
         raise Trouble("dockerd is not installed (Debian: docker.io)")
@@ -49,8 +53,7 @@ def engine(scratch: Path) -> Iterator[dict[str, str]]:
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(environment):
             if process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise Trouble(f"the Docker engine does not start:\n{tail}")
+                raise NoEngine(f"the Docker engine does not start: {_last_words(log)}")
             time.sleep(0.2)
         yield environment
     finally:
@@ -66,13 +69,23 @@ def engine(scratch: Path) -> Iterator[dict[str, str]]:
 def _firewall() -> str:
     """The machine's rules, as `iptables-restore` takes them; of tables that are not there yet, the
     empty ones."""
-    saved = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["iptables-save"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NoEngine(f"iptables does not work here: {' '.join(done.stderr.split())}")
+    saved = done.stdout
     missing = [table for table in _CHAINS if f"*{table}\n" not in saved]
     empty = (
         "\n".join((f"*{table}", *(f":{chain} ACCEPT" for chain in _CHAINS[table]), "COMMIT\n"))
         for table in missing
     )
     return saved + "".join(empty)
+
+
+def _last_words(log: Path) -> str:
+    """The last line in which the engine says what keeps it from starting."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if "failed to start daemon" in line or "level=fatal" in line]
+    return (telling or lines or ["it says nothing"])[-1]
 
 
 def _leave_no_trace(scratch: Path, rules: str) -> None:
@@ -94,15 +107,3 @@ def _answers(environment: dict[str, str]) -> bool:
     except FileNotFoundError:
         return False
     return done.returncode == 0
-
-
-def compose_command(environment: dict[str, str]) -> list[str]:
-    """`docker compose` where it is there, else Debian's `docker-compose`. Raises Trouble."""
-    done = subprocess.run(
-        ["docker", "compose", "version"], env=environment, capture_output=True, check=False
-    )
-    if done.returncode == 0:
-        return ["docker", "compose"]
-    if shutil.which("docker-compose"):
-        return ["docker-compose"]
-    raise Trouble("neither `docker compose` nor `docker-compose` is installed")

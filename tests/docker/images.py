@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.docker.engine import Trouble
@@ -13,6 +14,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 BASE = "tollway-base:bookworm"
 POSTGRES = "tollway-postgres:15"
 SUITE = "bookworm"
+VERSION = "docker-test"
+# On a base of 80 MB.
+_LIMITS_MB = {"app": 450, "radius": 530}
+_UNWANTED = """for program in cc gcc ld pip pip3 chromium pytest; do
+    command -v "$program" || true
+done
+find /usr/share/man /usr/share/fonts -type f -name '*.gz' -o -type f -name 'NotoSerif*'"""
 # How this machine reaches its packages, for apt and pip inside of builds.
 _MACHINE = (
     "etc/apt/apt.conf.d",
@@ -33,6 +41,7 @@ def build_base(scratch: Path, environment: dict[str, str]) -> None:
     shutil.copy(source.file, root / "etc/apt/sources.list.d" / source.file.name)
     for name in _MACHINE:
         _copy(Path("/", name), root / name)
+    _slim(root)
     pack = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
     subprocess.run(
         ["docker", "import", "-", BASE], stdin=pack.stdout, env=environment, check=True,
@@ -56,6 +65,30 @@ def build_postgres(environment: dict[str, str]) -> None:
     )  # fmt: skip
     if context.wait() != 0:
         raise Trouble("the context of the PostgreSQL image could not be packed")
+
+
+def check_contents(docker: Callable[..., str], say: Callable[[str], None]) -> None:
+    """The images hold what runs, and nothing that builds or tests. Raises Trouble."""
+    for name, limit_mb in _LIMITS_MB.items():
+        image = f"tollway-{name}:{VERSION}"
+        size_mb = int(docker("image", "inspect", "--format", "{{.Size}}", image)) // 10**6
+        found = docker("run", "--rm", "--entrypoint", "sh", image, "-c", _UNWANTED)
+        if size_mb > limit_mb or found:
+            raise Trouble(f"{image}: {size_mb} MB of {limit_mb} MB at most, holds {found!r}")
+        say(f"image {image}: {size_mb} MB")
+    versions = docker("run", "--rm", "--entrypoint", "cat", image, "/opt/rig/versions")
+    if not re.search(r"^freeradius\t3\.2\.", versions, re.MULTILINE):
+        raise Trouble(f"{image} does not say which FreeRADIUS it holds:\n{versions}")
+
+
+def _slim(root: Path) -> None:
+    """Without what debootstrap fetched, and without documentation, as the official slim image."""
+    for name in (
+        *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale"),
+        *("var/cache/apt", "var/lib/apt/lists"),
+    ):
+        shutil.rmtree(root / name)
+        (root / name).mkdir()
 
 
 class _Source:

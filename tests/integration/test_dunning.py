@@ -117,6 +117,29 @@ def fees(context: Context, owner: Subscriber) -> list[int]:
 
 
 @pytest.mark.rule("I5")
+@pytest.mark.rule("B14")
+def test_a_fee_is_on_the_next_bill_of_who_came_back_within_the_cycle(
+    context: Context, make: Factory
+) -> None:
+    """Their plan was billed up to 21 March only, and the bill of 25 March to 10 April in arrears
+    is the next one: it is issued on 1 May, and has the fee of 12 April."""
+    schedule = DunningSchedule(steps=(DunningStep(days=23, fee_micros=5_000_000),))
+    in_arrears = replace(BILLED, bill_in=BillIn.ARREARS)
+    for profile in (BILLED, in_arrears):
+        dunning.set_schedule(context, make.profile(CREATED, profile), schedule, CREATED)
+    owner = make.subscriber(CREATED, profile=BILLED, plan=MONTH_PLAN)
+    day_plan, month = make.plan(CREATED), make.plan(CREATED, MONTH_PLAN)
+    for day, profile, plan_id in ((20, DAILY, day_plan), (25, in_arrears, month)):
+        profile_id = make.profile(CREATED, profile)
+        moves.change_profile(context, owner.customer_id, profile_id, at(day), plan_id=plan_id)
+    assert dunning_run.run(context, at(12, 4)).fees == 1
+    bill_run.run(context, MAY_RUN)
+    bridge = all_bills(context, owner)[1]
+    assert (bridge.cycle_from, bridge.cycle_until) == (date(2026, 3, 25), date(2026, 4, 10))
+    assert bridge.total_micros == 15_480_000 + 5_000_000
+
+
+@pytest.mark.rule("I5")
 def test_each_step_has_its_effect_once_on_its_day(context: Context, make: Factory) -> None:
     owner = late(context, make)
     taken = []

@@ -39,6 +39,7 @@ from tests.factories import DAY_PLAN, MONTHLY, Factory, Subscriber
 BOUGHT = datetime(2026, 3, 10, 14, 30, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 LEAD = 5 * MINUTE
+BY_USE = {"payg_octet_step": 1_000, "payg_octet_step_micros": 1_000}
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +203,56 @@ def test_a_package_that_is_used_up_is_bought_again_within_the_next_run(
     assert renewal_run.run(context, at + MINUTE).packages == 1
     assert _packages(context, owner)[1] == (at + MINUTE, at + MINUTE + DAY)
     assert _rule(context, owner, at + MINUTE) == "S8"
+
+
+@pytest.mark.rule("P10")
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize(("left_micros", "bought"), [(3_000_000, True), (900_000, False)])
+def test_who_pays_as_it_goes_is_bought_the_next_package_at_once_too(
+    context: Context,
+    make: Factory,
+    router: SimulatedNas,
+    settings: Settings,
+    left_micros: int,
+    bought: bool,
+) -> None:
+    """It is served on by use, so nobody is cut: 0.10 for the 100,000 octets past the package."""
+    owner, _ = _bought(context, make, left_micros, octets=1_000_000, **BY_USE)
+    make.session(owner, router, BOUGHT)
+    at = BOUGHT + timedelta(hours=2)
+    _use(context, settings, owner, router, at)
+    assert _row(context, owner).renews_at == at
+    assert (_orders(context, owner), _rule(context, owner, at)) == ([], "S8")
+    enforcement.sweep(context, at)
+    assert renewal_run.run(context, at + MINUTE).packages == int(bought)
+    if bought:
+        assert _packages(context, owner)[1] == (at + MINUTE, at + MINUTE + DAY)
+        assert _row(context, owner).renews_at == at + MINUTE + DAY - LEAD
+    else:  # it waits for a credit, and goes on by use meanwhile
+        assert (len(_packages(context, owner)), _row(context, owner).renews_at) == (1, None)
+        _topup(context, owner, 200_000, at + 2 * MINUTE)
+        assert _packages(context, owner)[1] == (at + 2 * MINUTE, at + 2 * MINUTE + DAY)
+    assert _wallet(context, owner) == left_micros - 1_000_000 + (0 if bought else 200_000)
+
+
+@pytest.mark.rule("P10")
+def test_use_by_the_wallet_or_of_what_is_followed_renews_nothing(
+    context: Context, make: Factory, router: SimulatedNas, settings: Settings
+) -> None:
+    owner, plan_id = _bought(context, make, 5_000_000, octets=400_000, **BY_USE)
+    make.session(owner, router, BOUGHT)
+    sales.sell(context, owner.subscription_id, plan_id, idempotency_key="second", now=BOUGHT)
+    planned = _row(context, owner).renews_at
+    at = BOUGHT + timedelta(hours=1)
+    _use(context, settings, owner, router, at, octets=500_000)
+    # The second package runs since then, and ends earlier: the sweep plans anew.
+    enforcement.sweep(context, at)
+    assert _row(context, owner).renews_at == at + DAY - LEAD != planned
+    _use(context, settings, owner, router, at + MINUTE, octets=1_100_000)
+    assert _row(context, owner).renews_at == at + MINUTE
+    _write(context, owner, renews_at=None)  # as if it was not covered
+    _use(context, settings, owner, router, at + 2 * MINUTE, octets=1_200_000)
+    assert _row(context, owner).renews_at is None
 
 
 @pytest.mark.rule("P10")
@@ -369,9 +420,14 @@ def _write(context: Context, owner: Subscriber, **values: object) -> None:
 
 
 def _use(
-    context: Context, settings: Settings, owner: Subscriber, router: SimulatedNas, at: datetime
+    context: Context,
+    settings: Settings,
+    owner: Subscriber,
+    router: SimulatedNas,
+    at: datetime,
+    octets: int = 1_100_000,
 ) -> None:
-    """All of it, as an interim report tells."""
+    """So much of it in all, as an interim report tells."""
     with context.transaction() as tx:
         session = tables.LiveSession
         acct_session_id = tx.scalars(
@@ -387,8 +443,8 @@ def _use(
         event_at=at,
         precise_time=True,
         session_seconds=7200,
-        input_octets=500_000,
-        output_octets=600_000,
+        input_octets=octets // 2,
+        output_octets=octets - octets // 2,
         has_gigawords=True,
     )
     lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=5000, lock_timeout_ms=5000)

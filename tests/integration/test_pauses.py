@@ -104,6 +104,14 @@ def test_all_pauses_of_a_year_count_together(context: Context, make: Factory) ->
     ]
 
 
+def test_a_pause_is_forgotten_365_days_after_its_end(context: Context, make: Factory) -> None:
+    who = daily(context, make, replace(WEEK, validity_minutes=400 * 1440, pause_days=3))
+    for begin, end in ((1, 4), (367, 368), (369, 370)):
+        pause(context, who, JOINED + begin * DAY, JOINED + end * DAY)
+    taken = pauses.pauses_of(context, who.subscription_id)
+    assert [one.stood_still_seconds for one in taken] == [86_400, 0, 3 * 86_400]
+
+
 def test_a_month_paid_is_credited_by_the_day(context: Context, make: Factory) -> None:
     who = make.subscriber(JOINED, profile=ON_10TH, plan=MONTH)
     sales.topup(

@@ -12,7 +12,7 @@ from sqlalchemy import literal_column, select, update
 from billing.model.bills import BillPreview
 from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
-from billing.model.profile import Payment
+from billing.model.profile import Payment, TaxPoint
 from billing.services import (
     agreements,
     bill_run,
@@ -559,3 +559,42 @@ def _set_currency(context: Context, owner: Subscriber, currency: str) -> None:
         tx.execute(
             update(wallet).where(wallet.customer_id == owner.customer_id).values(currency=currency)
         )
+
+
+@pytest.mark.rule("P10")
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize("point", list(TaxPoint))
+def test_what_is_billed_is_paid_with_an_entry_for_each_bill(
+    context: Context, make: Factory, point: TaxPoint
+) -> None:
+    """Whatever the tax point: what is paid at once has its tax due at once."""
+    taxed = replace(PREPAID, tax_rate_ppm=210_000, tax_inclusive=False, tax_point=point)
+    owner = make.subscriber(CREATED, profile=taxed, plan=THIRTY)
+    _topup(context, owner, 150_000_000, CREATED)
+    bill_run.run(context, APRIL + timedelta(days=30))
+    found = _bills(context, owner)
+    assert [(total, paid) for _, _, total, paid in found] == [
+        (26_930_000, 26_930_000),
+        (36_300_000, 36_300_000),
+        (36_300_000, 36_300_000),
+    ]
+    entry, allocation = tables.JournalEntry, tables.PaymentAllocation
+    with context.transaction() as tx:
+        memos = tx.scalars(
+            select(entry.memo)
+            .where(entry.customer_id == owner.customer_id, entry.kind == "bill")
+            .order_by(entry.entry_id)
+        ).all()
+        allocated = tx.scalars(
+            select(allocation.amount_micros)
+            .where(allocation.customer_id == owner.customer_id)
+            .order_by(allocation.entry_id)
+        ).all()
+        tax, unpaid = (
+            ledger.balance(tx, owner.customer_id, account)
+            for account in (ledger.TAX, ledger.TAX_UNPAID)
+        )
+    assert len(memos) == len(set(memos)) == 3
+    assert allocated == [26_930_000, 36_300_000, 36_300_000]
+    assert (tax, unpaid) == (4_670_000 + 2 * 6_300_000, 0)
+    assert _wallet(context, owner) == 150_000_000 - 26_930_000 - 2 * 36_300_000

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from billing.errors import NotFound, Refused
+from billing.model.charges import ChargeKind
 from billing.model.commerce import MoneyChannel
+from billing.model.events import AccessRequest
 from billing.model.moves import ProfileMove
 from billing.model.profile import BillIn, BillingProfile, Payment
-from billing.services import bill_run, bills, books, explain, moves
+from billing.services import bill_run, bills, books, charges, explain, moves, plan_changes, sales
 from billing.services.context import Context
+from billing.settings import Settings
 from billing.store import ledger, tables
+from billing.store.hotpath import HotConnection, load_access
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 JOINED = datetime(2026, 3, 10, 8, tzinfo=UTC)
@@ -152,6 +156,110 @@ def test_who_comes_back_is_billed_for_the_days_that_were_given_back(
     ]
 
 
+@pytest.mark.rule("B9")
+@pytest.mark.rule("B14")
+@pytest.mark.rule("A1")
+def test_days_that_were_given_back_are_not_paid_any_more(
+    context: Context, make: Factory, settings: Settings
+) -> None:
+    """10 March to 10 April is paid, 20 days come back and are spent: from 25 March on another bill
+    has to be paid, by its payment date and not by the end of the cycle."""
+    who = owner(make)
+    (bill,) = bills_of(context, who)
+    bills.pay(context, bill, idempotency_key="pay", now=JOINED, channel=MoneyChannel.CASH)
+    week = make.plan(JOINED, replace(DAY_PLAN, price_micros=19_350_000, validity_minutes=600))
+    move(context, make, who, DAILY, plan_id=week)
+    sales.sell(context, who.subscription_id, week, idempotency_key="spent", now=CHANGED)
+    move(context, make, who, ON_10TH, CHANGED.replace(day=25), make.plan(JOINED, MONTH_PLAN))
+    assert billed(context, who)[1] == (day(3, 25), day(4, 10), 1548, 0)
+    cut = datetime(2026, 4, 5, tzinfo=UTC)  # due ten days after the issue, 4 April
+    for at, rule in ((cut - timedelta(seconds=1), "S8"), (cut, "S5")):
+        assert explain.why(context, who.subscription_id, at).state.rule == rule
+    lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=5000, lock_timeout_ms=5000)
+    try:
+        (row,) = load_access(lane, [AccessRequest(who.username, "127.0.0.1", "")], cut)
+    finally:
+        lane.close()
+    assert row.paid_until == day(3, 21)
+
+
+@pytest.mark.rule("B9")
+@pytest.mark.rule("B17")
+def test_days_that_a_change_of_plan_gave_back_stay_paid(context: Context, make: Factory) -> None:
+    who = owner(make)
+    (bill,) = bills_of(context, who)
+    bills.pay(context, bill, idempotency_key="pay", now=JOINED, channel=MoneyChannel.CASH)
+    dearer = make.plan(JOINED, replace(MONTH_PLAN, price_micros=45_000_000))
+    plan_changes.change_plan(
+        context, who.subscription_id, dearer, idempotency_key="dearer", now=CHANGED
+    )
+    assert billed(context, who)[1][2:] == (2903, 0)
+    for at, rule in (((4, 9), "S8"), ((4, 10), "S5")):
+        now = datetime(2026, *at, 12, tzinfo=UTC)
+        assert explain.why(context, who.subscription_id, now).state.rule == rule
+
+
+@pytest.mark.rule("B6")
+@pytest.mark.rule("B14")
+@pytest.mark.rule("I1")
+def test_recurring_charges_come_back_by_the_day_and_are_billed_again(
+    context: Context, make: Factory
+) -> None:
+    """The bill of 10 April to 10 May: 30.00, a box for 6.20, an installation for 40.00. Moved to
+    daily on the 20th 19 of 30 days come back, 19.00 and 3.93; back on the 25th 15 of 30 days are
+    billed, 15.00 and 3.10. The installation was had."""
+    who, april = owner(make), datetime(2026, 4, 20, 9, tzinfo=UTC)
+    agree(context, who, ChargeKind.RECURRING, 6_200_000, day(4, 10))
+    agree(context, who, ChargeKind.ONE_OFF, 40_000_000, day(4, 10))
+    bill_run.run(context, datetime(2026, 4, 1, 6, tzinfo=UTC))
+    move(context, make, who, DAILY, april, make.plan(JOINED))
+    assert billed(context, who)[1] == (day(4, 10), day(5, 10), 7620, 2293)
+    move(context, make, who, ON_10TH, april.replace(day=25), make.plan(JOINED, MONTH_PLAN))
+    assert billed(context, who)[2] == (day(4, 25), day(5, 10), 1810, 0)
+    # From then on as ever, each day once.
+    bill_run.run(context, datetime(2026, 5, 1, 6, tzinfo=UTC))
+    assert billed(context, who)[3:] == [(day(5, 10), day(6, 10), 3620, 0)]
+
+
+@pytest.mark.rule("B6")
+@pytest.mark.rule("B17")
+@pytest.mark.rule("I1")
+@pytest.mark.parametrize("moved_on", [15, 20])
+def test_charges_on_the_bill_of_an_earlier_plan_come_back_too(
+    context: Context, make: Factory, moved_on: int
+) -> None:
+    """The change of plan on 15 April left the box of the whole cycle on the first bill."""
+    who = owner(make)
+    agree(context, who, ChargeKind.RECURRING, 6_200_000, day(4, 10))
+    bill_run.run(context, datetime(2026, 4, 1, 6, tzinfo=UTC))
+    dearer = make.plan(JOINED, replace(MONTH_PLAN, price_micros=45_000_000))
+    at = datetime(2026, 4, 15, 9, tzinfo=UTC)
+    plan_changes.change_plan(context, who.subscription_id, dearer, idempotency_key="dearer", now=at)
+    assert billed(context, who)[1:] == [
+        (day(4, 10), day(5, 10), 3620, 2400),  # 24 of 30 days of the plan
+        (day(4, 16), day(5, 10), 3600, 0),
+    ]
+    move(context, make, who, DAILY, at.replace(day=moved_on), make.plan(JOINED))
+    days = 24 if moved_on == 15 else 19
+    box = round(6_200_000 * days / 30, -4) // 10_000
+    assert [row[3] for row in billed(context, who)[1:]] == [2400 + box, days * 150]
+    move(context, make, who, ON_10TH, at.replace(day=moved_on, hour=10), dearer)
+    assert billed(context, who)[-1][2:] == (days * 150 + box, 0)
+
+
+@pytest.mark.rule("B6")
+def test_charges_stay_with_a_package_that_is_served_to_its_end(
+    context: Context, make: Factory
+) -> None:
+    who = make.subscriber(JOINED, profile=ON_10TH, plan=PACKAGED)
+    agree(context, who, ChargeKind.RECURRING, 6_200_000, day(4, 10))
+    bill_run.run(context, datetime(2026, 4, 1, 6, tzinfo=UTC))
+    at = datetime(2026, 4, 20, 9, tzinfo=UTC)
+    assert move(context, make, who, DAILY, at, make.plan(JOINED)).credited == ()
+    month = make.plan(JOINED, MONTH_PLAN)
+    assert move(context, make, who, ON_10TH, at.replace(day=25), month).issued == ()
+
+
 @pytest.mark.rule("B14")
 def test_to_daily_a_package_that_was_billed_is_served_to_its_end(
     context: Context, make: Factory
@@ -200,6 +308,20 @@ def test_moves_that_make_no_sense_are_refused(context: Context, make: Factory) -
         moves.change_profile(context, who.customer_id, 999, CHANGED)
     with pytest.raises(Refused, match="already"):
         move(context, make, who, ON_10TH)
+
+
+def agree(
+    context: Context, who: Subscriber, kind: ChargeKind, price_micros: int, starts_on: date
+) -> None:
+    charges.add_charge(
+        context,
+        who.subscription_id,
+        kind,
+        f"a {kind}",
+        JOINED,
+        price_micros=price_micros,
+        starts_on=starts_on,
+    )
 
 
 def bills_of(context: Context, who: Subscriber) -> list[str]:

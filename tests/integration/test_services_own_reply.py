@@ -273,7 +273,7 @@ def test_a_login_reads_them_and_why_tells_what_is_withheld(
     own = own_reply.own_reply(context, who.subscription_id)
     desk = AccessDesk(box)
     requests = [AccessRequest(name, "127.0.0.1", None) for name in (who.username, plain.username)]
-    first, second = desk.decide_batch(lane, requests, now)
+    first, second = desk.decide_batch(lane, requests, lambda: now)
     assert isinstance(first.decision, Accept)
     assert isinstance(second.decision, Accept)
     assert first.decision.service.own_reply == own
@@ -281,7 +281,7 @@ def test_a_login_reads_them_and_why_tells_what_is_withheld(
     holds.suspend(
         context, who.subscription_id, note="x", now=now, behaviour=HoldBehaviour.SUSPENDED_POOL
     )
-    (suspended,) = desk.decide_batch(lane, requests[:1], now)
+    (suspended,) = desk.decide_batch(lane, requests[:1], lambda: now)
     assert suspended.decision.service.own_reply == OwnReply(
         attributes=(
             ReplyAttribute(name="Port-Limit", operator=":=", value="3", when_suspended=True),

@@ -75,7 +75,7 @@ def buy(ada: Talker, now: datetime, pay_by: MoneyChannel | None = None) -> None:
 def log_in(ada: Talker, box: SecretBox, now: datetime) -> Accept | Reject:
     request = AccessRequest(username=ada.who.username, nas_address=ada.nas.address)
     with lane_of(ada.make) as lane:
-        (outcome,) = AccessDesk(box).decide_batch(lane, [request], now)
+        (outcome,) = AccessDesk(box).decide_batch(lane, [request], lambda: now)
     assert isinstance(outcome.decision, (Accept, Reject))
     return outcome.decision
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,12 +34,13 @@ class Told:
 @dataclass
 class WebhookServer:
     """`answers`: the status it gives a number instead of 200; 0: none at all. `said`: the body of
-    each answer."""
+    each answer. `on_told` is called when a request is in, before its answer."""
 
     port: int = field(default_factory=free_tcp_port)
     told: list[Told] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
     said: bytes = b"ok"
+    on_told: Callable[[Told], None] = lambda _told: None
     _server: ThreadingHTTPServer | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -52,6 +54,7 @@ class WebhookServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 webhook.told.append(Told(self.path, dict(self.headers.items()), body))
+                webhook.on_told(webhook.told[-1])
                 status = webhook.status_of(json.loads(body)["to"])
                 if status == 0:
                     webhook._stopping.wait()

@@ -27,8 +27,19 @@ def last_day(day: date) -> int:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Of a dunning schedule: `days` after a bill's payment date."""
+
+    days: int
+    reminds: bool
+    fee: int = 0
+    fee_ppm: int = 0
+    fee_most: int | None = None
+
+
+@dataclass(frozen=True)
 class Terms:
-    """A monthly profile that bills by itself."""
+    """A monthly profile that bills by itself; with a dunning schedule where it has `steps`."""
 
     cycle_day: int
     arrears: bool
@@ -39,6 +50,9 @@ class Terms:
     tax_ppm: int
     inclusive: bool
     prepaid: bool = False
+    steps: tuple[Step, ...] = ()
+    tolerance: int = 0
+    reconnection: int = 0
 
     def begins(self, day: date) -> bool:
         """Whether a cycle begins on the day (rule B6)."""

@@ -80,6 +80,8 @@ class DailyLife(Days[Household]):
             self._pause,
             self._move,
             self._move,
+            self._agree,
+            self._end_extra,
         )
 
     # --- what there is to begin with ----------------------------------------------------------
@@ -280,10 +282,9 @@ class DailyLife(Days[Household]):
             record_logins(lane, [login_row(record)], self.now)
 
     def _renewing(self, house: Household) -> None:
-        """Not of who pays as it goes: what is used up is bought again by the daily check."""
         place = self._service(house)
         service = house.model.services[place]
-        if house.model.monthly or service.step:
+        if house.model.monthly:
             return
         self.tell(f"{house.names[place]} renews: {not service.renews}")
         holds.set_renewal(self.context, house.numbers[place], self.now, on=not service.renews)
@@ -327,6 +328,13 @@ class DailyLife(Days[Household]):
             home.to_daily(self.now)
         else:
             home.to_monthly(terms, self.now)
+
+    def _agree(self, house: Household) -> None:
+        if house.model.monthly:
+            self.agree(house.real, house.model.account)
+
+    def _end_extra(self, house: Household) -> None:
+        self.end_extra(house.real, house.model.account)
 
     # --- what both must agree on --------------------------------------------------------------
 

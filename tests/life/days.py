@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
+from billing.model.charges import ChargeKind
 from billing.model.events import AccountingRecord, Status
-from billing.services import books, recognition
+from billing.services import books, charges, recognition
 from billing.services.context import Context
 from billing.store import ledger, tables
 from billing.store.hotpath import HotConnection, charge_usage, usage_row
-from tests.factories import Factory
-from tests.life.records import Bill
+from tests.factories import Factory, Subscriber
+from tests.life.model import Person
+from tests.life.records import Bill, Extra
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
@@ -95,7 +97,16 @@ class Days(ABC, Generic[P]):
 
     def compare_bills(self, customer_id: int, bills: list[Bill]) -> None:
         expected = [
-            (one.first, one.until, one.total, one.due, one.paid, one.credited, one.void)
+            (
+                one.first,
+                one.until,
+                one.total,
+                one.due,
+                one.paid,
+                one.credited,
+                one.written_off,
+                one.void,
+            )
             for one in bills
         ]
         row = tables.Invoice
@@ -111,6 +122,7 @@ class Days(ABC, Generic[P]):
                     row.due_on,
                     row.paid_micros,
                     row.credited_micros,
+                    row.written_off_micros,
                     row.voided_at is not None,
                 )
                 for row in rows
@@ -159,6 +171,46 @@ class Days(ABC, Generic[P]):
         ]
         with self.lane() as lane:
             charge_usage(lane, [usage_row(one) for one in records], self.now)
+
+    def agree(self, real: Subscriber, model: Person) -> None:
+        """On a charge or a discount, from some day on."""
+        kind = self.chance.choice(list(ChargeKind))
+        starts = self.day(-20, 40)
+        if starts < model.joined:
+            return
+        ends = self.chance.choice([None, starts + timedelta(days=self.chance.randint(1, 90))])
+        discount = kind is ChargeKind.DISCOUNT
+        extra = Extra(
+            kind.value,
+            starts,
+            starts + timedelta(days=1) if kind is ChargeKind.ONE_OFF else ends,
+            0 if discount else self.chance.choice([5_000_000, 330_000]),
+            self.chance.choice([100_000, 333_333, 1_000_000]) if discount else 0,
+        )
+        self.tell(f"{real.username} agrees on {extra}")
+        made = charges.add_charge(
+            self.context,
+            real.subscription_id,
+            kind,
+            kind.value,
+            self.now,
+            price_micros=extra.price_micros,
+            discount_ppm=extra.discount_ppm,
+            starts_on=starts,
+            ends_on=ends,
+        )
+        extra.number = made.charge_id
+        model.extras.append(extra)
+
+    def end_extra(self, real: Subscriber, model: Person) -> None:
+        """One that has no end gets one."""
+        extra = self.some([one for one in model.extras if one.ends is None])
+        if extra is None:
+            return
+        earliest = max([extra.starts, *extra.billed]) + timedelta(days=1)
+        extra.ends = earliest + timedelta(days=self.chance.randint(0, 40))
+        self.tell(f"{real.username}: {extra.kind} {extra.number} ends on {extra.ends}")
+        charges.end_charge(self.context, real.subscription_id, extra.number, extra.ends, self.now)
 
     def day(self, least: int, most: int) -> date:
         today = self.now.astimezone(self.zone).date()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from billing.model.charges import ChargeKind
+from sqlalchemy import select
+
 from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.model.profile import BillIn, DueBasis, Payment
@@ -19,9 +20,11 @@ from billing.services import (
     bill_run,
     bills,
     books,
-    charges,
     credits,
     customers,
+    dunning,
+    dunning_run,
+    enforcement,
     explain,
     moves,
     plan_changes,
@@ -29,15 +32,20 @@ from billing.services import (
     recognition,
     renewal_run,
     sales,
+    write_offs,
 )
-from tests.factories import MONTH_PLAN, MONTHLY, Subscriber
+from billing.services.context import Context
+from billing.store import tables
+from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.life.calendar_days import CENT, Terms
 from tests.life.days import LONG_AGO, Days
 from tests.life.model import Person
-from tests.life.records import Extra, Plan
+from tests.life.records import Plan
+from tests.life.schedules import schedule_of, some_schedule
 
-KINDS = ("usage", "plans", "prepaid")
-"""Postpaid with pay-as-you-go, postpaid with changes of plan, or prepaid and postpaid mixed."""
+KINDS = ("usage", "plans", "prepaid", "dunning")
+"""Postpaid with pay-as-you-go, with changes of plan, or with reminders, fees and write-offs;
+prepaid and postpaid mixed."""
 PRICES = (30_000_000, 9_990_000, 1_000_000)
 STEP_OCTETS, STEP_MICROS = 1_000_000, 1_237
 """Of pay-as-you-go: a few steps come to less than a cent."""
@@ -53,11 +61,19 @@ class Pair:
 
 
 class Life(Days[Pair]):
-    """Of one of the kinds, by chance."""
+    """Of one of the kinds."""
+
+    def __init__(
+        self, context: Context, make: Factory, seed: int, zone: str, people: int, kind: str
+    ) -> None:
+        self.kind = kind
+        super().__init__(context, make, seed, zone, people)
 
     def begin(self) -> None:
-        self.kind = self.chance.choice(KINDS)
-        self.choices = [self._terms() for _ in range(4)]
+        self.scheduled: set[int] = set()
+        days = self.chance.sample([1, 10, 15, 28, 29, 30, 31], 4)
+        self.choices = [self._terms(day) for day in days]
+        self.tell(f"a life of {self.kind}")
 
     def events(self) -> tuple[Callable[[Pair], None], ...]:
         return (
@@ -79,6 +95,8 @@ class Life(Days[Pair]):
             return (self._use, self._use, self._post)
         if self.kind == "plans":
             return (self._change_plan, self._change_plan, self._stay)
+        if self.kind == "dunning":
+            return (self._write_off,)
         return ()
 
     def owners(self) -> list[int]:
@@ -86,12 +104,12 @@ class Life(Days[Pair]):
 
     # --- what there is to begin with ----------------------------------------------------------
 
-    def _terms(self) -> Terms:
+    def _terms(self, cycle_day: int) -> Terms:
         chance = self.chance
         prepaid = self.kind == "prepaid" and chance.random() < 0.6
         arrears = not prepaid and chance.random() < 0.4
         return Terms(
-            cycle_day=chance.choice([1, 10, 15, 28, 29, 30, 31]),
+            cycle_day=cycle_day,
             arrears=arrears,
             from_cycle_start=not arrears and chance.random() < 0.5,
             due_days=chance.choice([0, 1, 10, 35]),
@@ -100,6 +118,7 @@ class Life(Days[Pair]):
             tax_ppm=chance.choice([0, 77_000, 210_000]),
             inclusive=chance.random() < 0.5,
             prepaid=prepaid,
+            **(some_schedule(chance) if self.kind == "dunning" else {}),
         )
 
     def _profile(self, terms: Terms) -> int:
@@ -118,7 +137,11 @@ class Life(Days[Pair]):
             tax_inclusive=terms.inclusive,
             payment=Payment.PREPAID if terms.prepaid else Payment.POSTPAID,
         )
-        return self.make.profile(LONG_AGO, template)
+        profile_id = self.make.profile(LONG_AGO, template)
+        if self.kind == "dunning" and profile_id not in self.scheduled:
+            self.scheduled.add(profile_id)
+            dunning.set_schedule(self.context, profile_id, schedule_of(terms), LONG_AGO)
+        return profile_id
 
     def join(self) -> Pair:
         terms, price = self.chance.choice(self.choices), self.chance.choice(PRICES)
@@ -143,6 +166,8 @@ class Life(Days[Pair]):
         """Hours to weeks, in which the bill run may not have come."""
         self.now += timedelta(minutes=self.chance.choice([7, 180, 1440, 4000, 15_000, 40_000]))
         if self.chance.random() < 0.7:
+            if self.kind == "dunning" and self.chance.random() < 0.5:
+                self._dun()
             jobs = [bill_run.run, renewal_run.run]
             self.chance.shuffle(jobs)
             for run in jobs:
@@ -158,15 +183,28 @@ class Life(Days[Pair]):
         if self.chance.random() < 0.3:
             recognition.run(self.context, self.now)
             self.tell("revenue posted")
+        if self.kind == "dunning":
+            if self.chance.random() < 0.6:
+                self._dun()
+            # Who is overdue is so on record by now: coming back is charged for.
+            while enforcement.sweep(self.context, self.now):
+                pass
+
+    def _dun(self) -> None:
+        dunning_run.run(self.context, self.now)
+        for pair in self.people:
+            pair.model.dun(self.now)
+        self.tell("dunning")
 
     def _nothing(self, pair: Pair) -> None:
         del pair
 
     def _pay(self, pair: Pair) -> None:
-        bill = self.some([bill for bill in pair.model.bills if bill.open])
+        bill = self.some([bill for bill in pair.model.bills if bill.open or bill.written_off])
         if bill is None:
             return
-        amount = self.chance.choice([bill.open, CENT, bill.open + 5_000_000, bill.open // 2])
+        owed = bill.open or bill.written_off
+        amount = self.chance.choice([owed, CENT, owed + 5_000_000, owed // 2])
         amount = max(amount // CENT, 1) * CENT
         self.tell(f"{pair.real.username} pays {amount} for bill {bill.place}")
         bills.pay(
@@ -177,7 +215,7 @@ class Life(Days[Pair]):
             amount_micros=amount,
             channel=MoneyChannel.CASH,
         )
-        pair.model.pay(bill, amount)
+        pair.model.pay(bill, amount, self.now)
         pair.model.renew(self.now)
 
     def _top_up(self, pair: Pair) -> None:
@@ -191,19 +229,20 @@ class Life(Days[Pair]):
             idempotency_key=self.key(),
             now=self.now,
         )
-        pair.model.top_up(amount)
+        pair.model.top_up(amount, self.now)
         pair.model.renew(self.now)
 
     def _take_back(self, pair: Pair) -> None:
         """A part, a whole bill, or the last one as if never issued."""
         valid = [bill for bill in pair.model.bills if not bill.void]
-        bill = self.some([bill for bill in valid if bill.credited < bill.total])
+        bill = self.some([bill for bill in valid if bill.creditable])
         if bill is None:
             return
-        left = bill.total - bill.credited
+        left = bill.creditable
         ends = [one for one in valid if one.until]
         last = max(ends, key=lambda one: (one.plan_end, one.place), default=None)
-        void = (bill is last or not bill.until) and self.chance.random() < 0.5
+        may_void = (bill is last or not bill.until) and not bill.written_off
+        void = may_void and self.chance.random() < 0.5
         part = max(left // 3 // CENT, 1) * CENT
         amount = left if void or self.chance.random() < 0.3 else min(left, part)
         self.tell(f"{pair.real.username} gets {amount} of bill {bill.place} back, void: {void}")
@@ -237,44 +276,10 @@ class Life(Days[Pair]):
         books.post_usage(self.context, self.now)
 
     def _agree(self, pair: Pair) -> None:
-        kind = self.chance.choice(list(ChargeKind))
-        starts = self.day(-20, 40)
-        if starts < pair.model.joined:
-            return
-        ends = self.chance.choice([None, starts + timedelta(days=self.chance.randint(1, 90))])
-        discount = kind is ChargeKind.DISCOUNT
-        extra = Extra(
-            kind.value,
-            starts,
-            starts + timedelta(days=1) if kind is ChargeKind.ONE_OFF else ends,
-            0 if discount else self.chance.choice([5_000_000, 330_000]),
-            self.chance.choice([100_000, 333_333, 1_000_000]) if discount else 0,
-        )
-        self.tell(f"{pair.real.username} agrees on {extra}")
-        made = charges.add_charge(
-            self.context,
-            pair.real.subscription_id,
-            kind,
-            kind.value,
-            self.now,
-            price_micros=extra.price_micros,
-            discount_ppm=extra.discount_ppm,
-            starts_on=starts,
-            ends_on=ends,
-        )
-        extra.number = made.charge_id
-        pair.model.extras.append(extra)
+        self.agree(pair.real, pair.model)
 
     def _end_extra(self, pair: Pair) -> None:
-        extra = self.some([one for one in pair.model.extras if one.ends is None])
-        if extra is None:
-            return
-        earliest = max([extra.starts, *extra.billed]) + timedelta(days=1)
-        extra.ends = earliest + timedelta(days=self.chance.randint(0, 40))
-        self.tell(f"{pair.real.username}: {extra.kind} {extra.number} ends on {extra.ends}")
-        charges.end_charge(
-            self.context, pair.real.subscription_id, extra.number, extra.ends, self.now
-        )
+        self.end_extra(pair.real, pair.model)
 
     def _promise(self, pair: Pair) -> None:
         if not pair.model.on_hold and not any(bill.open for bill in pair.model.bills):
@@ -310,6 +315,20 @@ class Life(Days[Pair]):
         else:
             pair.model.change_plan_next(price, self.now)
 
+    def _write_off(self, pair: Pair) -> None:
+        bill = self.some([bill for bill in pair.model.bills if bill.open])
+        if bill is None:
+            return
+        self.tell(f"{pair.real.username}: bill {bill.place} is written off")
+        write_offs.write_off(
+            self.context,
+            self.bill_number(pair.real.customer_id, bill),
+            reason="a test",
+            idempotency_key=self.key(),
+            now=self.now,
+        )
+        pair.model.write_off(bill)
+
     def _stay(self, pair: Pair) -> None:
         pair.model.carry_out(self.now)
         if any(plan.waits for plan in pair.model.plans):
@@ -327,7 +346,27 @@ class Life(Days[Pair]):
             assert found == (pair.model.wallet, pair.model.uninvoiced), (
                 f"wallet of {pair.real.username}"
             )
+            chased, wanted = self._chased(pair), pair.model.chasing.all()
+            differ = chased.items() ^ wanted.items()
+            assert not differ, f"dunning of {pair.real.username}: {sorted(differ)}, not {wanted}"
             for ahead in (timedelta(0), timedelta(hours=self.chance.randrange(24 * 60))):
                 at = self.now + ahead
                 rule = explain.why(self.context, pair.real.subscription_id, at).state.rule
                 assert rule == pair.model.rule(at), f"{pair.real.username} at {at}"
+
+    def _chased(self, pair: Pair) -> dict[tuple[int, int], tuple[bool, int]]:
+        """Steps that were taken or passed over, by the bill's place and their days."""
+        event, bill = tables.DunningEvent, tables.Invoice
+        customer_id = pair.real.customer_id
+        with self.context.transaction() as tx:
+            ids = tx.scalars(
+                select(bill.invoice_id)
+                .where(bill.customer_id == customer_id)
+                .order_by(bill.invoice_id)
+            ).all()
+            rows = tx.execute(
+                select(event.invoice_id, event.days, event.reminded, event.fee_micros).where(
+                    event.customer_id == customer_id
+                )
+            ).all()
+        return {(ids.index(row[0]), row[1]): (row[2], row[3]) for row in rows}

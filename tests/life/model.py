@@ -14,6 +14,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from tests.life.calendar_days import DAY, Terms, cents, days_of
+from tests.life.chasing import Chasing, fee_on_next_bill
 from tests.life.records import Bill, Extra, Plan, Usage
 
 
@@ -35,6 +36,7 @@ class Person:
     """Prepaid, and the wallet was short of the period that had begun (rule P10)."""
     billed_from: date = date.min
     """When billing went on after a hold: nothing is billed of the days before."""
+    chasing: Chasing = field(default_factory=Chasing)
 
     def today(self, now: datetime) -> date:
         return now.astimezone(self.zone).date()
@@ -124,7 +126,7 @@ class Person:
 
     @staticmethod
     def _ends(bills: Iterable[Bill]) -> list[date]:
-        return [bill.until for bill in bills if bill.until is not None]
+        return [bill.served_until or bill.until for bill in bills if bill.until is not None]
 
     def price(self, day: date) -> int:
         """Of the plan of a day: the last one that was asked for from then or before (rule B17)."""
@@ -136,6 +138,7 @@ class Person:
         plan = self.terms.share(self.price(first), first, until)
         left, prices = plan, [plan]
         by_day = [(0, days_of(first, until))]
+        recurring = []
         for extra in self.extras:
             if extra.kind == "discount":
                 days = [day for day in days_of(first, until) if self._holds(extra, day)]
@@ -152,13 +155,31 @@ class Person:
                     prices.append(extra.price_micros)
             else:
                 prices.append(self._recurring(extra, until, place))
+                days = [day for day, at in extra.billed.items() if at == place]
+                recurring.append((len(prices) - 1, days))
         prices += self._used_before(self._day_one(first, until), place)
         total = self._taxed(sum(prices))
         basis = first if self.terms.from_cycle_start else today
         due = basis + self.terms.due_days * DAY
         nets = self._nets(prices)
-        held = [(nets[place], days) for place, days in by_day if days]
-        self.bills.append(Bill(place, first, until, total, due, today, held, sum(nets), until))
+        held, charged = (
+            [(nets[place], days) for place, days in lines if days] for lines in (by_day, recurring)
+        )
+        bill = Bill(place, first, until, total, due, today, held, sum(nets), until, charged)
+        self.bills.append(bill)
+
+    def bill_the_rest(self, until: date, today: date) -> None:
+        """Charges of days before `until` that no bill of a cycle will hold any more (rule I1)."""
+        place, prices = len(self.bills), []
+        for extra in self.extras:
+            if extra.kind == "recurring":
+                prices.append(self._recurring(extra, until, place))
+            elif extra.kind == "one_off" and not extra.billed and extra.starts < until:
+                extra.billed[extra.starts] = place
+                prices.append(extra.price_micros)
+        if any(prices):
+            total, due_on = self._taxed(sum(prices)), today + self.terms.due_days * DAY
+            self.bills.append(Bill(place, None, None, total, due_on, today))
 
     def _day_one(self, first: date, until: date) -> date:
         """On which the bill of these days is issued if nothing is late."""
@@ -224,12 +245,12 @@ class Person:
         """Free credit pays open bills, the oldest first (rule I4)."""
         self._spend(self.wallet, None)
 
-    def pay(self, bill: Bill, amount: int) -> None:
+    def pay(self, bill: Bill, amount: int, now: datetime) -> None:
         """Cash for a bill; what is too much pays others, the oldest first, and else stays."""
-        self._receive(amount, bill)
+        self._receive(amount, bill, now)
 
-    def top_up(self, amount: int) -> None:
-        self._receive(amount, None)
+    def top_up(self, amount: int, now: datetime) -> None:
+        self._receive(amount, None, now)
 
     def use(self, day: date, gross: int) -> None:
         self.usage.append(Usage(day, gross))
@@ -239,12 +260,25 @@ class Person:
     def uninvoiced(self) -> int:
         return sum(one.gross for one in self.usage if one.bill is None)
 
-    def _receive(self, amount: int, bill: Bill | None) -> None:
-        """What comes in pays bills before usage that none asks for yet."""
+    def _receive(self, amount: int, bill: Bill | None, now: datetime) -> None:
+        """What comes in pays bills before usage that none asks for yet. Whom that brings back from
+        being overdue is charged for it (rule I5)."""
+        was_suspended = self.suspended(now)
         self.wallet += amount
-        self._spend(max(self.wallet, min(amount, self.wallet + self.uninvoiced)), bill)
+        free = max(self.wallet, min(amount, self.wallet + self.uninvoiced))
+        self._spend(free if bill is None else min(free, amount), bill)
+        if self.terms.reconnection and was_suspended and not self.suspended(now):
+            today = self.today(now)
+            self.extras.append(fee_on_next_bill(self.bills, today, self.terms.reconnection))
 
     def _spend(self, free: int, first: Bill | None) -> None:
+        """What was written off of the first bill is recovered (rule I5)."""
+        if first is not None and first.written_off and free > 0:
+            amount = min(free, first.written_off)
+            first.written_off -= amount
+            first.paid += amount
+            self.wallet -= amount
+            free -= amount
         bills = sorted(self.bills, key=lambda bill: (bill is not first, bill.due, bill.place))
         for bill in bills:
             amount = min(free, bill.open)
@@ -268,6 +302,14 @@ class Person:
                     one.bill = None
                     self.wallet -= one.gross
 
+    def dun(self, now: datetime) -> None:
+        """Steps of the schedule; each fee is on the next bill (rule I5)."""
+        found = self.chasing.dun(self.terms, self.bills, self.promise, self.today(now))
+        self.extras += found
+
+    def write_off(self, bill: Bill) -> None:
+        bill.written_off = bill.open
+
     # --- changes ----------------------------------------------------------------------------
 
     def move(self, terms: Terms, now: datetime) -> None:
@@ -288,9 +330,14 @@ class Person:
                 and terms.end(bill.first) == old.end(bill.first)
                 and terms.length(bill.first) == old.length(bill.first)
             )
-            rest = bill.total - bill.credited
-            if not same and rest:
-                self.credit(bill, rest, void=True)
+            rest = bill.creditable
+            if same:
+                continue
+            if bill.written_off:  # it stays issued
+                bill.plan_end = bill.served_until = bill.first
+            if rest:
+                self.credit(bill, rest, void=not bill.written_off)
+        self.chasing.pass_over(terms, self.bills, self.today(now))
         self.settle()
         if self.on_hold:
             self._go_on(self.today(now))

@@ -222,7 +222,7 @@ class Home:
         if number:
             self.add(number, micros)
         else:
-            self.account.top_up(micros)
+            self.account.top_up(micros, now)
         self.renew(now)
 
     def to_monthly(self, terms: Terms, now: datetime) -> None:
@@ -245,6 +245,7 @@ class Home:
             until = min(account.terms.end(first), today + DAY)
             account._issue(first, until, today)
             first = until
+        account.bill_the_rest(today + DAY, today)
         account.settle()
         self.monthly = False
         self.renew(now)
@@ -256,9 +257,18 @@ class Home:
         if bill.first > today:
             self.account.credit(bill, left, void=True)
             return
-        ahead = bill.plan_end - (today + DAY)
-        bill.plan_end = today + DAY
-        share = cents(Fraction(bill.total * ahead.days, (bill.until - bill.first).days))
+        tomorrow = today + DAY
+        unused = Fraction(0)
+        for net, days in [*bill.plan, *bill.charges]:
+            unused += Fraction(net * sum(day >= tomorrow for day in days), len(days))
+        bill.plan_end = bill.served_until = tomorrow
+        for extra in self.account.extras:
+            extra.billed = {
+                day: place
+                for day, place in extra.billed.items()
+                if place != bill.place or day < tomorrow or extra.kind == "one_off"
+            }
+        share = cents(bill.total * unused / bill.net) if bill.net > 0 and unused > 0 else 0
         if min(left, share) > 0:
             self.account.credit(bill, min(left, share))
 

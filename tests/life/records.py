@@ -30,8 +30,9 @@ class Usage:
 
 @dataclass
 class Bill:
-    """Of a cycle, or of usage only. `plan` holds what is billed by the day: net price and days of
-    the plan, then of discounts. `plan_end`: the day after the last of its plan's."""
+    """Of a cycle, or of what no cycle holds. `plan` holds what is billed by the day: net price and
+    days of the plan, then of discounts; `charges` the same of recurring charges. `plan_end`: the
+    day after the last of its plan's; `served_until`: nothing was served from that day on."""
 
     place: int
     first: date | None
@@ -42,13 +43,20 @@ class Bill:
     plan: list[tuple[int, list[date]]] = field(default_factory=list)
     net: int = 0
     plan_end: date = date.min
+    charges: list[tuple[int, list[date]]] = field(default_factory=list)
+    served_until: date | None = None
     paid: int = 0
     credited: int = 0
+    written_off: int = 0
     void: bool = False
 
     @property
     def open(self) -> int:
-        return self.total - self.paid - self.credited
+        return self.total - self.paid - self.credited - self.written_off
+
+    @property
+    def creditable(self) -> int:
+        return self.total - self.credited - self.written_off
 
 
 @dataclass

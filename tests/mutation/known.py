@@ -94,5 +94,167 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "sign = -1 if amount.amount_micros < 0 else 1",
         "sign = -1 if amount.amount_micros < 1 else 1",
     ): "nothing has no sign",
+    (
+        "billing/rules/access.py",
+        "window = window_at(windows, now, account.time_zone) if windows else None",
+        "window = window_at(windows, now, account.time_zone) if (windows) or True else None",
+    ): "where there are no windows, none is in force",
+    (
+        "billing/rules/access.py",
+        "return END_OF_TIME, 0, None  # runs on past its quota: ended by S5, not by use",
+        "return END_OF_TIME, 1, None  # runs on past its quota: ended by S5, not by use",
+    ): "nothing is added to an end that is never",
+    (
+        "billing/rules/access.py",
+        "elif plan.payg_second_step is None or plan.payg_second_step_micros is None:",
+        "elif plan.payg_second_step is None and plan.payg_second_step_micros is None:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/access.py",
+        "if step is None or step_micros is None:",
+        "if step is None and step_micros is None:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/access.py",
+        "if account.closed_at is not None and account.closed_at < end:",
+        "if account.closed_at is not None and account.closed_at <= end:",
+    ): "the same end, whichever of the two it is taken from",
+    (
+        "billing/rules/access.py",
+        "if account.paused_at is not None and account.paused_at < end:",
+        "if account.paused_at is not None and account.paused_at <= end:",
+    ): "the same end, whichever of the two it is taken from",
+    (
+        "billing/rules/access.py",
+        "def _limits(seconds: int | None, octets: int | None, *, "
+        "is_provisional: bool = False) -> Limits:",
+        "def _limits(seconds: int | None, octets: int | None, *, "
+        "is_provisional: bool = True) -> Limits:",
+    ): "where it is left out octets are not limited, and only their limit is provisional",
+    (
+        "billing/rules/chain.py",
+        "previous_end = max(previous_end, end) if windows and previous_end else end",
+        "previous_end = max(previous_end, end) if windows or previous_end else end",
+    ): "what is listed ends later than what ended before it",
+    (
+        "billing/rules/chain.py",
+        "if one.valid_from is None or one.valid_from > now or one.used_up:",
+        "if one.valid_from is None or one.valid_from >= now or one.used_up:",
+    ): "a short cut only: what it passes over, the walk looks at",
+    (
+        "billing/rules/chain.py",
+        "continue",
+        "break",
+    ): "a short cut only: what it passes over, the walk looks at",
+    (
+        "billing/rules/chain.py",
+        "octets += entitlement.octets_left or 0",
+        "octets += entitlement.octets_left or 1",
+    ): "where one of them does not limit data, the sum is not used",
+    (
+        "billing/rules/chain.py",
+        "if end > reached:",
+        "if end >= reached:",
+    ): "of no time nothing is used",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, strict=None)",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, )",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/usage_lines.py",
+        "pairs = zip(lines, nets, strict=True)",
+        "pairs = zip(lines, nets, strict=False)",
+    ): "every line has its net, so neither list is longer",
+    (
+        "billing/rules/recognition.py",
+        "last = None",
+        'last = ""',
+    ): "either is left out of the days that are compared",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, default=None)",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, )",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "return max(shares, key=abs, default=0)",
+        "return max(shares, key=abs, default=1)",
+    ): "what is earned by use has a limit, and so a share",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part / whole >= 0 else -1",
+    ): "a quotient has the sign of the product",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part * whole > 0 else -1",
+    ): "nothing has no sign",
+    (
+        "billing/rules/recognition.py",
+        "sign = 1 if amount * part * whole >= 0 else -1",
+        "sign = 1 if amount * part * whole >= 1 else -1",
+    ): "nothing has no sign",
+    (
+        "billing/rules/causes.py",
+        "short = 0",
+        "short = None",
+    ): "nothing and none are no credit alike",
+    (
+        "billing/rules/extras.py",
+        "days = Cycle(until - _ONE_DAY, until)",
+        "days = Cycle(None, until)",
+    ): "of these days only the end is read",
+    (
+        "billing/rules/extras.py",
+        "days = Cycle(until - _ONE_DAY, until)",
+        "days = Cycle(until + _ONE_DAY, until)",
+    ): "of these days only the end is read",
+    (
+        "billing/rules/windows.py",
+        "if one.is_free or step_seconds is None or not step_micros:",
+        "if one.is_free or step_seconds is None and not step_micros:",
+    ): "a step without its price, or a price without its step, is refused (P3)",
+    (
+        "billing/rules/windows.py",
+        "if one.is_free or step_seconds is None or not step_micros:",
+        "if one.is_free and step_seconds is None or not step_micros:",
+    ): "what is free has neither a step nor a price",
+    (
+        "billing/rules/windows.py",
+        'name = "" if one.window is None else one.window.name',
+        'name = "XXXX" if one.window is None else one.window.name',
+    ): "a name of its own for the time in no window",
+    (
+        "billing/rules/windows.py",
+        "has_paid = has_paid or covered > 0",
+        "has_paid = has_paid or covered >= 0",
+    ): "the first step that costs anything is paid, or it ends there",
+    (
+        "billing/rules/credits.py",
+        "if of_days or usage_left.amount_micros <= 0:",
+        "if of_days or usage_left.amount_micros < 0:",
+    ): "of no usage the share is nothing anyway",
+    (
+        "billing/rules/credits.py",
+        "if of_days or usage_left.amount_micros <= 0:",
+        "if of_days or usage_left.amount_micros <= 1:",
+    ): "shares are whole cents, and of a micro there is none",
+    (
+        "billing/rules/credits.py",
+        "return total.prorated(max(0, (net - usage_net).amount_micros), net.amount_micros)",
+        "return total.prorated(max(1, (net - usage_net).amount_micros), net.amount_micros)",
+    ): "shares are whole cents, and of a micro there is none",
 }
 """By file, line before and line after: why."""

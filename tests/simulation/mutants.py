@@ -16,13 +16,15 @@ METER = "charge_usage_v1"
 
 @dataclass(frozen=True)
 class Mutant:
-    """`name` says what it does wrong, `rule` what forbids it."""
+    """`name` says what it does wrong, `rule` what forbids it; `cohort` is the history that shows it
+    first (another one is found if it does not)."""
 
     name: str
     rule: str
     old: str
     new: str
     function: str = METER
+    cohort: int = 1
 
     def source(self) -> str:
         """The function with this change. Raises LookupError when there is no single such place."""
@@ -88,6 +90,7 @@ MUTANTS = (
         "U3",
         "OR rec.event_at + rec.slack < v.started_at",
         "",
+        cohort=4,
     ),
     Mutant(
         "a lower session time begins a session",
@@ -107,6 +110,7 @@ MUTANTS = (
         "U3",
         "AND s.nas_id = rec.nas_id AND s.acct_session_id = rec.acct_session_id",
         "AND s.acct_session_id = rec.acct_session_id",
+        cohort=4,
     ),
     Mutant(
         "a record without session time began just then",
@@ -119,6 +123,7 @@ MUTANTS = (
         "U5",
         "started_at = LEAST(v.started_at, u.start_at),",
         "started_at = v.started_at,",
+        cohort=4,
     ),
     # Counters (U4)
     Mutant(
@@ -256,6 +261,7 @@ MUTANTS = (
         "THEN interval '1 hour' ELSE interval '0' END",
         "THEN interval '0' ELSE interval '0' END",
         "day_shares_v1",
+        cohort=6,
     ),
     Mutant(
         "days of 24 hours",
@@ -264,6 +270,7 @@ MUTANTS = (
         "p_from_day::timestamp AT TIME ZONE p_zone + (d.local_day + 1 - p_from_day)"
         " * interval '24 hours' AS ends_at",
         "day_shares_v1",
+        cohort=4,
     ),
     Mutant(
         "input and output are swapped in the slices",
@@ -357,6 +364,7 @@ MUTANTS = (
         "THEN interval '1 hour' ELSE interval '0' END",
         "THEN interval '0' ELSE interval '0' END",
         "local_instant_v1",
+        cohort=6,
     ),
     Mutant(
         "weekdays are counted from Sunday",
@@ -401,6 +409,7 @@ MUTANTS = (
         "AND d.kind = 'payg' AND d.plan_version_id = p_plan_version_id",
         "AND d.kind = 'payg'",
         "window_charges_v1",
+        cohort=3,
     ),
     Mutant(
         "the peak is charged at the plan's price",
@@ -453,6 +462,7 @@ MUTANTS = (
         "w.credit_limit_micros > 0",
         "w.credit_limit_micros >= 0",
         "is_served_v1",
+        cohort=4,
     ),
     Mutant(
         "a cap that is reached serves on",
@@ -474,18 +484,21 @@ MUTANTS = (
         "w.reserved_micros < w.alert_below_micros",
         "w.reserved_micros < 0",
         "cut_unserved_v1",
+        cohort=3,
     ),
     Mutant(
         "a package that is nearly used up is not noticed",
         "P6",
         "OR bool_or(c.used AND c.is_low) OR",
         "OR",
+        cohort=4,
     ),
     Mutant(
         "a package is noticed before its level",
         "P6",
         "e.octets_left - (e.o_until - e.o_from) <= e.alert_octets_left AS is_low",
         "e.octets_left - 2 * (e.o_until - e.o_from) <= e.alert_octets_left AS is_low",
+        cohort=6,
     ),
     Mutant(
         "nobody is told that all is used up",

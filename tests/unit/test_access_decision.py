@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from access_builders import account, at, daily_profile, login, monthly, package, plan
+from access_builders import account, at, daily_profile, login, monthly, monthly_plan, package, plan
 
 from billing.model.account import Account, Credential, HoldBehaviour, LoginWindow, StaffHold
 from billing.model.decision import Accept, Reason, Reject, Suspended
-from billing.rules.access import decide
+from billing.model.own_reply import Operator, OwnReply, ReplyAttribute
+from billing.model.plan import Entitlement, PlanTerms
+from billing.rules.access import decide, next_speed_change
 
 NOW = at("2026-03-10 12:00:00")
 BEGAN = at("2026-03-10 00:00:00")
@@ -150,6 +153,47 @@ def test_a_suspended_customer_connects_into_the_pool_without_address_and_quota()
     assert decision.service.session_class == "tw1:42:s"
 
 
+@pytest.mark.rule("A6")
+@pytest.mark.rule("B10")
+@pytest.mark.parametrize("is_suspended", [False, True])
+@pytest.mark.parametrize(
+    ("own_kbps", "up_kbps", "down_kbps"), [((None, None), 5_000, 20_000), ((90, 70), 90, 70)]
+)
+def test_the_pool_is_never_faster_than_what_was_bought(
+    is_suspended: bool, own_kbps: tuple[int | None, int | None], up_kbps: int, down_kbps: int
+) -> None:
+    hold = StaffHold(note="abuse", until=None, behaviour=HoldBehaviour.SUSPENDED_POOL)
+    decision = decide(
+        monthly(
+            plan=monthly_plan(interim_seconds=120, idle_timeout_seconds=900),
+            staff_hold=hold if is_suspended else None,
+            speed_up_kbps=own_kbps[0],
+            speed_down_kbps=own_kbps[1],
+        ),
+        login(),
+        NOW,
+    )
+    assert not isinstance(decision, Reject)
+    service = decision.service
+    assert (service.speed_up_kbps, service.speed_down_kbps) == (up_kbps, down_kbps)
+    assert (service.interim_seconds, service.idle_timeout_seconds) == (120, 900)
+
+
+@pytest.mark.rule("A6")
+@pytest.mark.rule("B10")
+def test_of_own_attributes_the_pool_gets_those_that_are_marked_for_it() -> None:
+    other = ReplyAttribute(name="Reply-Message", operator=Operator.ADD, value="hello")
+    kept = replace(other, value="pay", when_suspended=True)
+    own = OwnReply(framed_ipv6_prefix="2001:db8::/64", attributes=(kept, other))
+    hold = StaffHold(note="abuse", until=None, behaviour=HoldBehaviour.SUSPENDED_POOL)
+    served, held = (
+        decide(monthly(own_reply=own, staff_hold=one), login(), NOW) for one in (None, hold)
+    )
+    assert isinstance(served, Accept) and isinstance(held, Suspended)
+    assert served.service.own_reply == own
+    assert held.service.own_reply == OwnReply(attributes=(kept,))
+
+
 @pytest.mark.rule("S2")
 def test_a_hold_that_ends_by_itself_ends_the_suspended_session() -> None:
     until = at("2026-03-10 12:30:00")
@@ -175,3 +219,40 @@ def test_the_package_in_use_decides_speed_and_pool_whatever_plan_comes_next() ->
     assert isinstance(decision, Accept)
     service = decision.service
     assert (service.pool, service.speed_down_kbps, service.interim_seconds) == ("fast", 50_000, 120)
+
+
+FAST = package(2, BEGAN + timedelta(days=2), plan_version_id=2)
+ENDLESS = package(3, BEGAN, plan_version_id=2, validity_minutes=None)
+
+
+@pytest.mark.rule("A6")
+@pytest.mark.parametrize(
+    ("packages", "own", "now", "expected"),
+    [
+        ((package(1, BEGAN),), plan(), NOW, None),
+        ((package(1, BEGAN), FAST), None, NOW, BEGAN + timedelta(days=1)),
+        ((package(1, BEGAN), FAST), None, BEGAN + timedelta(days=1), FAST.valid_from),
+        ((FAST,), plan(), NOW, FAST.valid_from),
+        ((FAST,), plan(), BEGAN + timedelta(days=2), FAST.valid_until),
+        ((FAST,), plan(plan_version_id=2), NOW, None),
+        ((FAST,), None, NOW, None),
+        ((ENDLESS,), plan(), NOW, None),
+        ((package(1, None, plan_version_id=2),), plan(), NOW, None),
+        ((), plan(), NOW, None),
+    ],
+)
+def test_the_speed_may_change_when_a_package_of_another_plan_begins_or_ends(
+    packages: tuple[Entitlement, ...],
+    own: PlanTerms | None,
+    now: datetime,
+    expected: datetime | None,
+) -> None:
+    assert next_speed_change(account(plan=own, entitlements=packages), now) == expected
+
+
+@pytest.mark.rule("A6")
+@pytest.mark.rule("B4")
+def test_the_speed_changes_where_what_follows_an_ended_package_ends() -> None:
+    follower = package(2, None, plan_version_id=2, follows=True)
+    who = account(entitlements=(follower,), last_ended=package(1, BEGAN - timedelta(days=1)))
+    assert next_speed_change(who, NOW) == BEGAN + timedelta(days=1)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from access_builders import account, at, daily_profile, login, monthly, monthly_plan, package, plan
 
-from billing.model.account import Account, LoginWindow, Wallet
-from billing.model.decision import Accept, Reason, Reject
+from billing.model.account import Account, HoldBehaviour, LoginWindow, StaffHold, Wallet
+from billing.model.decision import Accept, Reason, Reject, Suspended
 from billing.model.events import COUNTER_LIMIT
 from billing.model.profile import Payment
 from billing.rules.access import SESSION_SECONDS_LIMIT, decide
@@ -256,8 +256,40 @@ def test_a_monthly_customer_is_not_limited_by_a_cut_that_payment_would_prevent()
 
 
 @pytest.mark.rule("A5")
-def test_a_dated_closing_ends_the_session() -> None:
-    assert limits(monthly(closed_at=NOW + timedelta(hours=1))) == (HOUR, None)
+@pytest.mark.parametrize(
+    "dated",
+    [
+        {"closed_at": NOW + timedelta(hours=1)},
+        {"paused_at": NOW + timedelta(hours=1)},
+        {"closed_at": NOW + timedelta(hours=1), "paused_at": NOW + timedelta(hours=2)},
+        {"closed_at": NOW + timedelta(hours=2), "paused_at": NOW + timedelta(hours=1)},
+        {"closed_at": NOW + timedelta(hours=1, milliseconds=700)},
+    ],
+)
+def test_a_dated_closing_or_pause_ends_the_session(dated: dict[str, Any]) -> None:
+    assert limits(monthly(**dated)) == (HOUR, None)
+
+
+@pytest.mark.rule("S2")
+def test_in_the_pool_the_first_dated_end_counts_in_whole_seconds() -> None:
+    until = NOW + timedelta(minutes=10, milliseconds=300)
+    hold = StaffHold(note="x", until=until, behaviour=HoldBehaviour.SUSPENDED_POOL)
+    for closed_at, seconds in ((None, 600), (NOW + timedelta(minutes=5), 300)):
+        decision = decide(monthly(staff_hold=hold, closed_at=closed_at), login(), NOW)
+        assert isinstance(decision, Suspended)
+        assert decision.service.limits.session_seconds == seconds
+
+
+@pytest.mark.rule("A5")
+def test_the_last_octet_is_granted_and_for_good() -> None:
+    got = accept(account(entitlements=(package(1, hours_ago(1), octets_left=1),))).service.limits
+    assert (got.total_octets, got.is_provisional) == (1, False)
+
+
+@pytest.mark.rule("A5")
+def test_a_nas_counts_in_signed_32_bits() -> None:
+    for seconds, told in ((2**31 - 1, 2**31 - 1), (2**31, 2**31 - 1)):
+        assert limits(monthly(closed_at=NOW + timedelta(seconds=seconds)))[0] == told
 
 
 @pytest.mark.rule("B13")

@@ -48,4 +48,5 @@ def test_what_is_settled_is_paid_or_credited() -> None:
     assert bill_state(_bill(30, credited=29), late) is BillState.OVERDUE
     assert bill_state(_bill(30, paid=10, written_off=20), late) is BillState.WRITTEN_OFF
     assert bill_state(_bill(30, paid=10, written_off=19), late) is BillState.OVERDUE
+    assert bill_state(_bill(1, credited=1), late) is BillState.CREDITED
     assert bill_state(_bill(0), late) is BillState.PAID

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model.money import Money
-from billing.rules.credits import credited, unused_days
+from billing.rules.credits import credited
 from billing.rules.taxes import Charge, charge
 
 
@@ -36,12 +36,6 @@ def test_a_part_takes_back_its_share_of_the_tax() -> None:
 def test_more_than_is_left_and_nothing_are_refused(before: str, amount: str) -> None:
     with pytest.raises(ValueError, match="of a bill of"):
         credited(bill("10.00"), usd(before), usd(amount))
-
-
-@pytest.mark.rule("B6")
-@pytest.mark.parametrize(("days", "share"), [(0, "0"), (20, "19.35"), (31, "30.00")])
-def test_days_that_are_not_served_are_a_share_of_the_bill(days: int, share: str) -> None:
-    assert unused_days(usd("30.00"), days, 31) == usd(share)
 
 
 @pytest.mark.rule("M2")

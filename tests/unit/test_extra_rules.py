@@ -14,7 +14,7 @@ from billing.model.charges import ChargeKind, Extra
 from billing.model.money import Money
 from billing.model.profile import BillingKind, BillingProfile, Payment
 from billing.rules.cycles import Cycle, cycle_of
-from billing.rules.extras import billed, lines
+from billing.rules.extras import billed, lines, waiting
 from billing.rules.taxes import charge_all
 
 ON_10TH = BillingProfile(
@@ -124,7 +124,31 @@ def test_discounts_follow_one_another_and_never_go_below_nothing() -> None:
         for number, ppm in ((4, 500_000), (5, 1_000_000))
     )
     assert priced(half, TENTH, plan="10.00")[1:] == [("Loyalty", "-5.00"), ("Loyalty", "-0.50")]
-    assert priced(whole, half, plan="10.00")[1:] == [("Loyalty", "-10.00")]
+    for price in ("10.00", "10000000.00"):
+        assert priced(whole, half, plan=price)[1:] == [("Loyalty", f"-{price}")]
+
+
+@pytest.mark.rule("I1")
+@pytest.mark.rule("B14")
+@pytest.mark.parametrize(
+    ("until", "one_off", "found"),
+    [
+        (date(2026, 3, 20), False, [("Set-top box, 2026-03-10 to 2026-03-20", "2.00", 10),
+                                    ("Installation", "40.00", 1)]),
+        (date(2026, 3, 20), True, [("Installation", "40.00", 1)]),
+        (date(2026, 3, 11), False, [("Set-top box, 2026-03-10 to 2026-03-11", "0.20", 1),
+                                    ("Installation", "40.00", 1)]),
+        (date(2026, 3, 10), False, []),
+    ],
+)  # fmt: skip
+def test_where_no_cycle_comes_charges_are_billed_alone(
+    until: date, one_off: bool, found: list[tuple[str, str, int]]
+) -> None:
+    alone = waiting([BOX, VISIT, TENTH], ON_10TH, until, "USD", one_off=one_off)
+    assert [
+        (line.text, str(line.price).removesuffix(" USD"), line.cycle.days if line.cycle else 0)
+        for line in alone
+    ] == found
 
 
 @pytest.mark.rule("I1")

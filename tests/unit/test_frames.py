@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from socket import socketpair
@@ -41,7 +42,7 @@ class Desk:
         self.outcome = outcome
 
     def decide_batch(
-        self, _lane: object, requests: list[AccessRequest], _now: datetime
+        self, _lane: object, requests: list[AccessRequest], _clock: Callable[[], datetime]
     ) -> list[AccessOutcome]:
         return [self.outcome for _ in requests]
 
@@ -64,7 +65,7 @@ def test_every_answer_can_travel(vendor: Vendor, decision: Accept | Suspended | 
             decider = Decider(Desk(outcome), print)  # type: ignore[arg-type]
             for link in ("PPP", "none"):
                 requests = [(*PAIRS, ("Framed-Protocol", link))]
-                settled = decider.settle_batch(None, requests, NOW)  # type: ignore[arg-type]
+                settled = decider.settle_batch(None, requests)  # type: ignore[arg-type]
                 here, there = socketpair()
                 with here, there:
                     send(here, settled)

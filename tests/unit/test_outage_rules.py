@@ -11,6 +11,8 @@ from billing.errors import Unavailable
 from billing.model.decision import Accept, Suspended
 from billing.model.quantities import read_outage
 from billing.rules.outage import decide_without_database, outage_minutes
+from billing.store.hotpath import RowLocked
+from radius_plugin.batcher import Overloaded
 from radius_plugin.complaints import SUMMARY_SECONDS, Complaints
 from radius_plugin.watch import DatabaseWatch
 from tests.unit import access_builders as build
@@ -149,14 +151,19 @@ def test_the_watch_shuts_on_a_slow_failure_only_and_opens_by_itself() -> None:
         watch.close()
 
 
-def test_when_the_last_outage_began_is_known_after_it() -> None:
+@pytest.mark.rule("A8")
+def test_who_failed_in_an_outage_is_decided_by_it_after_its_end() -> None:
+    """But nobody by an outage that was not its own: too many requests, or a locked row."""
     watch = DatabaseWatch(lambda: None, [], lambda _line: None, stuck_seconds=4)
     try:
-        assert watch.last_out_since is None
-        watch.failed(Unavailable("refused"), 0.001)
-        began = watch.last_out_since
-        until(lambda: watch.out_since is None)
-        assert watch.last_out_since == began is not None
+        began, refused = watch.good_at, Unavailable("refused")
+        assert watch.outage_of(refused) is None
+        watch.failed(refused, 0.001)
+        watch.good()
+        assert watch.out_since is None
+        assert watch.outage_of(refused) == began
+        assert watch.outage_of(Overloaded()) is None
+        assert watch.outage_of(RowLocked("locked")) is None
     finally:
         watch.close()
 

@@ -101,6 +101,8 @@ def test_a_quantity_without_an_end_is_earned_as_it_is_used() -> None:
     assert earned_by(replace(DATA, seconds=80), MARCH_10) == Earned(7_500_000)
     assert earned_by(replace(DATA, seconds=20), MARCH_10) == Earned(10_000_001)
     assert earned_by(replace(DATA, octets=None, seconds=600), MARCH_10) == Earned(1_000_000)
+    discount = replace(DATA, net_micros=-10_000_001, seconds=80)
+    assert earned_by(discount, MARCH_10) == Earned(-7_500_000)
 
 
 @pytest.mark.rule("I6")
@@ -164,6 +166,18 @@ def test_an_end_that_is_known_late_is_posted_with_the_next_run() -> None:
     assert exactly == [Step(date(2026, 4, 2), 20_000_001, 0)]
     known = steps(item(late, date(2026, 3, 19), 10_000_000), date(2026, 4, 2))
     assert known == [Step(date(2026, 3, 20), 21_000_001, 0)]
+
+
+@pytest.mark.rule("I6")
+def test_use_that_is_told_late_is_not_posted_in_a_month_that_is() -> None:
+    march, april = date(2026, 3, 31), date(2026, 4, 30)
+    assert steps(item(DATA, march, 1_000_000), date(2026, 4, 29)) == []
+    assert steps(item(DATA, march, 1_000_000), april) == [Step(april, 4_000_000, 0)]
+
+
+@pytest.mark.rule("I6")
+def test_what_serves_no_day_earns_nothing() -> None:
+    assert earned_by(replace(MONTH, next_first_day=MARCH_10), MARCH_10) == Earned(0)
 
 
 @pytest.mark.rule("I6")

@@ -8,9 +8,14 @@ import pytest
 from access_builders import account, at, bill, monthly, package, plan
 
 from billing.model.account import HoldBehaviour, StaffHold, Wallet
+from billing.model.own_reply import Operator, OwnReply, ReplyAttribute
+from billing.model.tariff import tariff_windows_text
+from billing.model.tariff_text import read_windows
 from billing.rules.causes import examine
-from billing.rules.explain import explain
-from billing.rules.words import instant_words, octet_words
+from billing.rules.cycles import END_OF_TIME
+from billing.rules.explain import explain, own_reply_lines, tariff_lines
+from billing.rules.states import NORMAL, Effect, State, deciding
+from billing.rules.words import instant_words, octet_words, second_words
 
 NOW = at("2026-03-18 12:00:00")
 EXPIRED = at("2026-03-09 23:00:00")
@@ -24,7 +29,7 @@ def test_the_example_of_the_rule() -> None:
         "S5 no    monthly, expired 10 Mar 2026 00:00, unpaid INV-7 due 20 Mar 2026 (30.00 USD): "
         "not passed, cut not before 21 Mar 2026 00:00"
     )
-    assert why.decided == "active, S8"
+    assert (why.state, why.decided) == (NORMAL, "active, S8")
     assert why.changes == (
         "from 21 Mar 2026 00:00: suspended (overdue), pool 'walled', S5, "
         "unless paying 30.00 USD, or a promise to pay comes before",
@@ -86,6 +91,65 @@ def test_when_nothing_foreseeable_would_change_it_that_is_said() -> None:
     assert explain(monthly(), NOW).text.endswith("nothing foreseeable would change it")
 
 
+WITHHELD = " – withheld in this state"
+
+
+@pytest.mark.rule("B16")
+@pytest.mark.rule("A6")
+@pytest.mark.parametrize(
+    ("effect", "prefix", "marked"),
+    [
+        (Effect.NORMAL, "", ""),
+        (Effect.SUSPENDED_POOL, WITHHELD, ""),
+        (Effect.REJECT, WITHHELD, WITHHELD),
+    ],
+)
+def test_what_of_ones_own_attributes_is_withheld(effect: Effect, prefix: str, marked: str) -> None:
+    state = State("S2", deciding(IN_DEBT, NOW).reason, effect)
+    kept = ReplyAttribute(
+        name="Class", operator=Operator.ADD, value="a", when_suspended=effect is not Effect.NORMAL
+    )
+    own = OwnReply(framed_ipv6_prefix="2001:db8::/64", attributes=(kept,))
+    also = "" if effect is Effect.NORMAL else " (also when suspended)"
+    assert own_reply_lines(account(own_reply=own), state) == (
+        f"own: Framed-IPv6-Prefix := 2001:db8::/64{prefix}",
+        f"own: Class += a{also}{marked}",
+    )
+    unmarked = OwnReply(framed_ipv6_prefix="2001:db8::/64")
+    assert own_reply_lines(account(own_reply=unmarked), state) == (
+        f"own: Framed-IPv6-Prefix := 2001:db8::/64{prefix}",
+    )
+    assert own_reply_lines(account(), state) == ()
+
+
+@pytest.mark.rule("B16")
+@pytest.mark.rule("Q3")
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (
+            ("night mon-sun 00:00-06:00 free",),
+            "the plan's own terms; from 19 Mar 2026 00:00: night, free: takes nothing from "
+            "packages or the wallet",
+        ),
+        (
+            ("lunch mon-sun 12:00-14:00 0.02/min", "tea mon-sun 14:00-15:00 free"),
+            "lunch, what no package covers costs 0.02/min; from 18 Mar 2026 14:00: tea, free: "
+            "takes nothing from packages or the wallet",
+        ),
+        (
+            ("all mon-sun 00:00-24:00 free",),
+            "all, free: takes nothing from packages or the wallet, always",
+        ),
+    ],
+)
+def test_the_tariff_window_in_force_is_told_and_its_end(texts: tuple[str, ...], told: str) -> None:
+    windows = tariff_windows_text(read_windows(texts, "USD"))
+    who = account(plan=plan(tariff_windows=windows))
+    assert tariff_lines(who, NOW) == (f"Q3 tariff: {told}",)
+    assert tariff_lines(account(), NOW) == ()
+
+
 @pytest.mark.parametrize(
     ("octets", "words"),
     [(0, "0 octets"), (999, "999 octets"), (1000, "1.0 kB"), (1_999_999, "1.9 MB"),
@@ -97,3 +161,12 @@ def test_octets_are_shown_in_decimal_units(octets: int, words: str) -> None:
 
 def test_instants_are_shown_in_the_operators_zone() -> None:
     assert instant_words(at("2026-07-01 22:00:05"), "Europe/Paris") == "2 Jul 2026 00:00:05"
+    assert instant_words(END_OF_TIME, "Europe/Paris") == "never"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0:00:00"), (59, "0:00:59"), (3_600, "1:00:00"), (219_661, "61:01:01")],
+)
+def test_time_is_shown_in_hours_minutes_and_seconds(seconds: int, words: str) -> None:
+    assert second_words(seconds) == words

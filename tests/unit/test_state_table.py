@@ -72,7 +72,8 @@ def test_closed() -> None:
 @pytest.mark.rule("S2")
 def test_suspended_by_staff_as_chosen_until_its_end() -> None:
     rejecting = replace(STAFF, until=NOW + timedelta(hours=1))
-    assert deciding(served(staff_hold=rejecting), NOW).effect is Effect.REJECT
+    for who in (served(staff_hold=rejecting), monthly(staff_hold=rejecting)):
+        assert deciding(who, NOW) == State("S2", Reason.STAFF_SUSPENDED, Effect.REJECT)
     assert next_change(served(staff_hold=rejecting), NOW) == rejecting.until
     assert deciding(served(staff_hold=rejecting), NOW + timedelta(hours=1)) == NORMAL
     pooling = replace(STAFF, behaviour=HoldBehaviour.SUSPENDED_POOL)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model.money import Money
-from billing.rules.taxes import charge, charge_all, contained_tax, due_by_payment
+from billing.rules.taxes import charge, charge_all, contained_tax, due_by_payment, due_by_recovery
 
 
 @pytest.mark.rule("M2")
@@ -88,3 +88,21 @@ def test_tax_is_due_in_proportion_to_what_is_paid(paid: int, due: int) -> None:
 def test_all_of_the_tax_is_due_with_the_last_of_the_total() -> None:
     assert due_by_payment(2_100_000, 12_100_000, 12_100_000) == 2_100_000
     assert due_by_payment(0, 0, 0) == 0
+
+
+@pytest.mark.rule("I5")
+@pytest.mark.rule("I6")
+@pytest.mark.parametrize(
+    ("before", "amount", "due"),
+    [
+        (0, 1_000_000, 173_553),
+        (1_000_000, 1_000_000, 173_554),
+        (1_000_000, 7_100_000, 1_232_233),
+        (0, 8_100_000, 1_405_786),
+    ],
+)
+def test_what_comes_in_of_a_write_off_makes_its_share_due(
+    before: int, amount: int, due: int
+) -> None:
+    """1.405786 of 8.10 was released; the parts add up to it."""
+    assert due_by_recovery(1_405_786, 8_100_000, before, amount) == due

@@ -14,7 +14,7 @@ from billing.model.charges import UnbilledUsage
 from billing.model.money import Money
 from billing.model.profile import BillIn, BillingProfile, Payment
 from billing.rules.bill_run import cycles_to_serve
-from billing.rules.credits import credited_usage, without_usage
+from billing.rules.credits import credited_usage
 from billing.rules.cycles import Cycle
 from billing.rules.extras import PricedLine
 from billing.rules.taxes import Charge, charge_all
@@ -164,8 +164,8 @@ def test_a_prepaid_bill_of_usage_alone_is_paid() -> None:
 def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
     def used(micros: int, day: int, *, wallet: int = 1, to_bill: bool = True) -> UsageOfDay:
         return UsageOfDay(
-            customer_id=1,
-            org_id=1,
+            customer_id=7,
+            org_id=3,
             subscription_id=1,
             wallet_id=wallet,
             currency="USD",
@@ -197,6 +197,7 @@ def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
         for one in entries
     ] == [(1, 1, 3_630_000, 420_000, 210_000), (1, 2, 121, 0, 21), (2, 2, 121, 0, 21)]
     assert [tax for _, tax in entries[0].pieces] == [210_000, 420_000]
+    assert {(one.customer_id, one.org_id, one.currency) for one in entries} == {(7, 3, "USD")}
 
 
 def of_net(micros: int) -> Charge:
@@ -247,14 +248,6 @@ def test_usage_of_less_than_nothing_goes_with_the_last_credit() -> None:
     part = Money(10_000_000, "USD")
     assert credited_usage(bill, before, part, usage, of_days=False) == Money(0, "USD")
     assert credited_usage(bill, part, Money(20_000_000, "USD"), usage, of_days=True) == usage
-
-
-@pytest.mark.rule("B6")
-def test_of_a_bill_only_what_is_not_usage_is_for_days() -> None:
-    total, net = Money(12_100_000, "USD"), Money(10_000_000, "USD")
-    assert without_usage(total, net, Money(4_000_000, "USD")) == Money(7_260_000, "USD")
-    assert without_usage(total, net, Money(0, "USD")) == total
-    assert without_usage(Money(0, "USD"), Money(0, "USD"), net) == Money(0, "USD")
 
 
 @pytest.mark.rule("B6")

@@ -106,6 +106,34 @@ def test_a_window_without_a_price_for_data_does_not_limit_it() -> None:
     assert limits(who, at("2026-03-10 16:00:00")) == (66 * 60, 6 * MB)
 
 
+@pytest.mark.rule("Q3", "P3")
+@pytest.mark.parametrize("posted_micros", [0, 10_000])
+def test_with_money_too_octets_are_not_limited_while_they_are_free(posted_micros: int) -> None:
+    prices = plan(payg_octet_step=MB, payg_octet_step_micros=10_000, tariff_windows=NIGHT)
+    wallet = Wallet(currency="USD", posted_micros=posted_micros)
+    who = account(plan=prices, wallet=wallet, entitlements=(bought(octets_left=5 * MB),))
+    assert limits(who, EVENING)[1] == (6 * MB if posted_micros else 5 * MB)
+    assert limits(who, NIGHT_NOW)[1] is None
+
+
+@pytest.mark.rule("Q3", "P3")
+@pytest.mark.parametrize(
+    ("changes", "is_metered"),
+    [
+        ({"plan": None}, False),
+        ({"plan": plan(payg_octet_step=1, payg_octet_step_micros=1)}, False),
+        ({"plan": plan(payg_octet_step=1, payg_octet_step_micros=1, tariff_windows=NIGHT)}, False),
+        ({"plan": plan(payg_second_step=1, payg_second_step_micros=1)}, True),
+        ({"entitlements": (bought(),)}, False),
+        ({"entitlements": (bought(), bought(seconds_left=1))}, True),
+    ],
+)
+def test_being_online_uses_up_seconds_bought_or_money(
+    changes: dict[str, Any], is_metered: bool
+) -> None:
+    assert metered_by_time(account(**changes)) is is_metered
+
+
 # On the wire
 
 SERVICE = Service(

@@ -140,6 +140,14 @@ def test_what_was_done_about_a_bill_is_told_and_it_is_written_off_after_a_confir
     assert (view.number, view.amount_micros, view.reason) == (number, 30_000_000, "moved abroad")
     page.locator("#bills").get_by_role("link", name="dunning").click()
     expect(page.locator("main")).to_contain_text("it was written off")
+    page = at_desk.open(f"/customers/{customer_id}")
+    page.locator("#write_offs").get_by_role("link", name="take a payment").click()
+    expect(page.locator("#bill")).to_have_value(number)
+    page.fill("#amount_micros", "12.00")
+    _send(page)
+    recovered = page.get_by_role("status").filter(has_text="12.00 USD had been written off")
+    expect(recovered).to_contain_text("is recovered")
+    expect(page.locator("#write_offs")).to_contain_text("12.00 USD came in after all")
     get = page.request.get
     base = at_desk.base_url
     assert get(f"{base}/customers/{customer_id + 1}/dunning/{number}").status == 404

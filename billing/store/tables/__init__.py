@@ -6,7 +6,7 @@ from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
-from billing.store.tables.dunning import DunningEvent, DunningStep, WriteOff
+from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
 from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
@@ -103,6 +103,7 @@ __all__ = [
     "PoolAddress",
     "Posting",
     "Receipt",
+    "Recovery",
     "Reseller",
     "ResellerCost",
     "ResellerRequest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, Date, ForeignKey, Identity, Integer, MetaData, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY, INET, TIMESTAMP
@@ -22,7 +22,7 @@ class Base(DeclarativeBase):
     """Text is `text`, integers are `bigint`, instants are `timestamptz`, whatever the class."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own declaration style)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
         int: BigInteger(),
         datetime: TIMESTAMP(timezone=True),

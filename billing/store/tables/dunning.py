@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Base, CustomerKey, Int, OrgId
+from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 
 
 class DunningStep(Base):
@@ -74,5 +74,27 @@ class WriteOff(Base):
     at: Mapped[datetime]
     reason: Mapped[str]
     amount_micros: Mapped[int]
+    currency: Mapped[str]
+    entry_id: Mapped[int]
+
+
+class Recovery(Base):
+    """Money that came in for a bill, or a part of it, that had been written off; never changes. Of
+    `amount_micros` `tax_micros` is due by it, where the tax point is the payment (rule I6)."""
+
+    __tablename__ = "recovery"
+    __table_args__ = (
+        CheckConstraint("amount_micros > 0", name="amount"),
+        CheckConstraint("tax_micros BETWEEN 0 AND amount_micros", name="tax"),
+        Index("recovery_invoice_idx", "customer_id", "invoice_id"),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    recovery_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    invoice_id: Mapped[int]
+    at: Mapped[datetime]
+    amount_micros: Mapped[int]
+    tax_micros: Mapped[int]
     currency: Mapped[str]
     entry_id: Mapped[int]

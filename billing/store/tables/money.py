@@ -169,6 +169,9 @@ class Invoice(Base):
     """When nothing was left to pay."""
     plan_until: Mapped[date | None]
     """The plan's days from here on were credited, as another plan took over (rule B17)."""
+    served_until: Mapped[date | None]
+    """All of its days from here on were credited, recurring charges' too, as a move to a daily
+    profile ended the service (rule B6)."""
     voided_at: Mapped[datetime | None]
     """When it was taken back in full as if never issued: its days may be billed again."""
     entry_id: Mapped[int | None]

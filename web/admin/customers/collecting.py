@@ -42,7 +42,12 @@ from web.guards import CASHIERS, EVERYONE, staff_only
 @card("write_offs", "Written off", place="right")
 def written_off(context: Context, customer: CustomerView) -> Facts:
     """What nobody expects to be paid any more."""
-    return {"lines": write_offs.of_customer(context, customer.customer_id, limit=10)}
+    return {
+        "lines": write_offs.of_customer(context, customer.customer_id, limit=10),
+        "may_pay": bool(offered(["pay"])),
+        "customer_id": customer.customer_id,
+        "address_of": address_of,
+    }
 
 
 @blueprint.get("/customers/<int:customer_id>/dunning/<number>")
@@ -84,7 +89,8 @@ class WriteOffForm(ActionForm):
     WriteOffForm,
     CASHIERS,
     quoted=True,
-    hint="It cannot be undone. What should not have been billed is credited instead.",
+    hint="Paid after all, it is recovered by the payment. What should not have been billed is "
+    "credited instead.",
     errors_at={"invoice": "bill"},
 )
 def write_off(context: Context, customer: CustomerView, form: WriteOffForm) -> Sequence[str]:

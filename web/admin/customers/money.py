@@ -49,8 +49,10 @@ class PaymentForm(ActionForm):
     )
 
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
-        """The wallet, and every bill with something left to pay."""
-        found = customer_record.open_bills(context, customer.customer_id, parts.now())
+        """The wallet, and every bill with something left to pay, or given up."""
+        now = parts.now()
+        found = customer_record.open_bills(context, customer.customer_id, now)
+        found += customer_record.given_up(context, customer.customer_id, now)
         self.bill.choices = [
             SelectChoice("", "The wallet: pays open bills, oldest first; the rest is credit"),
             *(
@@ -197,6 +199,9 @@ def _payment_words(receipt: PaymentReceipt) -> list[str]:
     said = [f"{amount} was taken." if arrived else f"{amount} of the wallet was used."]
     if receipt.settled:
         said.append(f"Paid in full: {', '.join(receipt.settled)}.")
+    if receipt.recovered_micros:
+        recovered = money(receipt.recovered_micros, receipt.currency)
+        said.append(f"{recovered} had been written off and is recovered.")
     said.append(f"The wallet has {money(receipt.available_micros, receipt.currency)} available.")
     if receipt.repeated:
         said = [f"{amount} had been taken already by this form; nothing was taken twice."]

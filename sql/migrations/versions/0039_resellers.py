@@ -9,8 +9,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0038"
-down_revision = "0034"
+revision = "0039"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
@@ -37,7 +37,7 @@ def upgrade() -> None:
     _requests()
     for name in _FUNCTIONS:
         run_sql_file(f"functions/{name}.sql")
-    run_sql_file("policies/0038_resellers.sql")
+    run_sql_file("policies/0039_resellers.sql")
 
 
 def _resellers() -> None:
