@@ -40,6 +40,7 @@ from billing.cli import (
     statements,
     subscribers,
     usage,
+    vouchers,
     worker,
 )
 from billing.cli.app import App, Group
@@ -85,6 +86,7 @@ for _command in (
     checks.doctor,
     ledger.ledger,
     revenue.revenue,
+    vouchers.voucher,
     messages.message,
     jobs.jobs,
     worker.worker,

@@ -16,6 +16,7 @@ from billing.model.dunning import WriteOffView
 from billing.model.plan_changes import PlanChangeReceipt
 from billing.model.resellers import ResellerSaleReceipt, TransferReceipt, UndoReceipt
 from billing.model.views import PaymentReceipt, SaleReceipt
+from billing.model.vouchers import Activation, Redemption
 from billing.store import ledger
 from billing.store.guard import Transaction
 
@@ -30,6 +31,8 @@ Receipt = TypeVar(
     ResellerSaleReceipt,
     UndoReceipt,
     TransferReceipt,
+    Activation,
+    Redemption,
 )
 
 

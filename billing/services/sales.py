@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from billing.errors import NotBuiltYet, NotFound, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
@@ -14,10 +14,11 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import alerts, receipts, reconnection, renewals
+from billing.services import receipts, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
+from billing.services.crediting import credit_wallet
 from billing.services.customers import changing, changing_customer
 from billing.services.deferrals import account_of_sale
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
@@ -28,14 +29,12 @@ from billing.services.settling import (
     checked_channel,
     pay_bill,
     receive,
-    settle,
     spend,
 )
 from billing.store import audit, catalog, entitlements, invoices, ledger, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
-_NOT_BUILT = (SaleChannel.VOUCHER,)
 
 
 def sell(
@@ -58,10 +57,10 @@ def sell(
     the wallet has too little (P12), its spending cap leaves too little (P14), the subscription is
     closed (S1).
     """
-    if channel in _NOT_BUILT:
-        raise NotBuiltYet(f"sales by {channel.value} are not built yet", field="channel")
     if channel is SaleChannel.RESELLER:
         raise Refused("a reseller sells from its wallet: reseller_sales.sell", field="channel")
+    if channel is SaleChannel.VOUCHER:
+        raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
     if pay_by is not None:
         checked_channel(pay_by)
     with changing(context, subscription_id) as (tx, row):
@@ -109,40 +108,6 @@ def topup(
             raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
         amount = checked_amount(amount_micros, chosen.currency)
 
-        def act() -> PaymentReceipt:
-            payment_id = receive(
-                tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
-            )
-            held = reconnection.suspended(tx, customer_id)
-            settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
-            alerts.note_top_up(tx, customer_id, chosen.wallet_id)
-            renewals.credited(tx, context, customer_id, now)
-            reconnection.charge_restored(tx, context, customer, held, now)
-            number = receipts.of_top_up(tx, customer, payment_id, amount, channel, reference, now)
-            audit.append(
-                tx,
-                at=now,
-                org_id=customer.org_id,
-                actor=context.actor,
-                action="wallet.topup",
-                subject=f"wallet:{chosen.wallet_id}",
-                detail={
-                    "amount_micros": amount_micros,
-                    "channel": channel,
-                    "settled": settled,
-                    "receipt": number,
-                },
-            )
-            return PaymentReceipt(
-                customer_id=customer_id,
-                payment_id=payment_id,
-                amount_micros=amount_micros,
-                currency=amount.currency,
-                settled=settled,
-                available_micros=ledger.wallet(tx, customer_id, chosen.wallet_id).available_micros,
-                receipt_number=number,
-            )
-
         return run_once(
             tx,
             PaymentReceipt,
@@ -156,8 +121,31 @@ def topup(
                 "reference": reference,
             },
             now=now,
-            act=act,
+            act=lambda: credit_wallet(
+                context, tx, customer, chosen.wallet_id, amount, channel, reference, now
+            ),
         )
+
+
+def sell_for_voucher(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    face: Money,
+    now: datetime,
+) -> tuple[SaleReceipt, int | None]:
+    """What a voucher of these terms is good for (rule R3), as part of another command: the customer
+    is locked, and that command has its key. Returns the payment's id, too; None: worth nothing.
+
+    A package costs what the voucher cost, tax included. The month of a monthly customer costs what
+    it costs; what is left of the voucher stays in the wallet. Raises Refused before anything is
+    written (as `sell`).
+    """
+    sale = Sale(context, tx, row, now, MoneyChannel.VOUCHER, face=face)
+    profile = store.effective_profile(tx, row)
+    checked = sale.checked(terms, profile, SaleChannel.VOUCHER)
+    return sale.sell(checked, profile, SaleChannel.VOUCHER), sale.payment_id
 
 
 def sell_within(
@@ -184,8 +172,11 @@ class Sale:
         row: tables.Subscription,
         now: datetime,
         pay_by: MoneyChannel | None,
+        *,
+        face: Money | None = None,
     ) -> None:
         self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
+        self.face = face
         self.customer = tx_customer(tx, row.customer_id)
         self.payment_id: int | None = None
 
@@ -288,8 +279,11 @@ class Sale:
         *,
         start_now: bool,
     ) -> SaleReceipt:
+        inclusive = profile.tax_inclusive
+        if self.face is not None:
+            terms, inclusive = replace(terms, price_micros=self.face.amount_micros), True
         price = Money(terms.price_micros, terms.currency)
-        amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        amount = charge(price, profile.tax_rate_ppm, inclusive=inclusive)
         entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         paid = (amount, entry_id)
@@ -324,9 +318,9 @@ class Sale:
 
     def _pay(self, amount: Charge, terms: PlanTerms) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
+        self._receive(amount.total, None)
         if amount.total.amount_micros == 0:
             return None
-        self._receive(amount.total, None)
         return spend(
             self.tx,
             self.customer,
@@ -340,15 +334,16 @@ class Sale:
 
     def _pay_bill(self, amount: Charge, bill: tables.Invoice) -> int | None:
         """The same for the bill of a cycle."""
+        self._receive(amount.total, bill.number)
         if amount.total.amount_micros == 0:
             return None
-        self._receive(amount.total, bill.number)
         wallet_id = self.row.wallet_id
         check_spendable(self.tx, self.customer, wallet_id, amount.total)
         return pay_bill(self.tx, self.customer, wallet_id, bill, bill.total_micros, self.now)
 
     def _receive(self, amount: Money, reference: str | None) -> None:
-        if self.pay_by is not None:
+        amount = self.face or amount
+        if self.pay_by is not None and amount.amount_micros:
             self.payment_id = receive(
                 self.tx,
                 self.customer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotBuiltYet, NotFound, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.profile import TaxPoint
@@ -15,7 +15,6 @@ from billing.store import customers, invoices, ledger, resellers, tables, usage,
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
-_NOT_BUILT = (MoneyChannel.VOUCHER,)
 _BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
@@ -35,12 +34,12 @@ def checked_amount(amount_micros: int, currency: str) -> Money:
 
 
 def checked_channel(channel: MoneyChannel) -> None:
-    """Raises NotBuiltYet for channels that need a part which this version does not have, Refused
-    for a reseller's money, which comes with what it sells only (rule R1)."""
+    """Raises Refused for a reseller's money, which comes with what it sells only (rule R1), and
+    InvalidInput for the voucher's: its money comes with a code (rule R3)."""
     if channel is MoneyChannel.RESELLER:
         raise Refused("a reseller's money comes with what it sells (rule R1)", field="channel")
-    if channel in _NOT_BUILT:
-        raise NotBuiltYet(f"money by {channel.value} is not built yet", field="channel")
+    if channel is MoneyChannel.VOUCHER:
+        raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
 
 
 def receive(
@@ -112,11 +111,14 @@ def spend(
     now: datetime,
     account: str = ledger.REVENUE_PACKAGE,
     capped: bool = True,
+    paid: bool = False,
 ) -> int:
     """Debit the wallet for a package, for what `account` is credited; returns the entry's id.
     `capped`: not for more than the wallet's spending cap leaves; what is paid with money that
-    arrives for it is counted only (rule P14). Raises Refused (rules P12, P14)."""
-    check_spendable(tx, customer, wallet_id, charge.total)
+    arrives for it is counted only (rule P14). `paid`: its money has just come in for it and nothing
+    else, so it is not asked for. Raises Refused (rules P12, P14)."""
+    if not paid:
+        check_spendable(tx, customer, wallet_id, charge.total)
     if capped:
         caps.check(tx, customer.customer_id, wallet_id, charge.total, now)
     return ledger.post(

@@ -5,7 +5,8 @@ operator owes to its customer, rises by a credit:
 
     wallet               the customer's money (with the wallet's id in `wallet_id`)
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
-                         voucher, reseller, adjustment
+                         reseller, adjustment
+    money:voucher        what is owed for vouchers that were sold and can still be redeemed
     commission:reseller  what resellers keep of what their customers paid (rule R1)
     transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)
     receivable           what is owed for bills: debited at the issue, credited as they are paid
@@ -46,6 +47,9 @@ WALLET = "wallet"
 RECEIVABLE = "receivable"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
+MONEY_VOUCHER = "money:voucher"
+"""What is owed to whoever holds vouchers: credited as they are sold, debited as they are redeemed
+and as they lapse (rule R3)."""
 REVENUE_USAGE = "revenue:usage"
 REVENUE_BREAKAGE = "revenue:breakage"
 DEFERRED_PACKAGE = "deferred:package"
@@ -59,6 +63,8 @@ OPENING = "opening"
 
 USAGE = "usage"
 """The kind of entries that post what the meter has charged already."""
+VOUCHER = "voucher"
+"""The kind of entries that sell vouchers, take them back, or let them lapse."""
 SALE = "sale"
 """The kind of entries that pay for a package from a wallet."""
 

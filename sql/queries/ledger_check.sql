@@ -312,4 +312,42 @@ FROM reseller_share h
 LEFT JOIN reseller_share b ON b.sale_id = h.sale_id AND b.depth = h.depth - 1
 WHERE h.wallet_micros IS DISTINCT FROM
     CASE WHEN h.depth = 0 THEN -h.cost_micros ELSE b.cost_micros - h.cost_micros END
+UNION ALL
+-- What is owed for vouchers is what those are worth that can still be redeemed (rule R3).
+SELECT 'what is owed for vouchers differs from those that can be redeemed', 0,
+    concat('vouchers in ', COALESCE(v.currency, p.currency)), COALESCE(v.face, 0), COALESCE(p.owed, 0)
+FROM (SELECT b.currency, sum(b.face_micros) AS face
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.state = 'active' GROUP BY b.currency) v
+FULL JOIN (SELECT currency, sum(amount_micros) AS owed FROM posting
+           WHERE account = 'money:voucher' GROUP BY currency) p ON p.currency = v.currency
+WHERE COALESCE(v.face, 0) <> COALESCE(p.owed, 0)
+UNION ALL
+-- Each was redeemed by one payment of what it is worth, and each such payment by one voucher.
+SELECT 'redeemed voucher differs from its payment', COALESCE(v.customer_id, p.customer_id),
+    COALESCE('voucher ' || v.serial, 'payment ' || p.payment_id), COALESCE(v.face, 0),
+    COALESCE(p.amount_micros, 0)
+FROM (SELECT v.customer_id, v.payment_id, v.serial, b.face_micros AS face, b.currency
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.state = 'redeemed' AND b.face_micros > 0) v
+FULL JOIN (SELECT customer_id, payment_id, amount_micros, currency FROM payment
+           WHERE channel = 'voucher') p
+    ON p.customer_id = v.customer_id AND p.payment_id = v.payment_id
+WHERE (v.face, v.currency) IS DISTINCT FROM (p.amount_micros, p.currency)
+UNION ALL
+SELECT 'payment by several vouchers', v.customer_id, concat('payment ', v.payment_id), 1, count(*)
+FROM voucher v WHERE v.state = 'redeemed' AND v.payment_id IS NOT NULL
+GROUP BY v.customer_id, v.payment_id HAVING count(*) > 1
+UNION ALL
+-- What vouchers were sold for is in the entry of their sale.
+SELECT 'vouchers sold differ from their entry', v.sold_customer_id, concat('entry ', v.sold_entry_id),
+    v.face, COALESCE(p.sold, 0)
+FROM (SELECT v.sold_customer_id, v.sold_entry_id, sum(b.face_micros) AS face
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.sold_entry_id IS NOT NULL AND v.state <> 'replaced'
+      GROUP BY v.sold_customer_id, v.sold_entry_id) v
+LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS sold FROM posting
+           WHERE account = 'money:voucher' GROUP BY customer_id, entry_id) p
+    ON p.customer_id = v.sold_customer_id AND p.entry_id = v.sold_entry_id
+WHERE v.face <> COALESCE(p.sold, 0)
 ORDER BY 1, 2, 3 LIMIT %(most)s

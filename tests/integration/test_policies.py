@@ -60,6 +60,8 @@ SECRETS = (
     ("staff", "password"),
     ("staff", "session_token"),
     ("staff", "totp_secret_sealed"),
+    ("voucher", "code_hmac"),
+    ("voucher_batch", "codes_sealed"),
 )
 
 

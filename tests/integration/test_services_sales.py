@@ -274,7 +274,7 @@ def test_channels_without_their_part_are_refused(
     context: Context, make: Factory, now: datetime
 ) -> None:
     owner = make.subscriber(now)
-    with pytest.raises(NotBuiltYet):
+    with pytest.raises(InvalidInput, match="R3"):
         sales.topup(
             context,
             owner.customer_id,

@@ -53,6 +53,7 @@ from billing.store.tables.usage import (
     DailyUsage,
     UsageCharge,
 )
+from billing.store.tables.vouchers import Voucher, VoucherBatch, VoucherCounter, VoucherGuess
 
 __all__ = [
     "AcctDeadLetter",
@@ -120,6 +121,10 @@ __all__ = [
     "StaffThrottle",
     "Subscription",
     "UsageCharge",
+    "Voucher",
+    "VoucherBatch",
+    "VoucherCounter",
+    "VoucherGuess",
     "Wallet",
     "WriteOff",
 ]
