@@ -237,11 +237,11 @@ def changing(
 def _insert_customer(
     context: Context, tx: Transaction, wanted: NewCustomer, now: datetime
 ) -> tables.Customer:
-    limits.check_room(tx, context.home_org_id)
     profile = catalog.get_profile(tx, wanted.profile_id)
     operator = catalog.operator(tx)
     if profile is None or profile.archived_at is not None:
         raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    limits.check_new(tx, context.home_org_id, profile.profile)
     if operator is None:
         raise NotFound("the installation has no operator yet; run `tollway migrate`")
     row = tables.Customer(

@@ -13,28 +13,24 @@ from fractions import Fraction
 
 from billing.errors import NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
-from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
-from billing.model.resellers import Level, ResellerSaleReceipt, SoldView, UndoReceipt
-from billing.rules.alerts import balance_fell
+from billing.model.resellers import ResellerSaleReceipt, SoldView, UndoReceipt
 from billing.rules.resellers import (
-    missing,
     price_list_problem,
     sale_costs,
     undo_problem,
     undo_share,
 )
-from billing.services.alerts import balance_alert
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import finish
 from billing.services.plan_refunds import bought, give_back_package
+from billing.services.reseller_wallets import check_covered, tell_if_low
 from billing.services.resellers import is_above
 from billing.services.sales import Sale
-from billing.store import customers, entitlements, grants, ledger, messages, tables
+from billing.store import customers, entitlements, grants, ledger, tables
 from billing.store import resellers as store
-from billing.store.customers import wallet_view
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -151,7 +147,7 @@ def _sell(
     package = tx.get_one(tables.Entitlement, key)
     share = _sold_share(package, terms)
     costs = sale_costs(levels, share)
-    _check_covered(levels, costs, receipt.currency)
+    check_covered(levels, costs, receipt.currency)
     sale_id = store.post_sale(
         tx,
         package,
@@ -165,7 +161,7 @@ def _sell(
         by=context.actor,
         now=now,
     )
-    available_micros = _tell(tx, context, levels[0], sale_id, now)
+    available_micros = tell_if_low(tx, context, levels[0], f"sale:{sale_id}", now)
     return ResellerSaleReceipt(
         customer_id=row.customer_id,
         subscription_id=row.subscription_id,
@@ -190,52 +186,6 @@ def _sold_share(package: tables.Entitlement, terms: PlanTerms) -> Fraction:
     if not terms.price_micros:
         return Fraction(1)
     return min(Fraction(1), Fraction(package.price_micros, terms.price_micros))
-
-
-def _check_covered(levels: list[Level], costs: list[Money], currency: str) -> None:
-    """Raises Refused where a wallet does not pay (rules R1, P12)."""
-    if levels[0].currency != currency:
-        raise Refused(
-            f"the account is kept in {levels[0].currency}, the plan is sold in {currency}",
-            field="plan",
-        )
-    short = missing(levels, costs)
-    if short is None:
-        return
-    level, more = short
-    if level.depth:
-        raise Refused(
-            f"the wallet of reseller {level.org_id} above does not pay its part: {more} is missing "
-            "(rule R1)",
-            field="wallet",
-        )
-    there = Money(level.spendable_micros, level.currency)
-    raise Refused(
-        f"the reseller's wallet has {there}; {more} more is needed to pay {costs[0]} (rule R1): "
-        "ask who is above for a transfer",
-        field="wallet",
-    )
-
-
-def _tell(tx: Transaction, context: Context, level: Level, sale_id: int, now: datetime) -> int:
-    """The reseller is told once that little is left (rule P6); returns what is available."""
-    wallet = store.account_wallet(tx, level.customer_id)
-    available_micros = wallet_view(wallet).available_micros
-    if balance_fell(balance_alert(wallet), available_micros):
-        draft = MessageDraft(
-            customer_id=level.customer_id,
-            kind=MessageKind.LOW_BALANCE,
-            idempotency_key=f"{MessageKind.LOW_BALANCE}:sale:{sale_id}",
-            facts={
-                "username": store.account(tx, level.customer_id).name,
-                "available_micros": available_micros,
-                "currency": wallet.currency,
-                "recharge_url": context.portal_url or None,
-            },
-        )
-        messages.queue(tx, [draft], now)
-        store.watch_account(tx, level.org_id, wallet.alert_percent, None)
-    return available_micros
 
 
 def _undo(context: Context, tx: Transaction, sale_id: int, now: datetime) -> UndoReceipt:

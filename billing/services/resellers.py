@@ -57,6 +57,12 @@ def add(
             raise Refused(f"{parent.name} is neither the operator nor a reseller", field="parent")
         if found is None or found.archived_at is not None:
             raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
+        if found.profile.recurring_prepaid:
+            raise Refused(
+                "its customers would pay their months from wallets of their own; take a profile "
+                "without automatic bills, and the reseller sells the months (rule R1)",
+                field="profile",
+            )
         row = tables.Organisation(
             parent_org_id=parent_org_id, name=checked_name(name), created_at=now
         )

@@ -14,7 +14,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import receipts, renewals
+from billing.services import limits, receipts, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -31,10 +31,9 @@ from billing.services.settling import (
     receive,
     spend,
 )
-from billing.store import audit, catalog, entitlements, invoices, ledger, plan_changes, tables
+from billing.store import audit, catalog, entitlements, invoices, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
-
 
 
 def sell(
@@ -156,7 +155,9 @@ def sell_within(
     now: datetime,
 ) -> SaleReceipt:
     """Sell a package of these terms for wallet money, as part of another command: the customer is
-    locked, and that command has its key. Raises Refused before anything is written (as `sell`)."""
+    locked, and that command has its key. Raises Refused before anything is written (as `sell`), and
+    for a reseller's customer, who buys from the reseller (rule R1)."""
+    limits.check_renewal(tx, row.org_id, "plan")
     sale = Sale(context, tx, row, now, None)
     profile = store.effective_profile(tx, row)
     return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)

@@ -74,7 +74,7 @@ def post_sale(
     now: datetime,
 ) -> int:
     """The accounts' side of a sale (post_reseller_sale_v1); returns the sale's number."""
-    return _call(
+    return call(
         tx,
         "post_reseller_sale_v1",
         row.org_id,
@@ -106,7 +106,7 @@ def undo_sale(
     now: datetime,
 ) -> None:
     """The accounts' side of undoing it (undo_reseller_sale_v1)."""
-    _call(
+    call(
         tx,
         "undo_reseller_sale_v1",
         sale.customer_id,
@@ -135,7 +135,7 @@ def post_transfer(
     now: datetime,
 ) -> tables.ResellerTransfer:
     """Money between a reseller and who is above it (post_reseller_transfer_v1)."""
-    transfer_id = _call(
+    transfer_id = call(
         tx,
         "post_reseller_transfer_v1",
         level.org_id,
@@ -153,7 +153,7 @@ def post_transfer(
 
 def watch_account(tx: Session, org_id: int, percent: int | None, below_micros: int | None) -> None:
     """Set, or by the reseller itself end, what its alert is armed at (watch_account_v1)."""
-    _call(tx, "watch_account_v1", org_id, percent, below_micros)
+    call(tx, "watch_account_v1", org_id, percent, below_micros)
 
 
 def smallest_coin(currency: str) -> int:
@@ -161,7 +161,8 @@ def smallest_coin(currency: str) -> int:
     return int(MICROS_PER_UNIT / 10 ** minor_digits(currency))
 
 
-def _call(tx: Session, function: str, *arguments: object) -> int:
+def call(tx: Session, function: str, *arguments: object) -> int:
+    """One of the functions that alone write to accounts; what it returns, 0 for nothing."""
     tx.flush()
     called = getattr(func, function)(*arguments)
     return int(tx.scalar(select(called)) or 0)
@@ -180,11 +181,20 @@ def account_wallet(tx: Session, customer_id: int) -> tables.Wallet:
 
 
 def customers_of(tx: Session, org_id: int) -> int:
-    """How many an organisation has that are not closed; its account is none."""
-    row = tables.Customer
+    """How many an organisation has that are not closed; not counted are its account, the counter
+    where it sells vouchers, and who logs in by one of these."""
+    row, counter, voucher = tables.Customer, tables.VoucherCounter, tables.Voucher
     account = select(tables.Reseller.account_customer_id).where(tables.Reseller.org_id == org_id)
+    counters = select(counter.customer_id).where(counter.org_id == org_id)
+    login = select(voucher.serial).where(
+        voucher.customer_id == row.customer_id, voucher.login_name.is_not(None)
+    )
     found = select(func.count()).where(
-        row.org_id == org_id, row.closed_at.is_(None), row.customer_id.not_in(account)
+        row.org_id == org_id,
+        row.closed_at.is_(None),
+        row.customer_id.not_in(account),
+        row.customer_id.not_in(counters),
+        ~login.exists(),
     )
     return int(tx.scalar(found) or 0)
 

@@ -1,6 +1,7 @@
 -- Locks the accounts of a reseller and of all resellers above it, and one of its customers, by ascending
 -- id, as everybody takes them (radius.md F15). The panel cannot lock an account in any other way. False
--- where who asks may not act for the reseller, or the customer is not one of the reseller's.
+-- where who asks may not act for the reseller, or the customer is not one of the reseller's: nobody else's
+-- is locked.
 CREATE FUNCTION lock_accounts_v1(p_org_id bigint, p_customer_id bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -10,9 +11,8 @@ BEGIN
     IF v_ids IS NULL THEN
         RETURN false;
     END IF;
-    IF p_customer_id IS NOT NULL THEN
-        v_ids := v_ids || p_customer_id;
-    END IF;
+    v_ids := v_ids || ARRAY(SELECT c.customer_id FROM customer c
+                            WHERE c.customer_id = p_customer_id AND c.org_id = p_org_id);
     PERFORM c.customer_id FROM customer c WHERE c.customer_id = ANY (v_ids)
     ORDER BY c.customer_id FOR NO KEY UPDATE;
     RETURN p_customer_id IS NULL OR EXISTS (

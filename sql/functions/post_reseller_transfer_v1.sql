@@ -21,9 +21,13 @@ BEGIN
         RAISE EXCEPTION 'organisation % is not below who asks', p_org_id;
     END IF;
     SELECT * INTO v_parent FROM reseller_chain_v1(p_org_id, 0) WHERE depth = 1;
-    IF (v_parent.customer_id IS NULL) <> (p_channel IS NOT NULL) OR p_channel = 'reseller' THEN
+    IF (v_parent.customer_id IS NULL) <> (p_channel IS NOT NULL)
+       OR p_channel IN ('reseller', 'voucher') THEN
         RAISE EXCEPTION 'money of organisation % comes from its parent''s account, or by a channel',
             p_org_id;
+    END IF;
+    IF p_micros > 0 AND v_child.closed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'organisation % is closed', p_org_id;
     END IF;
     IF p_micros < 0 AND v_child.spendable_micros + p_micros < 0
        OR p_micros > 0 AND v_parent.spendable_micros < p_micros THEN

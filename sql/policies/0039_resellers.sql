@@ -7,7 +7,8 @@ DECLARE
     v_table text;
 BEGIN
     FOREACH v_table IN ARRAY ARRAY['reseller', 'reseller_cost', 'reseller_retail', 'reseller_sale',
-                                   'reseller_share', 'reseller_transfer', 'reseller_request'] LOOP
+                                   'reseller_share', 'reseller_transfer', 'reseller_request',
+                                   'reseller_voucher_sale', 'reseller_voucher_share'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('CREATE POLICY everything ON %I TO tollway_worker, tollway_readonly '
                        'USING (true) WITH CHECK (true)', v_table);
@@ -47,6 +48,14 @@ GRANT INSERT ON reseller_cost, reseller_retail, reseller_request TO tollway_pane
 GRANT UPDATE (state, decided_at, decided_by, answer, transfer_id) ON reseller_request
     TO tollway_panel, tollway_worker;
 
+-- A reseller's voucher is worth something only with a sale from its wallet, which functions alone write.
+CREATE POLICY made_in_stock ON voucher AS RESTRICTIVE FOR INSERT TO tollway_panel
+    WITH CHECK (state = 'created' AND reseller_sale_id IS NULL);
+CREATE POLICY paid_by_its_reseller ON voucher AS RESTRICTIVE FOR UPDATE TO tollway_panel USING (true)
+    WITH CHECK (state NOT IN ('active', 'redeemed') OR reseller_sale_id IS NOT NULL
+                OR org_id NOT IN (SELECT r.org_id FROM reseller r));
+GRANT SELECT (reseller_sale_id) ON voucher TO tollway_readonly;
+
 -- A reseller reads the plans that it was given a price for, and changes none of them.
 CREATE POLICY on_the_price_list ON plan FOR SELECT TO tollway_panel
     USING (plan_id IN (SELECT c.plan_id FROM reseller_cost c));
@@ -59,8 +68,10 @@ CREATE POLICY on_the_price_list ON plan_version FOR SELECT TO tollway_panel
 
 REVOKE EXECUTE ON FUNCTION may_act_for_v1, is_account_v1, sells_from_wallet_v1, reseller_chain_v1,
     lock_accounts_v1, post_account_entry_v1, post_reseller_sale_v1, undo_reseller_sale_v1,
-    post_reseller_transfer_v1, watch_account_v1 FROM PUBLIC;
+    post_reseller_transfer_v1, watch_account_v1, sell_reseller_vouchers_v1,
+    take_back_reseller_vouchers_v1, move_reseller_voucher_v1, voucher_of_reseller_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION may_act_for_v1, is_account_v1, sells_from_wallet_v1, reseller_chain_v1,
     lock_accounts_v1, post_reseller_sale_v1, undo_reseller_sale_v1, post_reseller_transfer_v1,
-    watch_account_v1 TO tollway_panel, tollway_worker;
+    watch_account_v1, sell_reseller_vouchers_v1, take_back_reseller_vouchers_v1,
+    move_reseller_voucher_v1, voucher_of_reseller_v1 TO tollway_panel, tollway_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_worker;

@@ -1,5 +1,5 @@
--- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6), in one
--- statement, so that all of it is seen at one instant. One row a finding: what is wrong, whose it is,
+-- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6, R3), in
+-- one statement, so that all of it is seen at one instant (resellers: ledger_check_resellers.sql). One row a finding: what is wrong, whose it is,
 -- what it should be and what it is, in micros; for numbers of bills, how many there should be.
 SELECT 'entry does not sum to zero' AS problem, p.customer_id, concat('entry ', p.entry_id) AS subject,
     0::numeric AS expected, sum(p.amount_micros) AS found
@@ -247,71 +247,6 @@ FROM (SELECT i.customer_id, sum(t.tax - CASE WHEN i.paid_micros >= t.total THEN 
 FULL JOIN (SELECT customer_id, sum(amount_micros) AS waiting FROM posting
            WHERE account = 'tax:unpaid' GROUP BY customer_id) p ON p.customer_id = b.customer_id
 WHERE COALESCE(b.waiting, 0) <> COALESCE(p.waiting, 0)
-UNION ALL
--- What resellers were debited for what their customers paid, and what came from one account into another,
--- is nothing in all (rules R1, R2).
-SELECT concat(n.account, ' is not nothing in all'), 0, p.currency, 0, sum(p.amount_micros)
-FROM (VALUES ('money:reseller'), ('transfer:reseller')) AS n(account)
-JOIN posting p ON p.account = n.account
-GROUP BY n.account, p.currency HAVING sum(p.amount_micros) <> 0
-UNION ALL
-SELECT 'sale of a reseller differs from the customer''s payment', s.customer_id,
-    concat('sale ', s.sale_id), s.retail_micros - s.back_micros,
-    COALESCE(p.amount_micros, 0) - COALESCE(b.back, 0)
-FROM reseller_sale s
-LEFT JOIN payment p ON p.customer_id = s.customer_id AND p.payment_id = s.payment_id
-LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS back FROM posting o
-                   WHERE o.customer_id = s.customer_id AND o.entry_id = s.back_entry_id
-                     AND o.account = 'money:reseller') b ON true
-WHERE s.retail_micros - s.back_micros <> COALESCE(p.amount_micros, 0) - COALESCE(b.back, 0)
-UNION ALL
-SELECT 'payment by a reseller without its sale', p.customer_id, concat('payment ', p.payment_id), 1, 0
-FROM payment p
-WHERE p.channel = 'reseller' AND NOT EXISTS (
-    SELECT 1 FROM reseller_sale s
-    WHERE s.customer_id = p.customer_id AND s.payment_id = p.payment_id)
-UNION ALL
-SELECT 'sale of a reseller differs from what its account paid', s.customer_id,
-    concat('sale ', s.sale_id), s.retail_micros - s.back_micros,
-    COALESCE(h.retail_micros, 0) - COALESCE(b.back, 0)
-FROM reseller_sale s
-LEFT JOIN reseller_share h ON h.sale_id = s.sale_id AND h.depth = 0
-LEFT JOIN LATERAL (SELECT -sum(o.amount_micros) AS back FROM posting o
-                   WHERE o.customer_id = h.customer_id AND o.entry_id = h.back_entry_id
-                     AND o.account = 'money:reseller') b ON true
-WHERE s.retail_micros - s.back_micros <> COALESCE(h.retail_micros, 0) - COALESCE(b.back, 0)
-UNION ALL
--- Every entry of an account is a sale's, an undo's or a transfer's, and moves what that says.
-SELECT 'account of a reseller differs from its sales and transfers',
-    COALESCE(t.customer_id, p.customer_id),
-    concat('entry ', COALESCE(t.entry_id, p.entry_id)), COALESCE(t.told, 0), COALESCE(p.moved, 0)
-FROM (SELECT customer_id, entry_id, wallet_micros AS told FROM reseller_share
-      WHERE entry_id IS NOT NULL
-      UNION ALL
-      SELECT customer_id, back_entry_id, back_wallet_micros FROM reseller_share
-      WHERE back_entry_id IS NOT NULL
-      UNION ALL
-      SELECT customer_id, entry_id, amount_micros FROM reseller_transfer
-      UNION ALL
-      SELECT from_customer_id, from_entry_id, -amount_micros FROM reseller_transfer
-      WHERE from_entry_id IS NOT NULL) t
-FULL JOIN (SELECT e.customer_id, e.entry_id,
-               COALESCE(sum(o.amount_micros) FILTER (WHERE o.account = 'wallet'), 0) AS moved
-           FROM reseller r
-           JOIN journal_entry e ON e.customer_id = r.account_customer_id
-           LEFT JOIN posting o ON o.customer_id = e.customer_id AND o.entry_id = e.entry_id
-           GROUP BY e.customer_id, e.entry_id) p
-    ON p.customer_id = t.customer_id AND p.entry_id = t.entry_id
-WHERE t.entry_id IS NULL OR p.entry_id IS NULL OR t.told <> p.moved
-UNION ALL
--- Who sold pays its cost; each above gets the difference of what is paid below and what it pays.
-SELECT 'margin differs from the price lists', h.customer_id, concat('sale ', h.sale_id),
-    CASE WHEN h.depth = 0 THEN -h.cost_micros ELSE b.cost_micros - h.cost_micros END,
-    h.wallet_micros
-FROM reseller_share h
-LEFT JOIN reseller_share b ON b.sale_id = h.sale_id AND b.depth = h.depth - 1
-WHERE h.wallet_micros IS DISTINCT FROM
-    CASE WHEN h.depth = 0 THEN -h.cost_micros ELSE b.cost_micros - h.cost_micros END
 UNION ALL
 -- What is owed for vouchers is what those are worth that can still be redeemed (rule R3).
 SELECT 'what is owed for vouchers differs from those that can be redeemed', 0,

@@ -309,6 +309,10 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "undo_reseller_sale_v1",
         "post_reseller_transfer_v1",
         "watch_account_v1",
+        "sell_reseller_vouchers_v1",
+        "take_back_reseller_vouchers_v1",
+        "move_reseller_voucher_v1",
+        "voucher_of_reseller_v1",
     ):
         assert allowed.pop(name) == ["panel"]
     assert allowed.pop("reservable_v1") == ["panel", "radius"]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing.services import reseller_sales
+from billing.services import reseller_sales, voucher_sales
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.factories import Factory
+from tests.integration.reseller_cards import Cards
 from tests.integration.reseller_world import NOON, Trade, opened
 
 
@@ -66,6 +67,41 @@ CORRUPTIONS = (
         "margin differs from the price lists",
     ),
     (
+        "UPDATE reseller_voucher_sale SET retail_micros = 1 WHERE sale_id = {cards}",
+        "vouchers sold by a reseller differ from its money",
+    ),
+    (
+        "UPDATE reseller_voucher_share SET retail_micros = 0 WHERE sale_id = {cards}",
+        "vouchers sold by a reseller differ from its money",
+    ),
+    (
+        "UPDATE posting SET amount_micros = -1 WHERE account = 'money:reseller' AND (customer_id,"
+        " entry_id) = (SELECT customer_id, entry_id FROM reseller_voucher_sale"
+        " WHERE sale_id = {cards})",
+        "vouchers sold by a reseller differ from its money",
+    ),
+    (
+        "UPDATE reseller_voucher_share SET wallet_micros = 0 WHERE sale_id = {cards} AND depth = 1",
+        "account of a reseller differs from its sales and transfers",
+    ),
+    (
+        "UPDATE reseller_voucher_share SET cost_micros = 1 WHERE sale_id = {cards} AND depth = 1",
+        "margin differs from the price lists",
+    ),
+    (
+        "UPDATE reseller_voucher_sale SET count = 4 WHERE sale_id = {cards}",
+        "vouchers of a reseller differ from its sales of them",
+    ),
+    (
+        "UPDATE reseller_voucher_sale SET count = -2 WHERE of_sale_id = {cards}",
+        "vouchers of a reseller differ from its sales of them",
+    ),
+    (
+        "UPDATE voucher SET state = 'active', activated_at = now(), ended_at = NULL"
+        " WHERE state = 'revoked' AND org_id = {org}",
+        "voucher of a reseller that no wallet paid for",
+    ),
+    (
         "UPDATE wallet SET posted_micros = posted_micros + 1 WHERE customer_id = {account}",
         "wallet differs from its postings",
     ),
@@ -77,9 +113,22 @@ CORRUPTIONS = (
 def test_a_row_that_was_corrupted_is_found(trade: Trade, statement: str, problem: str) -> None:
     sold, wrong = (trade.sell(trade.child, trade.customer(trade.child)) for _ in range(2))
     reseller_sales.undo(trade.child.staff, wrong.sale_id, idempotency_key="u", now=NOON)
+    cards = Cards(trade, trade.child)
+    cards.sell()
+    voucher_sales.revoke(trade.child.staff, cards.range(0, 0), NOON, refund=True)
+    ((cards_id,),) = trade.rows(
+        "SELECT sale_id FROM reseller_voucher_sale WHERE org_id = %s AND count > 0",
+        trade.child.org_id,
+    )
     before = set(trade.findings())
     trade.rows(
-        statement.format(account=trade.child.account, sale=sold.sale_id, undone=wrong.sale_id)
+        statement.format(
+            account=trade.child.account,
+            org=trade.child.org_id,
+            sale=sold.sale_id,
+            undone=wrong.sale_id,
+            cards=cards_id,
+        )
     )
     found = {one.split(": ", 1)[0] for one in set(trade.findings()) - before}
     assert problem in found

@@ -11,6 +11,7 @@ from psycopg import sql
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.factories import Factory
+from tests.integration.reseller_cards import Cards
 from tests.integration.reseller_world import NOON, Shop, Trade, opened
 
 DENIED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.RaiseException)
@@ -195,3 +196,77 @@ def test_a_sale_by_hand_at_another_price_is_refused(trade: Trade) -> None:
                         costs,
                     ),
                 )
+
+
+@pytest.mark.rule("R1", "R3")
+def test_its_own_staff_makes_no_voucher_worth_something(trade: Trade) -> None:
+    child = trade.child
+    cards, others = Cards(trade, child), Cards(trade, trade.parent)
+    cards.sell(0, 0)
+    denied = (*DENIED, psycopg.errors.NoDataFound)
+    ((sale_id,),) = trade.rows(
+        "SELECT sale_id FROM reseller_voucher_sale WHERE org_id = %s", child.org_id
+    )
+    sold, stock = cards.codes[0].serial, cards.codes[1].serial
+    with _staff(trade, child.org_id) as db:
+        for statement in (
+            "UPDATE voucher SET state = 'active', activated_at = now() WHERE serial = %(stock)s",
+            "UPDATE voucher SET reseller_sale_id = %(sale)s WHERE serial = %(stock)s",
+            "INSERT INTO voucher (batch_id, org_id, code_hmac, state, activated_at)"
+            " VALUES (%(batch)s, %(org)s, '\\xaa', 'active', now())",
+            "INSERT INTO voucher (batch_id, org_id, code_hmac, state, reseller_sale_id)"
+            " VALUES (%(batch)s, %(org)s, '\\xaa', 'created', %(sale)s)",
+            "INSERT INTO reseller_voucher_sale (customer_id, org_id, batch_id, count,"
+            " retail_micros, currency, at, by) VALUES (1, %(org)s, %(batch)s, 1, 0, 'USD', now(),"
+            " 'x')",
+            "UPDATE reseller_voucher_sale SET count = 100",
+            "UPDATE reseller_voucher_share SET wallet_micros = 0",
+            # At another cost, without the counter's entry, of somebody else's batch.
+            "SELECT sell_reseller_vouchers_v1(%(org)s, %(batch)s, ARRAY[%(stock)s]::bigint[], NULL,"
+            " ARRAY[0, 0]::bigint[], 'x', 'x', now())",
+            "SELECT sell_reseller_vouchers_v1(%(org)s, %(batch)s, ARRAY[%(stock)s]::bigint[], NULL,"
+            " ARRAY[8000000, 7000000]::bigint[], 'x', 'x', now())",
+            "SELECT sell_reseller_vouchers_v1(%(org)s, %(other)s, ARRAY[%(stock)s]::bigint[], NULL,"
+            " ARRAY[8000000, 7000000]::bigint[], 'x', 'x', now())",
+            "SELECT sell_reseller_vouchers_v1(%(above)s, %(other)s, ARRAY[%(stock)s]::bigint[],"
+            " NULL, ARRAY[7000000]::bigint[], 'x', 'x', now())",
+            # Given back while it can be redeemed, or without the face.
+            "SELECT take_back_reseller_vouchers_v1(%(org)s, %(sale)s, ARRAY[%(sold)s]::bigint[],"
+            " NULL, 'x', 'x', now())",
+            "WITH gone AS (UPDATE voucher SET state = 'revoked', ended_at = now()"
+            " WHERE serial = %(sold)s) SELECT take_back_reseller_vouchers_v1(%(org)s, %(sale)s,"
+            " ARRAY[%(sold)s]::bigint[], NULL, 'x', 'x', now())",
+            "SELECT move_reseller_voucher_v1(%(sold)s, %(stock)s)",
+        ):
+            with pytest.raises(denied), db.transaction():
+                db.execute(
+                    statement,
+                    {
+                        "org": child.org_id,
+                        "above": trade.parent.org_id,
+                        "batch": cards.batch.batch_id,
+                        "other": others.batch.batch_id,
+                        "sale": sale_id,
+                        "sold": sold,
+                        "stock": stock,
+                    },
+                )
+    assert cards.states() == {"active": 1, "created": 2}
+
+
+@pytest.mark.rule("R2", "F15")
+def test_nobody_elses_customer_is_locked(trade: Trade) -> None:
+    stranger = trade.customer(trade.stranger)
+    ((customer_id,),) = trade.rows(
+        "SELECT customer_id FROM subscription WHERE subscription_id = %s", stranger
+    )
+    with _staff(trade, trade.child.org_id) as db:
+        found = db.execute(
+            "SELECT lock_accounts_v1(%s, %s)", (trade.child.org_id, customer_id)
+        ).fetchone()
+        assert found == (False,)
+        locked = trade.rows(
+            "SELECT customer_id FROM customer WHERE customer_id = %s FOR UPDATE NOWAIT",
+            customer_id,
+        )
+        assert locked == [(customer_id,)]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from billing.errors import Conflict, InvalidInput, NotBuiltYet, Refused
+from billing.errors import Conflict, InvalidInput, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.plan import Starts
 from billing.model.views import SaleReceipt

@@ -44,6 +44,8 @@ from billing.store.tables.resellers import (
     ResellerSale,
     ResellerShare,
     ResellerTransfer,
+    ResellerVoucherSale,
+    ResellerVoucherShare,
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.usage import (
@@ -112,6 +114,8 @@ __all__ = [
     "ResellerSale",
     "ResellerShare",
     "ResellerTransfer",
+    "ResellerVoucherSale",
+    "ResellerVoucherShare",
     "Reservation",
     "ServicePause",
     "SessionHistory",

@@ -2,7 +2,7 @@
 
 A reseller's money is the wallet of a customer of its own organisation, its account: in that journal
 its own money is. Nobody sells to an account, and the panel's role cannot write to one: what moves
-it are the functions `post_reseller_sale_v1`, `undo_reseller_sale_v1`, `post_reseller_transfer_v1`.
+it are functions, for sales and their undoing, for vouchers sold and given back, for transfers.
 """
 
 from __future__ import annotations
@@ -140,6 +140,67 @@ class ResellerShare(Base):
     """Of the cost."""
     back_wallet_micros: Mapped[int] = mapped_column(server_default="0")
     back_entry_id: Mapped[int | None]
+
+
+class ResellerVoucherSale(Base):
+    """Vouchers that a reseller sold (rule R3), or, with a negative count, gave back unused of the
+    sale `of_sale_id`. The customer is the counter in whose journal `entry_id` is; None: of nothing.
+    """
+
+    __tablename__ = "reseller_voucher_sale"
+    __table_args__ = (
+        CheckConstraint("count <> 0 AND (count < 0) = (of_sale_id IS NOT NULL)", name="count"),
+        CheckConstraint("retail_micros = 0 OR (retail_micros < 0) = (count < 0)", name="retail"),
+        Index("reseller_voucher_sale_id_idx", "sale_id", unique=True),
+        Index(
+            "reseller_voucher_sale_entry_key",
+            "customer_id",
+            "entry_id",
+            unique=True,
+            postgresql_where=text("entry_id IS NOT NULL"),
+        ),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    sale_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    batch_id: Mapped[int]
+    plan_id: Mapped[int | None]
+    """None: vouchers for money."""
+    count: Mapped[int]
+    retail_micros: Mapped[int]
+    """What they are worth in all."""
+    currency: Mapped[str]
+    entry_id: Mapped[int | None]
+    of_sale_id: Mapped[int | None]
+    at: Mapped[datetime]
+    by: Mapped[str]
+
+
+class ResellerVoucherShare(Base):
+    """What that moved in the account of who sold (`depth` 0) and of each above it, as in
+    `ResellerShare`; negative where it was given back."""
+
+    __tablename__ = "reseller_voucher_share"
+    __table_args__ = (
+        CheckConstraint("depth >= 0", name="depth"),
+        Index("reseller_voucher_share_sale_id_idx", "sale_id"),
+        Index("reseller_voucher_share_sale_key", "customer_id", "sale_id", unique=True),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    share_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    sale_id: Mapped[int]
+    seller_org_id: Mapped[int]
+    plan_id: Mapped[int | None]
+    depth: Mapped[Small]
+    at: Mapped[datetime]
+    cost_micros: Mapped[int]
+    wallet_micros: Mapped[int]
+    retail_micros: Mapped[int]
+    currency: Mapped[str]
+    entry_id: Mapped[int | None]
 
 
 class ResellerTransfer(Base):

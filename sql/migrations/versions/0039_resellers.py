@@ -24,6 +24,10 @@ _FUNCTIONS = (
     "post_reseller_sale_v1",
     "undo_reseller_sale_v1",
     "post_reseller_transfer_v1",
+    "sell_reseller_vouchers_v1",
+    "take_back_reseller_vouchers_v1",
+    "move_reseller_voucher_v1",
+    "voucher_of_reseller_v1",
     "watch_account_v1",
 )
 
@@ -33,6 +37,7 @@ def upgrade() -> None:
     _prices()
     _sales()
     _shares()
+    _vouchers()
     _transfers()
     _requests()
     for name in _FUNCTIONS:
@@ -148,6 +153,68 @@ def _shares() -> None:
     op.create_index(
         "reseller_share_sale_key", "reseller_share", ["customer_id", "sale_id"], unique=True
     )
+
+
+def _vouchers() -> None:
+    op.add_column("voucher", _number("reseller_sale_id", nullable=True))
+    op.create_index(op.f("voucher_reseller_sale_id_idx"), "voucher", ["reseller_sale_id"])
+    op.create_table(
+        "reseller_voucher_sale",
+        _number("customer_id"),
+        _identity("sale_id"),
+        _number("org_id"),
+        _number("batch_id"),
+        _number("plan_id", nullable=True),
+        _number("count"),
+        _number("retail_micros"),
+        _text("currency"),
+        _number("entry_id", nullable=True),
+        _number("of_sale_id", nullable=True),
+        _instant("at"),
+        _text("by"),
+        sa.CheckConstraint(
+            "count <> 0 AND (count < 0) = (of_sale_id IS NOT NULL)",
+            name=op.f("reseller_voucher_sale_count_check"),
+        ),
+        sa.CheckConstraint(
+            "retail_micros = 0 OR (retail_micros < 0) = (count < 0)",
+            name=op.f("reseller_voucher_sale_retail_check"),
+        ),
+        *_keys("reseller_voucher_sale", "sale_id"),
+    )
+    op.create_index(op.f("reseller_voucher_sale_org_id_idx"), "reseller_voucher_sale", ["org_id"])
+    op.create_index(
+        "reseller_voucher_sale_id_idx", "reseller_voucher_sale", ["sale_id"], unique=True
+    )
+    op.create_index(
+        "reseller_voucher_sale_entry_key",
+        "reseller_voucher_sale",
+        ["customer_id", "entry_id"],
+        unique=True,
+        postgresql_where=sa.text("entry_id IS NOT NULL"),
+    )
+    op.create_table(
+        "reseller_voucher_share",
+        _number("customer_id"),
+        _identity("share_id"),
+        _number("org_id"),
+        _number("sale_id"),
+        _number("seller_org_id"),
+        _number("plan_id", nullable=True),
+        sa.Column("depth", sa.SmallInteger(), nullable=False),
+        _instant("at"),
+        _number("cost_micros"),
+        _number("wallet_micros"),
+        _number("retail_micros"),
+        _text("currency"),
+        _number("entry_id", nullable=True),
+        sa.CheckConstraint("depth >= 0", name=op.f("reseller_voucher_share_depth_check")),
+        *_keys("reseller_voucher_share", "share_id"),
+    )
+    table = "reseller_voucher_share"
+    op.create_index(op.f(f"{table}_org_id_idx"), table, ["org_id"])
+    op.create_index(f"{table}_sale_id_idx", table, ["sale_id"])
+    op.create_index(f"{table}_sale_key", table, ["customer_id", "sale_id"], unique=True)
 
 
 def _transfers() -> None:
