@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -12,7 +12,7 @@ from billing.cli.catalog import amount
 from billing.cli.units import show_instant, show_money
 from billing.errors import InvalidInput
 from billing.model.resellers import ResellerView
-from billing.services import catalog, customers, reseller_sales
+from billing.services import catalog, customers, reseller_renewals, reseller_sales
 from billing.services import resellers as services
 
 _key = click.option("--key", help="Idempotency key: repeated with the same one, it is done once.")
@@ -195,6 +195,30 @@ def sell(
         f"{receipt.receipt_number}",
         f"the reseller paid {show_money(receipt.cost_micros, receipt.currency)}, its wallet has "
         f"{show_money(receipt.account_micros, receipt.currency)}",
+    )
+
+
+@reseller.command("renew", cls=Command)
+@_org
+@click.option("--days", type=click.IntRange(1, 31), default=3, show_default=True)
+@at_option
+@click.pass_obj
+def renew(app: App, org_id: int, days: int, at: datetime) -> None:
+    """Sell the same plan again to all whose last package ends within DAYS, or ended so lately."""
+    found = reseller_renewals.renew(app.context, org_id, timedelta(days=days), at)
+    app.show_table(
+        found,
+        ("subscriber", "plan", "paid", "cost", "problem"),
+        [
+            (
+                one.username,
+                one.receipt.plan_name if one.receipt else None,
+                show_money(one.receipt.total_micros, one.receipt.currency) if one.receipt else None,
+                show_money(one.receipt.cost_micros, one.receipt.currency) if one.receipt else None,
+                one.problem,
+            )
+            for one in found
+        ],
     )
 
 

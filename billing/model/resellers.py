@@ -88,6 +88,15 @@ class ResellerSaleReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resold:
+    """A package that a customer was to get again: its receipt, or why it was not sold."""
+
+    username: str
+    receipt: ResellerSaleReceipt | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UndoReceipt:
     """`back_micros`: what the customer gets back; `cost_back_micros`: what the reseller does."""
 

@@ -18,6 +18,7 @@ from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.settling import (
+    check_takes_money,
     checked_amount,
     checked_channel,
     receive,
@@ -181,6 +182,7 @@ def _pay(
     payment_id = None
     if channel is not None:
         checked_channel(channel)
+        check_takes_money(tx, customer.org_id)
         payment_id = receive(
             tx, customer, wallet_id, amount, channel, reference=reference or bill.number, now=now
         )

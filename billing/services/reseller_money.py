@@ -23,7 +23,7 @@ from billing.services.identity import checked_optional
 from billing.services.issuing import operator_of
 from billing.services.resellers import check_above
 from billing.services.settling import checked_amount
-from billing.store import audit, tables
+from billing.store import audit, shifts, tables
 from billing.store import resellers as store
 from billing.store.customers import wallet_view
 from billing.store.guard import Transaction, unique
@@ -199,6 +199,9 @@ def _transfer(
         by=context.actor,
         now=now,
     )
+    if used is not None:
+        moved = {f"money:{used.value}": -amount_micros}
+        shifts.note(tx, level.customer_id, done.entry_id, moved, level.currency)
     number = None
     if used is not None and done.payment_id is not None:
         account = store.account(tx, level.customer_id)

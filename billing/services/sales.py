@@ -25,6 +25,7 @@ from billing.services.issuing import draft, one_line, operator_of, owner_of, wri
 from billing.services.packages import Window, daily_window, entitle, place, receipt_of
 from billing.services.settling import (
     check_spendable,
+    check_takes_money,
     checked_amount,
     checked_channel,
     pay_bill,
@@ -63,6 +64,8 @@ def sell(
     if pay_by is not None:
         checked_channel(pay_by)
     with changing(context, subscription_id) as (tx, row):
+        if pay_by is not None:
+            check_takes_money(tx, row.org_id)
         return run_once(
             tx,
             SaleReceipt,
@@ -101,6 +104,7 @@ def topup(
     """
     checked_channel(channel)
     with changing_customer(context, customer_id) as (tx, customer):
+        check_takes_money(tx, customer.org_id)
         wallets = {wallet.wallet_id: wallet for wallet in store.wallets_of(tx, customer_id)}
         chosen = wallets.get(wallet_id or min(wallets))
         if chosen is None:

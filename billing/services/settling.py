@@ -42,6 +42,17 @@ def checked_channel(channel: MoneyChannel) -> None:
         raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
 
 
+def check_takes_money(tx: Transaction, org_id: int) -> None:
+    """Raises Refused where a reseller's own staff says that money came in, by whatever channel: the
+    operator would never get it (rule R1)."""
+    if resellers.sells_from_wallet(tx, org_id):
+        raise Refused(
+            "a reseller's staff sells packages from the reseller's wallet and takes the money for "
+            "itself; it cannot credit a customer by hand (rule R1)",
+            field="channel",
+        )
+
+
 def receive(
     tx: Transaction,
     customer: tables.Customer,
@@ -57,12 +68,8 @@ def receive(
     Raises Refused where a reseller's own staff takes money by hand: that is the reseller's, and
     what it sells is paid from its wallet (rule R1).
     """
-    if channel in _BY_HAND and resellers.sells_from_wallet(tx, customer.org_id):
-        raise Refused(
-            "a reseller's staff sells packages from the reseller's wallet and takes the money for "
-            "itself; it cannot credit a customer by hand (rule R1)",
-            field="channel",
-        )
+    if channel in _BY_HAND:
+        check_takes_money(tx, customer.org_id)
     entry_id = ledger.post(
         tx,
         customer_id=customer.customer_id,

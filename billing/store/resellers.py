@@ -269,6 +269,15 @@ def sales_of(tx: Session, org_id: int, limit: int) -> list[SoldView]:
     return [SoldView(**row._mapping) for row in rows]
 
 
+def renewable(tx: Session, org_id: int, since: datetime, until: datetime) -> list[Any]:
+    """Rows of reseller_renewable.sql: whose last package ends between two instants."""
+    return list(
+        tx.connection().exec_driver_sql(
+            named_query("reseller_renewable"), {"org_id": org_id, "since": since, "until": until}
+        )
+    )
+
+
 def lock_request(tx: Session, request_id: int) -> tables.ResellerRequest | None:
     """None where who asks is not above the reseller."""
     row = tables.ResellerRequest

@@ -8,7 +8,8 @@ DECLARE
 BEGIN
     FOREACH v_table IN ARRAY ARRAY['reseller', 'reseller_cost', 'reseller_retail', 'reseller_sale',
                                    'reseller_share', 'reseller_transfer', 'reseller_request',
-                                   'reseller_voucher_sale', 'reseller_voucher_share'] LOOP
+                                   'reseller_voucher_sale', 'reseller_voucher_share', 'shift',
+                                   'shift_entry'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('CREATE POLICY everything ON %I TO tollway_worker, tollway_readonly '
                        'USING (true) WITH CHECK (true)', v_table);
@@ -55,6 +56,11 @@ CREATE POLICY paid_by_its_reseller ON voucher AS RESTRICTIVE FOR UPDATE TO tollw
     WITH CHECK (state NOT IN ('active', 'redeemed') OR reseller_sale_id IS NOT NULL
                 OR org_id NOT IN (SELECT r.org_id FROM reseller r));
 GRANT SELECT (reseller_sale_id) ON voucher TO tollway_readonly;
+
+-- Shifts are opened and closed by whoever takes money; what was taken never changes (rule R4).
+GRANT INSERT ON shift, shift_entry TO tollway_panel, tollway_worker;
+GRANT UPDATE (closed_at, closed_by, counted_micros, expected_micros, note, handed_to, handed_at,
+    deposit_reference, deposited_at) ON shift TO tollway_panel, tollway_worker;
 
 -- A reseller reads the plans that it was given a price for, and changes none of them.
 CREATE POLICY on_the_price_list ON plan FOR SELECT TO tollway_panel

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.errors import Refused
+from billing.errors import InvalidInput, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.model.profile import BillIn, Payment
@@ -20,6 +20,7 @@ from billing.services import (
     plan_changes,
     plan_runs,
     renewal_run,
+    reseller_renewals,
     resellers,
     sales,
 )
@@ -115,3 +116,31 @@ def test_a_change_at_the_expiry_changes_the_plan_and_buys_nothing(trade: Trade) 
     plan_changes.change_plan(trade.owner, who, other, idempotency_key="c", now=NOON, when=When.NEXT)
     plan_runs.run(trade.context, LATER)
     assert trade.account(customer_id, "wallet") == 50_00
+
+
+def test_packages_that_end_are_sold_again_in_one_go_as_far_as_the_wallet_goes(
+    trade: Trade,
+) -> None:
+    ends = NOON + timedelta(days=30)
+    first, second, third, later = (trade.customer(trade.child) for _ in range(4))
+    for minutes, who in enumerate((first, second, third)):
+        trade.sell(trade.child, who, at=NOON + timedelta(minutes=minutes))
+    trade.sell(trade.child, later, at=NOON + timedelta(days=9))
+    trade.fund(trade.child, -2_00)  # 50.00 - 4 x 8.00 - 2.00 is enough for two
+    evening = ends - timedelta(hours=2)
+    done = reseller_renewals.renew(
+        trade.child.staff, trade.child.org_id, timedelta(days=3), evening
+    )
+    assert [one.receipt is not None for one in done] == [True, True, False]
+    assert "more is needed to pay 8.00" in str(done[2].problem)
+    assert done[0].receipt is not None and done[0].receipt.valid_from == ends
+    assert trade.wallet(trade.child) == 0
+    trade.fund(trade.child, 8_00)
+    again = reseller_renewals.renew(
+        trade.child.staff, trade.child.org_id, timedelta(days=3), evening
+    )
+    assert [one.receipt is not None for one in again] == [True]
+    assert trade.wallet(trade.child) == 0
+    assert trade.findings() == []
+    with pytest.raises(InvalidInput, match="at most 31 days"):
+        reseller_renewals.renew(trade.child.staff, trade.child.org_id, timedelta(days=32), evening)

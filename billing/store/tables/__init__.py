@@ -48,6 +48,7 @@ from billing.store.tables.resellers import (
     ResellerVoucherShare,
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
     AcctJournal,
@@ -120,6 +121,8 @@ __all__ = [
     "ServicePause",
     "SessionHistory",
     "SessionSlot",
+    "Shift",
+    "ShiftEntry",
     "Staff",
     "StaffSession",
     "StaffThrottle",

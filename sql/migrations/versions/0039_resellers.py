@@ -1,4 +1,4 @@
-"""Resellers: accounts, price lists, sales, transfers, requests (rules R1, R2)."""
+"""Resellers: accounts, price lists, sales, transfers, requests; cashiers' shifts (rules R1, R2, R4)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def upgrade() -> None:
     _vouchers()
     _transfers()
     _requests()
+    _shifts()
     for name in _FUNCTIONS:
         run_sql_file(f"functions/{name}.sql")
     run_sql_file("policies/0039_resellers.sql")
@@ -278,6 +279,71 @@ def _requests() -> None:
         unique=True,
         postgresql_where=sa.text("state = 'pending'"),
     )
+
+
+def _shifts() -> None:
+    op.create_table(
+        "shift",
+        _identity("shift_id"),
+        _number("org_id"),
+        _text("cashier"),
+        _text("currency"),
+        _instant("opened_at"),
+        _number("float_micros"),
+        _instant("closed_at", nullable=True),
+        _text("closed_by", nullable=True),
+        _number("counted_micros", nullable=True),
+        _number("expected_micros", nullable=True),
+        _text("note", nullable=True),
+        _text("handed_to", nullable=True),
+        _instant("handed_at", nullable=True),
+        _text("deposit_reference", nullable=True),
+        _instant("deposited_at", nullable=True),
+        sa.CheckConstraint(
+            "float_micros >= 0 AND counted_micros >= 0", name=op.f("shift_counted_check")
+        ),
+        sa.CheckConstraint(
+            "(closed_at IS NULL) = (counted_micros IS NULL)"
+            " AND (closed_at IS NULL) = (expected_micros IS NULL)",
+            name=op.f("shift_closed_check"),
+        ),
+        sa.CheckConstraint(
+            "closed_at IS NOT NULL OR handed_at IS NULL AND deposited_at IS NULL",
+            name=op.f("shift_after_check"),
+        ),
+        _organisation("shift"),
+        sa.PrimaryKeyConstraint("shift_id", name=op.f("shift_pkey")),
+    )
+    op.create_index(op.f("shift_org_id_idx"), "shift", ["org_id"])
+    op.create_index(
+        "shift_open_key",
+        "shift",
+        ["cashier"],
+        unique=True,
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_table(
+        "shift_entry",
+        _number("customer_id"),
+        _number("entry_id"),
+        _text("channel"),
+        _number("org_id"),
+        _number("shift_id"),
+        _number("amount_micros"),
+        sa.CheckConstraint("amount_micros <> 0", name=op.f("shift_entry_amount_check")),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.customer_id"], name=op.f("shift_entry_customer_id_fkey")
+        ),
+        sa.ForeignKeyConstraint(
+            ["shift_id"], ["shift.shift_id"], name=op.f("shift_entry_shift_id_fkey")
+        ),
+        _organisation("shift_entry"),
+        sa.PrimaryKeyConstraint(
+            "customer_id", "entry_id", "channel", name=op.f("shift_entry_pkey")
+        ),
+    )
+    for column in ("org_id", "shift_id"):
+        op.create_index(op.f(f"shift_entry_{column}_idx"), "shift_entry", [column])
 
 
 def _number(name: str, *, nullable: bool = False) -> sa.Column[Any]:
