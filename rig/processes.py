@@ -69,6 +69,12 @@ class Process:
         self.wait(5.0)
 
 
+def reap() -> None:
+    """Take note of the children that somebody else has ended, `./run down` for one."""
+    for child in _children.values():
+        child.poll()
+
+
 def start_ticks(pid: int) -> int | None:
     """Start time of *pid* in clock ticks since boot; None when it is gone or a zombie."""
     try:

@@ -22,6 +22,7 @@ from billing.settings import ROLES, Settings
 from billing.store import migrate
 from billing.store.catalog import insert_operator
 from billing.store.pool import Database
+from rig import processes
 from rig.account import service_account, temporary_state_dir
 from rig.configuration import ensure_master_key
 from rig.nas import SimulatedNas
@@ -46,6 +47,11 @@ _numbers = count(1)
 hypothesis.settings.register_profile("tollway", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("tollway")
+
+
+def pytest_sessionfinish() -> None:
+    """Python warns of processes that nobody has waited for: now of those that do run still."""
+    processes.reap()
 
 
 @pytest.fixture(scope="session")
