@@ -1,4 +1,4 @@
-"""`tollway reseller`, and staff and subscribers of a reseller (rules R1, R2)."""
+"""`tollway reseller`, staff, subscribers and vouchers of one, `tollway shift` (rules R1–R4)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from billing.cli import main
 from billing.services import catalog
 from billing.services.context import Context
 from billing.settings import Settings
-from tests.factories import DAILY, DAY_PLAN
+from tests.factories import DAILY, DAY_PLAN, Factory
 
 Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -75,3 +76,52 @@ def test_a_reseller_from_its_first_day_to_its_statement(run: Run, context: Conte
     assert "wallet     24.00 USD" in run("reseller", "show", number)[1]
     code, out, _ = run("staff", "enrol", "s@example.com", "--role", "reseller", "--org", number)
     assert (code, "open within 24 hours" in out) == (0, True)
+
+
+@pytest.mark.rule("R1", "R3")
+def test_cards_of_a_reseller_and_selling_again(run: Run, context: Context, tmp_path: Path) -> None:
+    catalog.add_profile(context, replace(DAILY, name="Hourly"), NOW)
+    catalog.add_plan(context, replace(DAY_PLAN, plan_name="Hour"), NOW)
+    _, out, _ = run("reseller", "add", "Kiosk", "--profile", "Hourly", "--json", *AT)
+    number = str(json.loads(out)["org_id"])
+    run("reseller", "price", "set", number, "Hour", "--cost", "0.70", *AT)
+    run("reseller", "transfer", number, "5.00", *AT)
+    code, out, err = run(
+        "voucher", "batch", "add", "Cards", "--count", "2", "--profile", "Hourly (Kiosk)",
+        "--plan", "Hour", "--org", number, "--json", *AT,
+    )  # fmt: skip
+    assert code == 0, err
+    batch = str(json.loads(out)["batch_id"])
+    run("voucher", "batch", "export", batch, "--csv", str(tmp_path / "codes.csv"), *AT)
+    code, _, err = run("voucher", "batch", "activate", batch, "--pay", "cash", *AT)
+    assert (code, "its wallet pays, at cost" in err) == (4, True)
+    code, out, err = run("voucher", "batch", "activate", batch, *AT)
+    assert (code, "the reseller paid 1.40 USD" in out) == (0, True), err
+    assert "wallet     3.60 USD" in run("reseller", "show", number)[1]
+    assert run("voucher", "batch", "revoke", batch, "--refund", *AT)[0] == 0
+    assert "wallet     5.00 USD" in run("reseller", "show", number)[1]
+    run("subscriber", "add", "eve", "--name", "Eve", "--profile", "Hourly (Kiosk)",
+        "--org", number, *AT)  # fmt: skip
+    run("reseller", "sell", "eve", "Hour", *AT)
+    _, out, err = run("reseller", "renew", number, "--days", "2", *AT)
+    assert ("eve" in out, "0.70 USD" in out) == (True, True), err
+    assert "wallet     3.60 USD" in run("reseller", "show", number)[1]
+
+
+@pytest.mark.rule("R4")
+def test_a_shift_from_its_float_to_the_bank(run: Run, make: Factory) -> None:
+    who = make.subscriber(NOW).username
+    code, out, err = run("shift", "open", "--float", "100.00", "--json", *AT)
+    assert code == 0, err
+    number = str(json.loads(out)["shift_id"])
+    assert run("shift", "open", "--float", "1.00", *AT)[0] != 0
+    code, _, err = run("topup", who, "12.50", "--channel", "cash", *AT)
+    assert code == 0, err
+    assert "is told when it is counted" in run("shift", "show", number)[1]
+    assert run("shift", "deposit", number, "--reference", "slip", *AT)[0] == 4
+    _, out, err = run("shift", "close", number, "--counted", "112", "--note", "a coin", *AT)
+    assert ("expected    112.50 USD" in out, "difference  -0.50 USD" in out) == (True, True), err
+    assert "cash        12.50 USD in, 0.00 USD out, 1 times" in out
+    assert "-0.50 USD" in run("shift", "list")[1]
+    assert "handed to   Ada" in run("shift", "hand-over", number, "--to", "Ada", *AT)[1]
+    assert "deposited   slip 9" in run("shift", "deposit", number, "--reference", "slip 9", *AT)[1]
