@@ -111,13 +111,15 @@ def pay(
         customer_id, invoice_id = found.customer_id, found.invoice_id
     with changing_customer(context, customer_id) as (tx, customer):
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
+        if channel is not None:
+            check_takes_money(tx, customer.org_id)
 
         def act() -> PaymentReceipt:
             open_micros = invoices.open_micros(bill) or bill.written_off_micros
             if not open_micros:
                 raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
             amount = amount_micros or open_micros
-            return _pay(context, tx, customer, bill, amount, channel, reference, now)
+            return pay_within(context, tx, customer, bill, amount, channel, reference, now)
 
         return run_once(
             tx,
@@ -167,7 +169,7 @@ def tx_customer(tx: Transaction, customer_id: int) -> tables.Customer:
     return customer
 
 
-def _pay(
+def pay_within(
     context: Context,
     tx: Transaction,
     customer: tables.Customer,
@@ -177,12 +179,13 @@ def _pay(
     reference: str | None,
     now: datetime,
 ) -> PaymentReceipt:
+    """Pay a bill as part of another command: the customer is locked, and that command is carried
+    out once. Raises as `pay`."""
     amount = checked_amount(amount_micros, bill.currency)
     wallet_id = wallet_of(tx, bill)
     payment_id = None
     if channel is not None:
         checked_channel(channel)
-        check_takes_money(tx, customer.org_id)
         payment_id = receive(
             tx, customer, wallet_id, amount, channel, reference=reference or bill.number, now=now
         )

@@ -14,11 +14,10 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import limits, receipts, renewals
+from billing.services import limits, money_in, receipts, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
-from billing.services.crediting import credit_wallet
 from billing.services.customers import changing, changing_customer
 from billing.services.deferrals import account_of_sale
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
@@ -124,8 +123,8 @@ def topup(
                 "reference": reference,
             },
             now=now,
-            act=lambda: credit_wallet(
-                context, tx, customer, chosen.wallet_id, amount, channel, reference, now
+            act=lambda: money_in.credit_wallet(
+                tx, context, customer, chosen.wallet_id, amount, channel, reference, now
             ),
         )
 

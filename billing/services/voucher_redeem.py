@@ -19,7 +19,7 @@ from billing.services import limits, voucher_guesses
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
-from billing.services.crediting import credit_wallet
+from billing.services.money_in import credit_wallet
 from billing.services.sales import sell_for_voucher
 from billing.services.voucher_codes import code_hash
 from billing.services.voucher_sales import begun, close_logins
@@ -185,8 +185,8 @@ def _as_money(one: _Redemption, customer: tables.Customer, face: Money) -> _Give
     if wallet.currency != face.currency:
         raise Refused(f"the voucher is in {face.currency}, the wallet in {wallet.currency}")
     receipt = credit_wallet(
-        one.context,
         one.tx,
+        one.context,
         customer,
         wallet.wallet_id,
         face,

@@ -9,6 +9,7 @@ operator owes to its customer, rises by a credit:
     money:voucher        what is owed for vouchers that were sold and can still be redeemed
     commission:reseller  what resellers keep of what their customers paid (rule R1)
     transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)
+    refund:pending       taken from wallets for refunds that are on their way
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     deferred:package     packages sold and not earned yet (rule I6)
     deferred:bill        the same of bills, for days that have not passed
@@ -45,6 +46,7 @@ from billing.store.pool import named_query
 
 WALLET = "wallet"
 RECEIVABLE = "receivable"
+REFUND_PENDING = "refund:pending"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
 MONEY_VOUCHER = "money:voucher"

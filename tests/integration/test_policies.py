@@ -36,6 +36,7 @@ APPEND_ONLY = (
     "reseller_cost",
     "reseller_retail",
     "reseller_transfer",
+    "suspense_move",
 )
 MONEY_AND_STAFF = (
     "journal_entry",
@@ -62,6 +63,9 @@ SECRETS = (
     ("staff", "totp_secret_sealed"),
     ("voucher", "code_hmac"),
     ("voucher_batch", "codes_sealed"),
+    ("gateway", "secrets_sealed"),
+    ("gateway", "hook_token"),
+    ("provider_event", "body"),
 )
 
 
@@ -297,6 +301,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
+    assert allowed.pop("gateway_of_hook_v1") == ["panel"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
     assert allowed.pop("message_channels_v1") == ["panel"]
     for name in (

@@ -1,4 +1,7 @@
-"""Money for a wallet, whoever brings it, and all that follows from it (rules P1, P9, I4)."""
+"""Money that came in, however it came: posted, receipted, and used for what waits for it (P1, I4).
+
+Every way to pay ends here: the desk, a gateway's payment, a voucher, what was in suspense.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from billing.store.guard import Transaction
 
 
 def credit_wallet(
-    context: Context,
     tx: Transaction,
+    context: Context,
     customer: tables.Customer,
     wallet_id: int,
     amount: Money,
@@ -24,8 +27,9 @@ def credit_wallet(
     reference: str | None,
     now: datetime,
 ) -> PaymentReceipt:
-    """Money for a wallet, and all that follows from it, as part of another command: the customer is
-    locked, and that command has its key."""
+    """Credit a wallet and settle open bills from it, oldest first; the rest stays as free credit
+    (rule I4), which renews what it covers and restores who was cut (rules P9, P10). The customer
+    is locked."""
     customer_id = customer.customer_id
     payment_id = receive(tx, customer, wallet_id, amount, channel, reference=reference, now=now)
     held = reconnection.suspended(tx, customer_id)
