@@ -82,9 +82,10 @@ def add(
 def set_secrets(
     context: Context, gateway_id: int, secret_settings: Mapping[str, str], now: datetime
 ) -> GatewayView:
-    """Exchange keys; those that are not named stay. Raises NotFound."""
+    """Exchange keys; those that are not named stay. Raises NotFound, Refused (as `add`)."""
     with context.transaction() as tx:
         row = found(tx, gateway_id)
+        check_takes_money(tx, row.org_id)
         known = config_of(context, row).secrets | dict(secret_settings)
         row.secrets_sealed = _sealed(context, gateway_id, known)
         tx.flush()

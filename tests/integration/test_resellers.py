@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
-from billing.model.commerce import MoneyChannel, SaleChannel
+from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.services import (
     credits,
@@ -316,49 +316,6 @@ def test_an_account_is_no_customer(trade: Trade) -> None:
             customers.add_subscription(
                 actor, customer_id=trade.child.account, username="account", now=NOON
             )
-
-
-@pytest.mark.rule("R1")
-def test_a_resellers_staff_takes_money_by_hand_for_nothing_but_its_own(trade: Trade) -> None:
-    who = trade.customer(trade.child)
-    customer_id = customers.customer_of(trade.child.staff, who)
-    for channel in (MoneyChannel.CASH, MoneyChannel.CARD, MoneyChannel.ADJUSTMENT):
-        with pytest.raises(Refused, match="rule R1"):
-            sales.topup(
-                trade.child.staff,
-                customer_id,
-                1_000_000,
-                channel=channel,
-                idempotency_key="k",
-                now=NOON,
-            )
-        with pytest.raises(Refused, match="rule R1"):
-            sales.sell(
-                trade.child.staff,
-                who,
-                trade.plan_id,
-                idempotency_key="k",
-                now=NOON,
-                pay_by=channel,
-            )
-    with pytest.raises(Refused):
-        sales.sell(
-            trade.child.staff,
-            who,
-            trade.plan_id,
-            idempotency_key="k",
-            now=NOON,
-            channel=SaleChannel.RESELLER,
-        )
-    # Who is above may.
-    sales.topup(
-        trade.owner,
-        customer_id,
-        1_000_000,
-        channel=MoneyChannel.CASH,
-        idempotency_key="k",
-        now=NOON,
-    )
 
 
 @pytest.mark.rule("R1")
