@@ -34,8 +34,11 @@ from billing.cli import (
     plan_changes,
     pools,
     receipts,
+    reseller_money,
+    resellers,
     revenue,
     sales,
+    shifts,
     spending,
     staff,
     statements,
@@ -68,6 +71,7 @@ for _command in (
     subscribers.subscriber,
     sales.sell,
     sales.topup,
+    shifts.shift,
     receipts.receipt,
     gateways.gateway,
     payments.payment,
@@ -87,6 +91,7 @@ for _command in (
     grants.overspend,
     imports.import_,
     staff.staff,
+    resellers.reseller,
     checks.doctor,
     ledger.ledger,
     revenue.revenue,
@@ -108,6 +113,8 @@ subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
+for _command in reseller_money.COMMANDS:
+    resellers.reseller.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace as replace_fields
 from datetime import date, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from billing.model.vouchers import (
     VoucherView,
     serial_text,
 )
-from billing.services import catalog, customers, designs, voucher_redeem, voucher_sales
+from billing.services import catalog, customers, designs, resellers, voucher_redeem, voucher_sales
 from billing.services import vouchers as services
 from billing.services.voucher_sales import Range
 
@@ -60,6 +61,7 @@ def batch() -> None:
 @click.option("--login", "as_login", is_flag=True, help="The code is a user name.")
 @click.option("--devices", type=int, help="How many of them log in by one at once.")
 @click.option("--expires", type=INSTANT, help="From then on none can be redeemed.")
+@click.option("--org", "org_id", type=int, help="Reseller whose they are: its wallet pays them.")
 @at_option
 @click.pass_obj
 def add(
@@ -76,6 +78,7 @@ def add(
     as_login: bool,
     devices: int | None,
     expires: datetime | None,
+    org_id: int | None,
     at: datetime,
 ) -> None:  # fmt: skip
     """Make a batch. It is stock until it is activated."""
@@ -95,7 +98,10 @@ def add(
         session_limit=devices,
         expires_at=expires,
     )
-    _show(app, services.make_batch(app.context, wanted, at))
+    context = app.context
+    if org_id is not None:
+        context = replace_fields(context, home_org_id=resellers.show(context, org_id).org_id)
+    _show(app, services.make_batch(context, wanted, at))
 
 
 @batch.command("list", cls=Command)
@@ -159,7 +165,8 @@ def activate(
     key: str | None,
     at: datetime,
 ) -> None:  # fmt: skip
-    """Sell vouchers at their face: from now on they can be redeemed."""
+    """Sell vouchers at their face: from now on they can be redeemed. A reseller's are paid from its
+    wallet, at cost; give neither --pay nor --customer."""
     buyer = None if customer is None else customers.find_customer(app.context, customer)
     done = voucher_sales.activate(
         app.context,
@@ -170,7 +177,10 @@ def activate(
         buyer_id=None if buyer is None else buyer.customer_id,
     )
     total = show_money(done.total_micros, done.currency)
-    app.show(done, f"sold {done.count} vouchers, {total}, receipt {done.receipt_number or '–'}")
+    lines = [f"sold {done.count} vouchers, {total}, receipt {done.receipt_number or '–'}"]
+    if done.cost_micros is not None:
+        lines.append(f"the reseller paid {show_money(done.cost_micros, done.currency)}")
+    app.show(done, *lines)
 
 
 @batch.command("revoke", cls=Command)

@@ -150,6 +150,8 @@ class Activation:
     """In whose journal the sale is: the buyer's, or the organisation's counter's."""
     entry_id: int | None
     receipt_number: str | None
+    cost_micros: int | None = None
+    """What a reseller's wallet paid for them; None: they are not a reseller's."""
     repeated: bool = False
 
 

@@ -17,7 +17,7 @@ from billing.model.money import Money
 from billing.model.vouchers import Redemption, VoucherState, serial_text
 from billing.rules.cycles import local_day
 from billing.rules.vouchers import canonical, could_be_code
-from billing.services import voucher_guesses
+from billing.services import limits, voucher_guesses
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -107,6 +107,7 @@ class _Redemption:
 
 def _redeem(one: _Redemption, key: str) -> Redemption:
     tx = one.tx
+    limits.check_no_account(tx, one.customer_id)
     others = [] if one.holder_id is None else [one.holder_id]
     customers.lock_customers(tx, [one.customer_id, *others])
     customer = customers.lock_customer(tx, one.customer_id)
@@ -142,7 +143,7 @@ def _act(one: _Redemption, customer: tables.Customer) -> Redemption:
     if batch.plan_version_id is None:
         given = _as_money(one, customer, face)
     else:
-        given = _as_package(one, batch.plan_version_id, face)
+        given = _as_package(one, batch, batch.plan_version_id, face)
     close_logins(tx, [voucher], now)
     voucher.state, voucher.ended_at = VoucherState.REDEEMED.value, now
     voucher.customer_id, voucher.subscription_id = customer.customer_id, given.subscription_id
@@ -242,7 +243,9 @@ def _as_money(one: _Redemption, customer: tables.Customer, face: Money) -> _Give
     )
 
 
-def _as_package(one: _Redemption, plan_version_id: int, face: Money) -> _Given:
+def _as_package(
+    one: _Redemption, batch: tables.VoucherBatch, plan_version_id: int, face: Money
+) -> _Given:
     row = _subscription(one)
     terms = catalog.get_terms(one.tx, plan_version_id)
     if terms is None:
@@ -252,6 +255,8 @@ def _as_package(one: _Redemption, plan_version_id: int, face: Money) -> _Given:
     if currency != face.currency:
         raise Refused(f"the voucher is in {face.currency}, the wallet in {currency}")
     sale, payment_id = sell_for_voucher(one.context, one.tx, row, terms, face, one.now)
+    if sale.total_micros < face.amount_micros:
+        limits.check_rest(one.tx, batch, Money(sale.total_micros, face.currency))
     return _Given(
         subscription_id=row.subscription_id,
         entitlement_id=sale.entitlement_id,

@@ -21,7 +21,8 @@ from billing.services import receipts
 from billing.services.context import Context
 from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.settling import receive, spend
-from billing.services.voucher_sales import begun, close_logins, counter_of, lapse
+from billing.services.voucher_counter import counter_of, lapse
+from billing.services.voucher_sales import begun, close_logins
 from billing.store import audit, billing_jobs, catalog, customers, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction

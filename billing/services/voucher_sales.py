@@ -2,7 +2,7 @@
 owed to whoever holds them, in the account `money:voucher`.
 
 An entry belongs to a customer's journal. The sale is in the buyer's, where its wallet pays;
-over the counter it is in that of the organisation's own `voucher_counter`, and so is what lapses.
+over the counter it is in that of the organisation's own counter, and so is what lapses.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from billing.model.documents import DocumentLine
 from billing.model.money import Money
 from billing.model.receipts import ReceiptKind
 from billing.model.vouchers import Activation, VoucherState, serial_text
-from billing.services import receipts
+from billing.services import limits, receipts, reseller_vouchers
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.settling import check_spendable, checked_channel
-from billing.store import audit, catalog, customers, ledger, tables
+from billing.services.voucher_counter import counter_of, lapse
+from billing.store import audit, customers, ledger, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
@@ -50,21 +51,25 @@ def activate(
     buyer_id: int | None = None,
 ) -> Activation:
     """Sell vouchers that are in stock at their face: for money over the counter (`pay_by`), or to a
-    customer from its wallet. From now on they can be redeemed.
+    customer from its wallet. Those of a reseller are paid from its own wallet, at cost, by neither
+    (rule R1). From now on they can be redeemed.
 
     Raises NotFound, InvalidInput, Conflict (rule M5), Refused (none in stock, the codes were not
-    handed over yet, expired, the wallet has too little: P12).
+    handed over yet, expired, a wallet has too little: P12, R1).
     """
-    if (pay_by is None) == (buyer_id is None):
-        raise InvalidInput("give a way of payment or a customer, one of them", field="pay_by")
     if pay_by is not None:
         checked_channel(pay_by)
     with context.transaction() as tx:
         batch = _batch(tx, which.batch_id)
+        resold = reseller_vouchers.of_reseller(tx, batch)
+        _check_payer(tx, resold, pay_by, buyer_id)
         customer_id = buyer_id or counter_of(context, tx, batch, now)
+        if resold:
+            reseller_vouchers.lock(tx, batch, customer_id)
         customer = customers.lock_customer(tx, customer_id)
         if customer is None:
             raise NotFound(f"no customer has the number {customer_id}", field="customer")
+        paid_by = MoneyChannel.RESELLER if resold else pay_by
         return run_once(
             tx,
             Activation,
@@ -79,7 +84,7 @@ def activate(
                 "buyer": buyer_id,
             },
             now=now,
-            act=lambda: _activate(context, tx, batch, which, customer, pay_by, now),
+            act=lambda: _activate(context, tx, batch, which, customer, paid_by, now),
         )
 
 
@@ -93,15 +98,20 @@ def revoke(
 ) -> int:
     """Nobody can redeem these any more; returns how many. What was sold of them lapses, unless
     `refund` gives it back: to the wallet of the customer who bought them, and what was sold over
-    the counter by `refund_by`. Vouchers that are in use or redeemed stay as they are.
+    the counter by `refund_by`; a reseller's to the wallets that paid, by its own staff within its
+    window only (rule R1). Vouchers that are in use or redeemed stay as they are.
 
-    Raises NotFound, InvalidInput, Refused (there are none), Conflict (being sold just now).
+    Raises NotFound, InvalidInput, Refused (there are none, the window has passed), Conflict (being
+    sold just now).
     """
     if refund_by is not None:
         checked_channel(refund_by)
     with context.transaction() as tx:
         batch = _batch(tx, which.batch_id)
+        resold = refund and reseller_vouchers.of_reseller(tx, batch)
         counter_id = counter_of(context, tx, batch, now)
+        if resold:
+            reseller_vouchers.lock(tx, batch, counter_id)
         waiting = store.waiting_customers(tx, which.batch_id, which.first, which.last)
         buyers = store.buyers(tx, which.batch_id)
         concerned = sorted({counter_id, *waiting, *buyers})
@@ -116,10 +126,15 @@ def revoke(
         if not _customers_of(rows) <= set(concerned):
             # They are not locked, and customers are locked before vouchers.
             raise Conflict("some of them were being sold just now; try again", field="batch")
-        _give_back(tx, batch, rows, counter_id, refund, refund_by, now)
+        if resold:
+            reseller_vouchers.check_window(context, tx, batch, rows, now)
+        else:
+            _give_back(tx, batch, rows, counter_id, refund, refund_by, now)
         close_logins(tx, rows, now)
         numbers = [row.serial for row in rows]
         store.set_all(tx, numbers, {"state": VoucherState.REVOKED.value, "ended_at": now})
+        if resold:
+            reseller_vouchers.give_back(context, tx, batch, rows, now)
         audit.append(
             tx,
             at=now,
@@ -130,30 +145,6 @@ def revoke(
             detail={"count": len(rows), "from": numbers[0], "to": numbers[-1], "refund": refund},
         )
         return len(rows)
-
-
-def counter_of(context: Context, tx: Transaction, batch: tables.VoucherBatch, now: datetime) -> int:
-    """The customer in whose journal is what the batch's organisation sells over the counter; made
-    when it is first needed. Raises NotFound (no operator)."""
-    found = store.counter(tx, batch.org_id)
-    if found is not None:
-        return found
-    operator = catalog.operator(tx)
-    if operator is None:
-        raise NotFound("the installation has no operator yet; run `tollway migrate`")
-    row = tables.Customer(
-        org_id=batch.org_id,
-        profile_id=batch.profile_id,
-        name="Vouchers over the counter",
-        created_at=now,
-        monthly_statement=False,
-    )
-    with tx.begin_nested() as attempt:
-        customers.insert_customer(tx, row, currency=operator.currency, credit_limit_micros=0)
-        made_id = row.customer_id
-        if not store.insert_counter(tx, batch.org_id, made_id):
-            attempt.rollback()
-    return store.counter(tx, batch.org_id) or made_id
 
 
 def begun(tx: Transaction, voucher: tables.Voucher) -> bool:
@@ -171,32 +162,6 @@ def close_logins(tx: Transaction, rows: Sequence[tables.Voucher], now: datetime)
     if waiting:
         tx.flush()
         store.close_logins(tx, waiting, now)
-
-
-def lapse(
-    tx: Transaction,
-    batch: tables.VoucherBatch,
-    counter_id: int,
-    micros: int,
-    memo: str,
-    now: datetime,
-) -> None:
-    """What was owed for vouchers of the batch is owed no more (rule I6): breakage, without tax, as
-    nothing is supplied. The counter is locked."""
-    if micros:
-        ledger.post(
-            tx,
-            customer_id=counter_id,
-            org_id=batch.org_id,
-            kind=ledger.VOUCHER,
-            memo=memo,
-            lines=[
-                Line(ledger.MONEY_VOUCHER, -micros),
-                Line(ledger.REVENUE_BREAKAGE, micros),
-            ],
-            currency=batch.currency,
-            now=now,
-        )
 
 
 def _activate(
@@ -224,6 +189,9 @@ def _activate(
             )
     total = Money(batch.face_micros * len(serials), batch.currency)
     entry_id = _sale_entry(tx, batch, customer, total, pay_by, serials, now)
+    cost = None
+    if pay_by is MoneyChannel.RESELLER:
+        cost = reseller_vouchers.pay(context, tx, batch, serials, entry_id, now)
     store.set_all(
         tx,
         serials,
@@ -265,7 +233,24 @@ def _activate(
         customer_id=customer.customer_id,
         entry_id=entry_id,
         receipt_number=number,
+        cost_micros=None if cost is None else cost.amount_micros,
     )
+
+
+def _check_payer(
+    tx: Transaction, resold: bool, pay_by: MoneyChannel | None, buyer_id: int | None
+) -> None:
+    if buyer_id is not None:
+        limits.check_no_account(tx, buyer_id)
+    if resold:
+        if pay_by is not None or buyer_id is not None:
+            raise Refused(
+                "the batch is a reseller's: its wallet pays, at cost (rule R1); what its customers "
+                "pay is its own",
+                field="pay_by",
+            )
+    elif (pay_by is None) == (buyer_id is None):
+        raise InvalidInput("give a way of payment or a customer, one of them", field="pay_by")
 
 
 def _sale_entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +30,7 @@ from billing.services.identity import checked_name
 from billing.services.issuing import operator_of
 from billing.services.settling import checked_amount
 from billing.services.voucher_codes import code_hash, new_codes, open_sealed, password_of, seal
-from billing.store import audit, catalog, tables
+from billing.store import audit, catalog, reseller_vouchers, resellers, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction
 from billing.store.imports import reserve_ids
@@ -58,7 +59,7 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
             raise NotFound(
                 f"no billing profile has the number {wanted.profile_id}", field="profile"
             )
-        terms = _terms(tx, wanted, now)
+        terms = _terms(context, tx, wanted, now)
         face = _face(tx, wanted, terms, profile.profile)
         _check_logins(wanted, terms, profile.profile)
         row = tables.VoucherBatch(
@@ -177,9 +178,12 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
         (new_serial,) = reserve_ids(tx, "voucher", "serial", 1)
         if not store.insert_vouchers(tx, batch, [new_serial], [code_hash(context.box, text)]):
             raise Conflict("the code exists; try again", field="serial")
-        store.set_all(tx, [new_serial], _inherited(old))
+        inherited = _inherited(old)
         old.state, old.replaced_by = VoucherState.REPLACED.value, new_serial
         old.ended_at = now
+        if old.reseller_sale_id is not None:
+            reseller_vouchers.move(tx, serial, new_serial)
+        store.set_all(tx, [new_serial], inherited)
         audit.append(
             tx,
             at=now,
@@ -234,7 +238,8 @@ def _view(tx: Transaction, batch_id: int) -> BatchView:
     return found[0]
 
 
-def _terms(tx: Transaction, wanted: NewBatch, now: datetime) -> PlanTerms | None:
+def _terms(context: Context, tx: Transaction, wanted: NewBatch, now: datetime) -> PlanTerms | None:
+    """Of the plan, at the price of the organisation that makes them (rule R1)."""
     if (wanted.plan_id is None) == (wanted.amount_micros is None):
         raise InvalidInput("give a plan or an amount, one of them", field="plan")
     if wanted.plan_id is None:
@@ -242,7 +247,10 @@ def _terms(tx: Transaction, wanted: NewBatch, now: datetime) -> PlanTerms | None
     plan = catalog.get_plan(tx, wanted.plan_id, now)
     if plan is None or plan.archived_at is not None or plan.effective_from > now:
         raise NotFound(f"no plan with the number {wanted.plan_id} is on sale", field="plan")
-    return plan.terms
+    retail_micros = resellers.retails_of(tx, context.home_org_id).get(wanted.plan_id)
+    if retail_micros is None:
+        return plan.terms
+    return dataclasses.replace(plan.terms, price_micros=retail_micros)
 
 
 def _face(

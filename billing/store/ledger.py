@@ -7,6 +7,8 @@ operator owes to its customer, rises by a credit:
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
                          reseller, adjustment
     money:voucher        what is owed for vouchers that were sold and can still be redeemed
+    commission:reseller  what resellers keep of what their customers paid (rule R1)
+    transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)
     refund:pending       taken from wallets for refunds that are on their way
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     deferred:package     packages sold and not earned yet (rule I6)
@@ -38,7 +40,7 @@ from sqlalchemy.orm import Session
 
 from billing.model.books import UsageEntry
 from billing.model.views import WalletView
-from billing.store import tables
+from billing.store import shifts, tables
 from billing.store.customers import wallet_view
 from billing.store.pool import named_query
 
@@ -96,7 +98,8 @@ def post(
 ) -> int:
     """One movement of money; returns the entry's id and moves the wallets' posted balances.
 
-    The customer must be locked. Lines of zero are left out. Raises UnbalancedEntry.
+    The customer must be locked. Lines of zero are left out. Money that a cashier takes is in its
+    shift, too (rule R4). Raises UnbalancedEntry.
     """
     written = [line for line in lines if line.amount_micros]
     if sum(line.amount_micros for line in written) or not written:
@@ -125,6 +128,8 @@ def post(
         for position, line in enumerate(written, 1)
     )
     tx.flush()
+    taken = {line.account: line.amount_micros for line in written if line.wallet_id is None}
+    shifts.note(tx, customer_id, entry.entry_id, taken, currency)
     moved: dict[int, int] = defaultdict(int)
     for line in written:
         if line.wallet_id is not None:

@@ -1,5 +1,5 @@
--- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6), in one
--- statement, so that all of it is seen at one instant. One row a finding: what is wrong, whose it is,
+-- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6, R3), in
+-- one statement, so that all of it is seen at one instant (resellers: ledger_check_resellers.sql). One row a finding: what is wrong, whose it is,
 -- what it should be and what it is, in micros; for numbers of bills, how many there should be.
 SELECT 'entry does not sum to zero' AS problem, p.customer_id, concat('entry ', p.entry_id) AS subject,
     0::numeric AS expected, sum(p.amount_micros) AS found
@@ -323,4 +323,20 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS sold FROM posting
            WHERE account = 'money:voucher' GROUP BY customer_id, entry_id) p
     ON p.customer_id = v.sold_customer_id AND p.entry_id = v.sold_entry_id
 WHERE v.face <> COALESCE(p.sold, 0)
+UNION ALL
+-- What is in a cashier's shift is what the entry moved, and a closed one expects what was taken (R4).
+SELECT 'money of a shift differs from its entry', s.customer_id, concat('entry ', s.entry_id),
+    s.amount_micros, -COALESCE(p.moved, 0)
+FROM shift_entry s
+LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS moved FROM posting o
+                   WHERE o.customer_id = s.customer_id AND o.entry_id = s.entry_id
+                     AND o.account = concat('money:', s.channel)) p ON true
+WHERE s.amount_micros <> -COALESCE(p.moved, 0)
+UNION ALL
+SELECT 'shift expects another amount than it took', 0, concat('shift ', s.shift_id),
+    s.float_micros + COALESCE(e.cash, 0), s.expected_micros
+FROM shift s
+LEFT JOIN (SELECT shift_id, sum(amount_micros) AS cash FROM shift_entry
+           WHERE channel = 'cash' GROUP BY shift_id) e ON e.shift_id = s.shift_id
+WHERE s.expected_micros <> s.float_micros + COALESCE(e.cash, 0)
 ORDER BY 1, 2, 3 LIMIT %(most)s

@@ -48,7 +48,19 @@ from billing.store.tables.payments import (
     SuspenseMove,
 )
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.resellers import (
+    Reseller,
+    ResellerCost,
+    ResellerRequest,
+    ResellerRetail,
+    ResellerSale,
+    ResellerShare,
+    ResellerTransfer,
+    ResellerVoucherSale,
+    ResellerVoucherShare,
+)
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
     AcctJournal,
@@ -116,10 +128,21 @@ __all__ = [
     "ProviderEvent",
     "Receipt",
     "Recovery",
+    "Reseller",
+    "ResellerCost",
+    "ResellerRequest",
+    "ResellerRetail",
+    "ResellerSale",
+    "ResellerShare",
+    "ResellerTransfer",
+    "ResellerVoucherSale",
+    "ResellerVoucherShare",
     "Reservation",
     "ServicePause",
     "SessionHistory",
     "SessionSlot",
+    "Shift",
+    "ShiftEntry",
     "Staff",
     "StaffSession",
     "StaffThrottle",

@@ -89,6 +89,8 @@ class Voucher(Base):
     sold_customer_id: Mapped[int | None]
     """In whose journal its sale is."""
     sold_entry_id: Mapped[int | None]
+    reseller_sale_id: Mapped[int | None] = mapped_column(index=True)
+    """The sale from a reseller's wallet that it is of (rule R1); written by functions alone."""
     customer_id: Mapped[int | None]
     subscription_id: Mapped[int | None]
     entitlement_id: Mapped[int | None]
