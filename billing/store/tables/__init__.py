@@ -37,6 +37,7 @@ from billing.store.tables.network import (
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.self_care import CustomerSession, CustomerThrottle
 from billing.store.tables.usage import (
     AcctDeadLetter,
     AcctJournal,
@@ -60,6 +61,8 @@ __all__ = [
     "CreditNote",
     "Customer",
     "CustomerLetterhead",
+    "CustomerSession",
+    "CustomerThrottle",
     "DailyUsage",
     "DeferredItem",
     "DeferredMove",
