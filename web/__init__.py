@@ -1,4 +1,5 @@
-"""The panel. `create_app` is its composition root: `gunicorn 'web:create_app()'`."""
+"""The panel, and the customers' own pages. `create_app` is the composition root: `gunicorn
+'web:create_app()'`."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from billing.services.context import Context
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, entry, formats, headers, login
+from web import admin, customer, entry, formats, headers, login, sessions
 from web.options import Options
 from web.parts import Parts
 
@@ -39,9 +40,11 @@ def create_app(
         message_days=settings.message_days,
     )
     app.extensions["tollway"] = Parts(nobody, clock)
+    app.session_interface = sessions.SessionsByPart()
     headers.init_app(app, options)
     formats.init_app(app)
     login.init_app(app, options)
     app.register_blueprint(entry.blueprint)
     app.register_blueprint(admin.blueprint)
+    app.register_blueprint(customer.blueprint)
     return app
