@@ -9,11 +9,13 @@ from datetime import datetime
 from flask import Flask
 
 from billing.clock import utc_now
+from billing.payments.registry import open_gateway
 from billing.services.context import Context
+from billing.services.gateways import Gateways
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, customer, entry, formats, headers, login, sessions
+from web import admin, customer, entry, formats, headers, hooks, login, sessions
 from web.options import Options
 from web.parts import Parts
 
@@ -39,12 +41,15 @@ def create_app(
         portal_url=settings.portal_url,
         message_days=settings.message_days,
     )
-    app.extensions["tollway"] = Parts(nobody, clock)
+    app.extensions["tollway"] = Parts(nobody, clock, Gateways(open_gateway))
     app.session_interface = sessions.SessionsByPart()
     headers.init_app(app, options)
     formats.init_app(app)
     login.init_app(app, options)
     app.register_blueprint(entry.blueprint)
+    app.register_blueprint(hooks.blueprint)
+    # Signed by the provider instead.
+    app.extensions["csrf"].exempt(hooks.hook)
     app.register_blueprint(admin.blueprint)
     app.register_blueprint(customer.blueprint)
     return app

@@ -13,6 +13,7 @@ from billing.model.staff import StaffMember
 from billing.model.views import OperatorView
 from billing.services import catalog
 from billing.services.context import Context
+from billing.services.gateways import Gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Parts:
     nobody: Context
     """The context of a caller who is not logged in: it sees no organisation."""
     clock: Callable[[], datetime]
+    gateways: Gateways
 
     def close(self) -> None:
         """Give the database connections back."""

@@ -20,6 +20,8 @@ from billing.cli import (
     design,
     dunning,
     evidence,
+    funding,
+    gateways,
     grants,
     imports,
     installation,
@@ -28,6 +30,7 @@ from billing.cli import (
     messages,
     nas,
     organisations,
+    payments,
     plan_changes,
     pools,
     receipts,
@@ -65,6 +68,10 @@ for _command in (
     sales.sell,
     sales.topup,
     receipts.receipt,
+    gateways.gateway,
+    payments.payment,
+    funding.suspense,
+    funding.prepaid,
     bills.bill,
     charges.charge,
     dunning.dunning,
@@ -93,6 +100,8 @@ customers.customer.add_command(statements.statement)
 customers.customer.add_command(statements.statements)
 customers.customer.add_command(spending.alerts)
 customers.customer.add_command(spending.cap)
+customers.customer.add_command(funding.recharge)
+customers.customer.add_command(funding.prepay)
 subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)

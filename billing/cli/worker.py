@@ -13,17 +13,19 @@ import click
 from billing.cli.app import App, Command
 from billing.cli.relay import mail_from, relay, webhook
 from billing.errors import InvalidInput
-from billing.jobs import figures, mailer, queue
+from billing.jobs import figures, mailer, payer, queue
 from billing.jobs import worker as process
 from billing.jobs.repeats import Repeats
+from billing.payments.registry import open_gateway
 from billing.services.context import Context
+from billing.services.gateways import Gateways
 from billing.services.history import Retention
 from billing.store.pool import Database
 from radius_plugin.coa import CoaSender
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS = 7
+_CONNECTIONS = 11
 
 
 @click.command(cls=Command)
@@ -48,7 +50,14 @@ def worker(app: App) -> None:
         settings = app.settings
         figures.run(context, settings.metrics_file("worker"), settings.state_dir, stop)
 
-    companions = {"CoA sender": send_orders, "figures": write_figures}
+    def call_providers(stop: threading.Event) -> None:
+        payer.run(context, Gateways(open_gateway), stop)
+
+    companions = {
+        "CoA sender": send_orders,
+        "figures": write_figures,
+        "payments": call_providers,
+    }
     companions |= _senders(app, context)
     try:
         process.run(

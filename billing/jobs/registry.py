@@ -17,6 +17,7 @@ from billing.services import (
     dunning_run,
     enforcement,
     plan_runs,
+    prepayments,
     pruning,
     recognition,
     renewal_run,
@@ -180,6 +181,14 @@ def _dunning(context: Context, now: datetime) -> str:
     return said
 
 
+def _prepayments(context: Context, now: datetime) -> str:
+    report = prepayments.run(context, now)
+    said = f"asked for {report.issued} prepayments" if report.issued else ""
+    if report.parked:
+        said = f"{said or 'asked for none'}; {len(report.parked)} customers PARKED"
+    return said
+
+
 def _remove_old(context: Context, now: datetime) -> str:
     messages, checks = pruning.remove_old(context, now)
     removed = messages or checks
@@ -239,6 +248,7 @@ JOBS = {
             "what has become earned (rule I6)",
             _recognise_revenue,
         ),
+        Job("prepayments", "29 * * * *", "prepayment invoices (rule P5)", _prepayments),
         Job("remove_old", "53 3 * * *", "messages and checks of long ago", _remove_old),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

@@ -54,6 +54,9 @@ SAMPLES: dict[MessageKind, Facts] = {
         "amount_micros": 10_000_000,
         "currency": "USD",
         "reason": "the card was declined",
+        "recharge_url": None,
+        "confirm": False,
+        "retry_on": "2026-04-12",
     },
     MessageKind.VOUCHER_RECEIPT: {
         "amount_micros": 10_000_000,
@@ -93,5 +96,13 @@ SAMPLES: dict[MessageKind, Facts] = {
         "invoice_number": "INV-1042",
         "amount_micros": 17_740_000,
         "currency": "USD",
+    },
+    MessageKind.PREPAYMENT_DUE: {
+        "number": "PRE-12",
+        "month": "2026-05",
+        "amount_micros": 30_000_000,
+        "currency": "USD",
+        "due_on": "2026-05-15",
+        "recharge_url": None,
     },
 }

@@ -26,6 +26,7 @@ class MessageKind(StrEnum):
     ALLOWANCE_USED = "allowance_used"
     PRICE_NOTICE = "price_notice"
     PAYMENT_RECEIVED = "payment_received"
+    PREPAYMENT_DUE = "prepayment_due"
 
 
 class MessageChannel(StrEnum):

@@ -116,7 +116,7 @@ def pay(
             if not open_micros:
                 raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
             amount = amount_micros or open_micros
-            return _pay(context, tx, customer, bill, amount, channel, reference, now)
+            return pay_within(context, tx, customer, bill, amount, channel, reference, now)
 
         return run_once(
             tx,
@@ -172,7 +172,7 @@ def tx_customer(tx: Transaction, customer_id: int) -> tables.Customer:
     return customer
 
 
-def _pay(
+def pay_within(
     context: Context,
     tx: Transaction,
     customer: tables.Customer,
@@ -182,6 +182,8 @@ def _pay(
     reference: str | None,
     now: datetime,
 ) -> PaymentReceipt:
+    """Pay a bill as part of another command: the customer is locked, and that command is carried
+    out once. Raises as `pay`."""
     amount = checked_amount(amount_micros, bill.currency)
     wallet_id = wallet_of(tx, bill)
     payment_id = None

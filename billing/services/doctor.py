@@ -139,6 +139,12 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         "check the NAS's CoA port, its secret, and that the worker runs",
     )
     yield _warn(
+        "payments",
+        not facts.stuck_payments and not facts.in_suspense,
+        f"{facts.stuck_payments} without an outcome for an hour, {facts.in_suspense} in suspense",
+        "`tollway gateway test` and the provider's own pages; `tollway suspense match` or `return`",
+    )
+    yield _warn(
         "NAS",
         facts.nas > 0 and not facts.lax_nas,
         f"{facts.nas} registered, {facts.lax_nas} without Message-Authenticator",

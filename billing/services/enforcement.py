@@ -21,7 +21,7 @@ from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.prepaid import renewal_at
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
-from billing.services import alerts, caps, fair_use, notices
+from billing.services import alerts, caps, fair_use, notices, recharges
 from billing.services.context import Context
 from billing.store import customers, spending
 from billing.store import enforcement as store
@@ -75,8 +75,8 @@ class _Running:
 
 def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime) -> int:
     """Bring the customer's running sessions in line with its state; returns orders written. What
-    the customer is to be told is queued (rules P6, P8), and its spending caps are counted anew
-    (rule P14).
+    the customer is to be told is queued (rules P6, P8), its spending caps are counted anew (rule
+    P14), and a recharge that is due is stored (rule P7).
 
     The caller holds the customer's row lock and has changed what it wanted to (radius.md F15).
     """
@@ -107,10 +107,19 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
             used_up.add(row.subscription_id)
         _remember(row, account, state, cap_ends.get(row.wallet_id), now)
     alerts.look(tx, context, watched, rows.values(), used_up, now)
+    _look_again(rows, recharges.look(tx, watched, now))
     tx.flush()
     if orders:
         store.notify(tx)
     return orders
+
+
+def _look_again(rows: dict[int, Subscription], at: dict[int, datetime]) -> None:
+    """By the instants of these wallets at the latest."""
+    for row in rows.values():
+        moment = at.get(row.wallet_id)
+        if moment is not None:
+            row.service_next_change_at = min(row.service_next_change_at or moment, moment)
 
 
 def _accounts(tx: Transaction, rows: dict[int, Subscription], now: datetime) -> list[Account]:

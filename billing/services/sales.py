@@ -14,7 +14,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import alerts, receipts, reconnection, renewals
+from billing.services import money_in, receipts, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -28,10 +28,9 @@ from billing.services.settling import (
     checked_channel,
     pay_bill,
     receive,
-    settle,
     spend,
 )
-from billing.store import audit, catalog, entitlements, invoices, ledger, plan_changes, tables
+from billing.store import audit, catalog, entitlements, invoices, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -106,37 +105,8 @@ def topup(
         amount = checked_amount(amount_micros, chosen.currency)
 
         def act() -> PaymentReceipt:
-            payment_id = receive(
-                tx, customer, chosen.wallet_id, amount, channel, reference=reference, now=now
-            )
-            held = reconnection.suspended(tx, customer_id)
-            settled = settle(tx, customer, chosen.wallet_id, now, received_micros=amount_micros)
-            alerts.note_top_up(tx, customer_id, chosen.wallet_id)
-            renewals.credited(tx, context, customer_id, now)
-            reconnection.charge_restored(tx, context, customer, held, now)
-            number = receipts.of_top_up(tx, customer, payment_id, amount, channel, reference, now)
-            audit.append(
-                tx,
-                at=now,
-                org_id=customer.org_id,
-                actor=context.actor,
-                action="wallet.topup",
-                subject=f"wallet:{chosen.wallet_id}",
-                detail={
-                    "amount_micros": amount_micros,
-                    "channel": channel,
-                    "settled": settled,
-                    "receipt": number,
-                },
-            )
-            return PaymentReceipt(
-                customer_id=customer_id,
-                payment_id=payment_id,
-                amount_micros=amount_micros,
-                currency=amount.currency,
-                settled=settled,
-                available_micros=ledger.wallet(tx, customer_id, chosen.wallet_id).available_micros,
-                receipt_number=number,
+            return money_in.credit_wallet(
+                tx, context, customer, chosen.wallet_id, amount, channel, reference, now
             )
 
         return run_once(

@@ -63,7 +63,7 @@ def set_alerts(
     with _changing(context, customer_id, wallet_id, now) as (tx, customer, row):
         if balance_percent is not None:
             row.alert_percent = balance_percent or None
-            row.alert_below_micros = None
+            row.alert_below_micros = row.look_below_micros = None
         if levels is not None:
             row.usage_alert_percents = levels
             tx.flush()

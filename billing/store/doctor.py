@@ -30,6 +30,8 @@ class DatabaseFacts:
     dead_letters: int
     failed_orders: int
     stuck_orders: int
+    stuck_payments: int
+    in_suspense: int
     nas: int
     lax_nas: int
     vendors: list[str]

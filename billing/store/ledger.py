@@ -6,6 +6,7 @@ operator owes to its customer, rises by a credit:
     wallet               the customer's money (with the wallet's id in `wallet_id`)
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
                          voucher, reseller, adjustment
+    refund:pending       taken from wallets for refunds that are on their way
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     deferred:package     packages sold and not earned yet (rule I6)
     deferred:bill        the same of bills, for days that have not passed
@@ -42,6 +43,7 @@ from billing.store.pool import named_query
 
 WALLET = "wallet"
 RECEIVABLE = "receivable"
+REFUND_PENDING = "refund:pending"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
 REVENUE_USAGE = "revenue:usage"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing.store import tables
@@ -13,14 +13,18 @@ from billing.store.pool import named_query
 
 
 def watched_wallets(tx: Session, customer_id: int) -> list[tables.Wallet]:
-    """The customer's wallets with an alert or a cap, as stored now; the customer is locked."""
-    wallet = tables.Wallet
+    """The customer's wallets with an alert, a cap or auto-recharge, as stored now; the customer is
+    locked."""
+    wallet, recharge = tables.Wallet, tables.AutoRecharge
     statement = select(wallet).where(
         wallet.customer_id == customer_id,
         or_(
             wallet.alert_percent.is_not(None),
             func.cardinality(wallet.usage_alert_percents) > 0,
             wallet.cap_micros.is_not(None),
+            exists().where(
+                recharge.customer_id == customer_id, recharge.wallet_id == wallet.wallet_id
+            ),
         ),
     )
     ordered = statement.order_by(wallet.wallet_id).execution_options(populate_existing=True)

@@ -1,8 +1,8 @@
 -- For subscriptions that the meter has just seen use up a package: start what waits in the chain
 -- (B4); where nothing does, write one order per running session of every subscription on that
 -- customer that is no longer served (P8, P14, C1). The sweep looks at once at who was cut, to tell the
--- customer, and at whose wallet fell below its alert (P6). Returns the number of orders. Customers are
--- locked.
+-- customer, and at whose wallet fell below its alert (P6) or to its recharge (P7). Returns the number
+-- of orders. Customers are locked.
 CREATE FUNCTION cut_unserved_v1(
     p_now timestamptz, p_customer_id bigint[], p_subscription_id bigint[], p_event_at timestamptz[]
 ) RETURNS int LANGUAGE plpgsql AS $$
@@ -18,7 +18,8 @@ BEGIN
           AND e.ended_at IS NULL
           AND (e.valid_from IS NULL OR e.follows AND e.valid_from > p_now));
     -- Another package pays from now on: the sweep tells running sessions its speed (Q2), and ends
-    -- it in time. Or the wallet pays, and has come below its alert (P6).
+    -- it in time. Or the wallet pays, and has come below its alert (P6), or to where it is
+    -- recharged (P7).
     UPDATE subscription s SET service_next_change_at = p_now
     FROM unnest(p_customer_id, p_subscription_id) AS u(customer_id, subscription_id)
     WHERE s.customer_id = u.customer_id AND s.subscription_id = u.subscription_id
@@ -30,7 +31,7 @@ BEGIN
         OR EXISTS (
         SELECT 1 FROM wallet w
         WHERE w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
-          AND w.posted_micros - w.unposted_micros - w.reserved_micros < w.alert_below_micros));
+          AND w.posted_micros - w.unposted_micros - w.reserved_micros < w.look_below_micros));
 
     WITH unserved AS MATERIALIZED (
         SELECT s.customer_id, s.subscription_id, s.org_id, s.requires_entitlement, s.service_rule,

@@ -41,7 +41,8 @@ BEGIN
     END LOOP;
     -- Rows of staff and of the network: none.
     FOREACH v_table IN ARRAY ARRAY['staff', 'enrolment', 'staff_session', 'staff_throttle', 'nas',
-        'address_pool', 'message_template', 'ledger_check', 'login_throttle', 'acct_dead_letter']
+        'address_pool', 'message_template', 'ledger_check', 'login_throttle', 'acct_dead_letter',
+        'suspense']
     LOOP
         EXECUTE format('CREATE POLICY no_customer ON %I AS RESTRICTIVE TO tollway_panel '
                        'USING ((SELECT visible_customer_id_v1()) IS NULL) '
@@ -49,7 +50,7 @@ BEGIN
     END LOOP;
     -- What is sold, how it is billed and by whom: to read.
     FOREACH v_table IN ARRAY ARRAY['billing_profile', 'plan', 'plan_version', 'organisation',
-        'operator', 'invoice_design', 'dunning_step']
+        'operator', 'invoice_design', 'dunning_step', 'gateway']
     LOOP
         EXECUTE format('CREATE POLICY no_new_by_customer ON %I AS RESTRICTIVE FOR INSERT TO tollway_panel '
                        'WITH CHECK ((SELECT visible_customer_id_v1()) IS NULL)', v_table);

@@ -29,6 +29,14 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
         WHERE state = 'failed' AND finished_at > %(now)s - interval '1 day') AS failed_orders,
        (SELECT count(*) FROM coa_intent
         WHERE state = 'pending' AND created_at < %(now)s - interval '10 minutes') AS stuck_orders,
+       -- Checkouts left out: payers take their time.
+       (SELECT count(*) FROM payment_attempt
+        WHERE state IN ('created', 'unknown') AND kind = 'charge'
+          AND created_at < %(now)s - interval '1 hour')
+       + (SELECT count(*) FROM payment_reversal
+          WHERE state IN ('created', 'unknown') AND created_at < %(now)s - interval '1 hour')
+           AS stuck_payments,
+       (SELECT count(*) FROM suspense WHERE moved_micros < amount_micros) AS in_suspense,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL) AS nas,
        (SELECT count(*) FROM nas WHERE closed_at IS NULL AND NOT require_message_authenticator)
            AS lax_nas,

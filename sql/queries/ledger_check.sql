@@ -165,7 +165,8 @@ SELECT 'numbers of bills have gaps', 0, concat(s.series, ' of organisation ', s.
     s.next_number - 1, count(n.number)
 FROM invoice_series s
 LEFT JOIN (SELECT org_id, number FROM invoice UNION ALL SELECT org_id, number FROM credit_note
-           UNION ALL SELECT org_id, number FROM receipt) n
+           UNION ALL SELECT org_id, number FROM receipt
+           UNION ALL SELECT org_id, number FROM prepayment_invoice) n
     ON n.org_id = s.org_id AND n.number LIKE s.series || '-%%'
 GROUP BY s.org_id, s.series, s.next_number HAVING count(n.number) <> s.next_number - 1
 UNION ALL
@@ -176,6 +177,43 @@ LEFT JOIN (SELECT customer_id, entry_id, wallet_id, sum(amount_micros) AS credit
            WHERE wallet_id IS NOT NULL GROUP BY customer_id, entry_id, wallet_id) o
     ON o.customer_id = p.customer_id AND o.entry_id = p.entry_id AND o.wallet_id = p.wallet_id
 WHERE p.amount_micros <> COALESCE(o.credited, 0)
+UNION ALL
+-- What a provider took is in the books once, less what went back of it (rules P1, M5).
+SELECT 'payment by a gateway differs from its money', a.customer_id, concat('payment ', a.attempt_id),
+    a.amount_micros, COALESCE(p.amount_micros, 0)
+FROM payment_attempt a
+LEFT JOIN payment p ON p.customer_id = a.customer_id AND p.payment_id = a.payment_id
+    AND p.currency = a.currency
+WHERE a.payment_id IS NOT NULL AND a.amount_micros IS DISTINCT FROM p.amount_micros
+UNION ALL
+SELECT 'money is of two payments by gateways', a.customer_id, concat('money ', a.payment_id), 1, count(*)
+FROM payment_attempt a WHERE a.payment_id IS NOT NULL
+GROUP BY a.customer_id, a.payment_id HAVING count(*) > 1
+UNION ALL
+SELECT 'payment differs from what went back of it', a.customer_id, concat('payment ', a.attempt_id),
+    COALESCE(r.gone, 0), a.refunded_micros + a.charged_back_micros
+FROM payment_attempt a
+LEFT JOIN (SELECT customer_id, attempt_id, sum(amount_micros) AS gone FROM payment_reversal
+           WHERE state = 'succeeded' GROUP BY customer_id, attempt_id) r
+    ON r.customer_id = a.customer_id AND r.attempt_id = a.attempt_id
+WHERE a.refunded_micros + a.charged_back_micros <> COALESCE(r.gone, 0)
+UNION ALL
+SELECT 'refunds on their way differ from their account', COALESCE(r.customer_id, p.customer_id),
+    concat('customer ', COALESCE(r.customer_id, p.customer_id)), COALESCE(r.waits, 0),
+    COALESCE(p.waits, 0)
+FROM (SELECT customer_id, sum(amount_micros) AS waits FROM payment_reversal
+      WHERE state IN ('created', 'pending', 'unknown') AND entry_id IS NOT NULL
+      GROUP BY customer_id) r
+FULL JOIN (SELECT customer_id, sum(amount_micros) AS waits FROM posting
+           WHERE account = 'refund:pending' GROUP BY customer_id) p ON p.customer_id = r.customer_id
+WHERE COALESCE(r.waits, 0) <> COALESCE(p.waits, 0)
+UNION ALL
+SELECT 'money in suspense differs from its moves', 0, concat('suspense ', s.suspense_id),
+    COALESCE(m.moved, 0), s.moved_micros
+FROM suspense s
+LEFT JOIN (SELECT suspense_id, sum(amount_micros) AS moved FROM suspense_move
+           GROUP BY suspense_id) m ON m.suspense_id = s.suspense_id
+WHERE s.moved_micros <> COALESCE(m.moved, 0)
 UNION ALL
 SELECT 'payment without a receipt', p.customer_id, concat('payment ', p.payment_id), 1, 0
 FROM payment p

@@ -23,8 +23,11 @@ LAYERS: dict[str, set[str]] = {
     "billing.store": {"billing.model", "billing.errors", "psycopg", "sqlalchemy"},
     # How messages look and travel: no database.
     "billing.messages": {"billing.model", "babel", "jinja2", "mrml"},
+    # How providers of payments are spoken to: no database.
+    "billing.payments": {"billing.model", "billing.errors"},
     "billing.services": {
         "billing.model",
+        "billing.payments.protocol",
         "billing.messages",
         "billing.rules",
         "billing.store",
@@ -84,17 +87,22 @@ MODULES: dict[str, set[str]] = {
     "billing.documents.press": {"weasyprint", "PIL"},
     # What an e-invoice needs is told before it is written, here and where the switch is set.
     "billing.documents.cii": {"billing.rules.e_invoices"},
+    "billing.payments.stripe_gateway": {"stripe"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
+    "billing.cli.gateways": {"billing.payments.registry"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
+    "billing.cli.payments": {"billing.payments.registry"},
     "billing.cli.relay": {"billing.messages.smtp", "billing.messages.webhook", "billing.settings"},
     "billing.cli.worker": {
         "billing.jobs.figures",
         "billing.jobs.mailer",
+        "billing.jobs.payer",
         "billing.jobs.queue",
         "billing.jobs.repeats",
         "billing.jobs.worker",
+        "billing.payments.registry",
         "billing.store.pool",
         "radius_plugin.coa",
     },
@@ -106,7 +114,8 @@ MODULES: dict[str, set[str]] = {
     "radius_plugin.lanes": {"billing.settings", "billing.store.hotpath"},
     "radius_plugin.authorize": {"radiusd"},
     "radius_plugin.accounting": {"radiusd"},
-    "web": {"billing.settings", "billing.store.pool"},
+    "web": {"billing.settings", "billing.store.pool", "billing.payments.registry"},
+    "web.hooks": {"billing.payments.protocol"},
 }
 
 _EXECUTES = {"execute", "executemany", "exec_driver_sql", "copy"}
@@ -193,6 +202,8 @@ def test_every_import_is_allowed() -> None:
         ("billing.services.documents", "billing.documents.pdf.to_pdf"),
         ("billing.documents.html", "billing.services.documents.by_number"),
         ("billing.services.documents", "weasyprint.HTML"),
+        ("billing.services.payment_calls", "billing.payments.sandbox.SandboxGateway"),
+        ("billing.payments.sandbox", "billing.store.payments.attempt"),
         ("billing.messages.render", "billing.store.messages.queue"),
         ("billing.services.mailing", "billing.settings.Settings"),
         ("radius_plugin.authorize", "billing.rules.access.decide"),

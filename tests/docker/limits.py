@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tests.docker.engine import NoEngine, Trouble
 
-CI_MINUTES = 15
+CI_MINUTES = 30  # it takes some eight; a machine may be busy
 
 
 @contextmanager

@@ -28,8 +28,14 @@ _WORDS = {
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
     ("message_template", "kind"): "invoice_issued",
+    ("payment_attempt", "kind"): "charge",
+    ("payment_attempt", "purpose"): "top_up",
+    ("payment_attempt", "state"): "failed",
+    ("payment_reversal", "kind"): "refund",
+    ("payment_reversal", "state"): "failed",
     ("plan_change", "kind"): "change",
     ("plan_change", "state"): "pending",
+    ("provider_event", "outcome"): "applied",
     ("receipt", "kind"): "sale",
     ("receipt", "rounding_micros"): "0",
     ("receipt", "tax_micros"): "0",
@@ -41,6 +47,7 @@ _BY_TYPE = {
     "timestamp with time zone": "2026-03-10 12:00:00+00",
     "bytea": "\\x00",
     "ARRAY": "{}",
+    "jsonb": "{}",
 }
 _SHARED = {"hearing", "operator", "organisation", "schema_version"}
 

@@ -20,6 +20,7 @@ READ_BY_CUSTOMERS = {
     "audit_log",
     "billing_profile",
     "dunning_step",
+    "gateway",
     "hearing",
     "invoice_design",
     "invoice_series",
@@ -47,6 +48,7 @@ APPEND_ONLY = (
     "plan_version",
     "write_off",
     "dunning_event",
+    "suspense_move",
 )
 MONEY_AND_STAFF = (
     "journal_entry",
@@ -71,6 +73,9 @@ SECRETS = (
     ("staff", "password"),
     ("staff", "session_token"),
     ("staff", "totp_secret_sealed"),
+    ("gateway", "secrets_sealed"),
+    ("gateway", "hook_token"),
+    ("provider_event", "body"),
 )
 
 
@@ -364,6 +369,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("customer_login_v1") == ["panel"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
+    assert allowed.pop("gateway_of_hook_v1") == ["panel"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
     assert allowed.pop("message_channels_v1") == ["panel"]
     assert allowed.pop("reservable_v1") == ["panel", "radius"]

@@ -76,7 +76,7 @@ class Books:
         cap = household.cap
         self.world.db.execute(
             "UPDATE wallet SET cap_micros = %s, cap_floor_micros = posted_micros - %s,"
-            " cap_until = %s, alert_below_micros = %s WHERE wallet_id = %s",
+            " cap_until = %s, look_below_micros = %s WHERE wallet_id = %s",
             (
                 *((10**9, cap.micros, cap.until) if cap else (None, None, None)),
                 household.told_below_micros,

@@ -481,7 +481,7 @@ MUTANTS = (
     Mutant(
         "a balance that falls is not noticed",
         "P6",
-        "w.reserved_micros < w.alert_below_micros",
+        "w.reserved_micros < w.look_below_micros",
         "w.reserved_micros < 0",
         "cut_unserved_v1",
         cohort=3,

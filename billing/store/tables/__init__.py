@@ -35,6 +35,18 @@ from billing.store.tables.network import (
     SessionHistory,
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.payments import (
+    AutoRecharge,
+    Gateway,
+    PaymentAttempt,
+    PaymentMethod,
+    PaymentReversal,
+    Prepayment,
+    PrepaymentInvoice,
+    ProviderEvent,
+    Suspense,
+    SuspenseMove,
+)
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
@@ -52,6 +64,7 @@ __all__ = [
     "AddressPool",
     "Anomaly",
     "AuditLog",
+    "AutoRecharge",
     "Base",
     "BillingProfile",
     "Charge",
@@ -70,6 +83,7 @@ __all__ = [
     "DunningStep",
     "Enrolment",
     "Entitlement",
+    "Gateway",
     "Hearing",
     "Invoice",
     "InvoiceDesign",
@@ -91,11 +105,17 @@ __all__ = [
     "ParkedCustomer",
     "Payment",
     "PaymentAllocation",
+    "PaymentAttempt",
+    "PaymentMethod",
+    "PaymentReversal",
     "Plan",
     "PlanChange",
     "PlanVersion",
     "PoolAddress",
     "Posting",
+    "Prepayment",
+    "PrepaymentInvoice",
+    "ProviderEvent",
     "Receipt",
     "Recovery",
     "Reservation",
@@ -106,6 +126,8 @@ __all__ = [
     "StaffSession",
     "StaffThrottle",
     "Subscription",
+    "Suspense",
+    "SuspenseMove",
     "UsageCharge",
     "Wallet",
     "WriteOff",

@@ -27,7 +27,7 @@ def _letterheads() -> tuple[ForeignKeyConstraint, ...]:
 class Wallet(Base):
     """`posted` equals the sum of its postings; `unposted` is usage not yet in the journal (P2).
 
-    The meter reads what Python compiles for it: `alert_below` and `cap_floor` are compared where it
+    The meter reads what Python compiles for it: `look_below` and `cap_floor` are compared where it
     looks at the wallet anyway.
     """
 
@@ -54,6 +54,8 @@ class Wallet(Base):
     """What was available right after the last top-up."""
     alert_below_micros: Mapped[int | None]
     """Armed: told once when less than this is available. NULL: not armed."""
+    look_below_micros: Mapped[int | None]
+    """For the meter: looked at when less than this is available, by the sweep (rules P6, P7)."""
     usage_alert_percents: Mapped[list[int]] = mapped_column(server_default="{}")
     """Told when so much of a package is used (rule P6)."""
     cap_micros: Mapped[int | None]

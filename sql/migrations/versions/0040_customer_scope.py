@@ -9,7 +9,7 @@ from alembic import op
 from billing.store.migrate import run_sql_file
 
 revision = "0040"
-down_revision = "0036"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Gateways: how providers of payments are spoken to. No database."""

@@ -1,0 +1,250 @@
+"""A payment provider on a free port of loopback, spoken to over HTTP by the sandbox gateway.
+
+It is exact about money (a key pays once) and as bad a partner as a test wants: it answers late,
+never or with nonsense, does what it was asked or not, and tells of events when, in which order and
+as often as the test says.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
+from urllib.parse import unquote
+
+from billing.payments.sandbox import signature
+from rig.ports import free_tcp_port
+
+API_KEY = "sandbox key"
+SIGNING_SECRET = "what the sandbox signs with"  # noqa: S105 (of a sandbox)
+# What becomes of a charge, by the method's token.
+METHODS: dict[str, dict[str, object]] = {
+    "ok": {"state": "paid"},
+    "slow": {"state": "open"},
+    "soft": {"state": "declined", "decline": "soft", "reason": "too little on the card"},
+    "hard": {"state": "declined", "decline": "hard", "reason": "the card was stolen"},
+    "confirm": {
+        "state": "declined",
+        "decline": "authentication",
+        "reason": "the bank wants the payer to confirm",
+    },
+}
+
+
+class Fault(StrEnum):
+    """How a call goes wrong. `LATE`, `NEVER`: it is done, and answered after the caller has gone,
+    or not at all. `LOST`: it never arrives. `GARBAGE`, `DOWN`: it is done, or not, and the answer
+    cannot be understood."""
+
+    LATE = "late"
+    NEVER = "never"
+    LOST = "lost"
+    GARBAGE = "garbage"
+    DOWN = "down"
+
+
+@dataclass
+class Provider:
+    """`payments` and `refunds` by their keys; `calls` in the order of arrival; `faults`: what goes
+    wrong at the next call of a path, one after the other."""
+
+    port: int = field(default_factory=free_tcp_port)
+    payments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    amounts: dict[str, int] = field(default_factory=dict)
+    """Minor units that are charged by a method instead of what was asked for."""
+    late_seconds: float = 1.0
+    _ids: Iterator[int] = field(default_factory=lambda: iter(count(1)))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[Provider]:
+        self._stopping.clear()
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def fail(self, path: str, *faults: Fault) -> None:
+        """The next calls of `POST /payments`, `GET /payments`, … go wrong."""
+        self.faults.setdefault(path, []).extend(faults)
+
+    def taken_minor(self) -> int:
+        """What payers were charged, less what went back."""
+        paid = sum(one["amount"] for one in self.payments.values() if one["state"] == "paid")
+        return paid - sum(one["amount"] for one in self.refunds.values() if one["state"] == "paid")
+
+    def finish(self, key: str, state: str = "paid", **more: object) -> dict[str, Any]:
+        """The payer pays at the page, or lets it expire."""
+        with self._lock:
+            payment = self.payments[key]
+            payment.update(state=state, **more)
+            if payment["saves_method"] and state == "paid":
+                payment["saved_method"] = {
+                    "reference": "ok",
+                    "label": "Card …4242",
+                    "payer": f"payer of {key}",
+                }
+            return dict(payment)
+
+    def event(
+        self,
+        kind: str,
+        about: dict[str, Any],
+        now: datetime,
+        *,
+        event_id: str | None = None,
+        secret: str = SIGNING_SECRET,
+    ) -> tuple[bytes, dict[str, str]]:
+        """Body and headers of an event, signed now."""
+        named = event_id or f"evt_{next(self._ids)}"
+        body = json.dumps({"id": named, "kind": kind, "about": about}).encode()
+        return body, {"Provider-Signature": signature(secret, int(now.timestamp()), body)}
+
+    def about_refund(self, key: str) -> dict[str, Any]:
+        """A refund as events tell of it, with its payment."""
+        refund = self.refunds[key]
+        return {**refund, "payment": self._by_id(refund["payment"])}
+
+    def dispute(self, key: str, amount: int) -> dict[str, Any]:
+        """The payer's bank takes a charge back."""
+        payment = self.payments[key]
+        return {
+            "id": f"dis_{next(self._ids)}",
+            "amount": amount,
+            "currency": payment["currency"],
+            "payment": dict(payment),
+        }
+
+    def own_refund(self, key: str, amount: int) -> dict[str, Any]:
+        """One that somebody made at the provider's page; it knows no key of ours."""
+        payment = self.payments[key]
+        with self._lock:
+            number = f"re_{next(self._ids)}"
+            self.refunds[number] = {
+                "id": number,
+                "payment": payment["id"],
+                "amount": amount,
+                "currency": payment["currency"],
+                "state": "paid",
+            }
+        return {**self.refunds[number], "key": None, "payment": dict(payment)}
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """What a call does, once by its key, and says."""
+        with self._lock:
+            self.calls.append((f"{method} /{path.split('/')[1]}", body.get("key", path)))
+            if path == "/health":
+                return 200, {"status": "healthy"}
+            if method == "GET":
+                _, kind, key = path.split("/", 2)
+                known = self.payments if kind == "payments" else self.refunds
+                found = known.get(unquote(key))
+                return (200, found) if found else (404, {"error": "not found"})
+            return self._pay(body) if path == "/payments" else self._refund(body)
+
+    def _pay(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if body["key"] in self.payments:
+            return 200, self.payments[body["key"]]
+        number = f"pay_{next(self._ids)}"
+        payment = {**body, "id": number, "state": "open"}
+        if body["kind"] == "checkout":
+            payment["redirect_url"] = f"{self.url}/checkout/{number}"
+        else:
+            payment |= METHODS[body["method"]]
+            payment["amount"] = self.amounts.get(body["method"], body["amount"])
+        self.payments[body["key"]] = payment
+        return 200, payment
+
+    def _refund(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if body["key"] in self.refunds:
+            return 200, self.refunds[body["key"]]
+        payment = self._by_id(body["payment"])
+        gone = sum(
+            one["amount"] for one in self.refunds.values() if one["payment"] == body["payment"]
+        )
+        if payment["state"] != "paid" or gone + body["amount"] > payment["amount"]:
+            return 422, {"error": "there is not so much left of it"}
+        state = "open" if payment["method"] == "slow" else "paid"
+        self.refunds[body["key"]] = {**body, "id": f"re_{next(self._ids)}", "state": state}
+        return 200, self.refunds[body["key"]]
+
+    def _by_id(self, number: str) -> dict[str, Any]:
+        return next(dict(one) for one in self.payments.values() if one["id"] == number)
+
+    def next_fault(self, called: str) -> Fault | None:
+        with self._lock:
+            waiting = self.faults.get(called, [])
+            return waiting.pop(0) if waiting else None
+
+    def wait(self, seconds: float | None) -> None:
+        self._stopping.wait(seconds)
+
+
+def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._serve("GET", {})
+
+        def do_POST(self) -> None:
+            self._serve("POST", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def _serve(self, method: str, body: dict[str, Any]) -> None:
+            fault = provider.next_fault(f"{method} /{self.path.split('/')[1]}")
+            if self.headers.get("Authorization") != f"Bearer {API_KEY}":
+                self._say(401, b'{"error": "unknown key"}')
+            elif fault is Fault.DOWN:
+                self._say(503, b'{"error": "come back later"}')
+            elif fault is Fault.LOST:
+                provider.wait(None)
+                self.close_connection = True
+            else:
+                status, said = provider.answer(method, self.path, body)
+                self._tell(status, json.dumps(said).encode(), fault)
+
+        def _tell(self, status: int, said: bytes, fault: Fault | None) -> None:
+            if fault is Fault.NEVER:
+                provider.wait(None)
+                self.close_connection = True
+                return
+            if fault is Fault.LATE:
+                provider.wait(provider.late_seconds)
+            self._say(status, b"<html>" if fault is Fault.GARBAGE else said)
+
+        def _say(self, status: int, said: bytes) -> None:
+            try:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+            except OSError:
+                self.close_connection = True  # the caller has gone
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: `calls` has it."""
+
+    return Handler

@@ -1,0 +1,136 @@
+"""localstripe, a stand-in for Stripe that nobody here wrote, in a process of its own; and a proxy
+before it that loses answers, as networks do.
+
+localstripe takes no filter by customer when it lists payment intents, which Stripe does: the proxy
+leaves it out, so that the rest of a look-up is tried.
+"""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from rig.ports import free_tcp_port
+
+_START_SECONDS = 60.0
+
+
+@dataclass
+class StripeServer:
+    """`url`: of the proxy. `lose_answers`: of so many POSTs from now on nobody hears."""
+
+    backend: int = field(default_factory=free_tcp_port)
+    port: int = field(default_factory=free_tcp_port)
+    lose_answers: int = 0
+    posts: list[str] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[StripeServer]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "localstripe", "--port", str(self.backend), "--from-scratch"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        proxy = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        proxy.daemon_threads = True
+        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+        try:
+            self._wait(process)
+            thread.start()
+            yield self
+        finally:
+            self._stopping.set()
+            if thread.is_alive():
+                proxy.shutdown()
+                thread.join()
+            proxy.server_close()
+            process.terminate()
+            process.wait()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            assert process.poll() is None, "localstripe ended; is it installed?"
+            client = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=5)
+            try:
+                client.request("GET", "/v1/plans")
+                client.getresponse().read()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+            finally:
+                client.close()
+        raise AssertionError("localstripe does not answer")
+
+    def forward(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        parts = urlsplit(path)
+        if method == "GET" and parts.path == "/v1/payment_intents":
+            kept = [(name, value) for name, value in parse_qsl(parts.query) if name != "customer"]
+            path = f"{parts.path}?{urlencode(kept)}"
+        client = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=30)
+        try:
+            client.request(method, path, body or None, headers)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+        finally:
+            client.close()
+
+    def call_hook(self, url: str, secret: str) -> None:
+        """Have it tell of events there from now on."""
+        body = urlencode({"url": url, "secret": secret}).encode()
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, said = self.forward("POST", "/_config/webhooks/tollway", body, form)
+        assert status == 200, said
+
+    def wait_for_ever(self) -> None:
+        self._stopping.wait()
+
+
+def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._serve("GET")
+
+        def do_POST(self) -> None:
+            self._serve("POST")
+
+        def _serve(self, method: str) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            names = ("Authorization", "Content-Type")
+            headers = {name: self.headers[name] for name in names if name in self.headers}
+            status, said = server.forward(method, self.path, body, headers)
+            if method == "POST":
+                server.posts.append(self.path)
+                if server.lose_answers:
+                    server.lose_answers -= 1
+                    server.wait_for_ever()
+                    self.close_connection = True
+                    return
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    return Handler
