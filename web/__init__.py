@@ -1,4 +1,5 @@
-"""The panel. `create_app` is its composition root: `gunicorn 'web:create_app()'`."""
+"""The panel, and the customers' own pages. `create_app` is the composition root: `gunicorn
+'web:create_app()'`."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from billing.services.gateways import Gateways
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, entry, formats, headers, hooks, login
+from web import admin, customer, entry, formats, headers, hooks, login, sessions
 from web.options import Options
 from web.parts import Parts
 
@@ -41,6 +42,7 @@ def create_app(
         message_days=settings.message_days,
     )
     app.extensions["tollway"] = Parts(nobody, clock, Gateways(open_gateway))
+    app.session_interface = sessions.SessionsByPart()
     headers.init_app(app, options)
     formats.init_app(app)
     login.init_app(app, options)
@@ -49,4 +51,5 @@ def create_app(
     # Signed by the provider instead.
     app.extensions["csrf"].exempt(hooks.hook)
     app.register_blueprint(admin.blueprint)
+    app.register_blueprint(customer.blueprint)
     return app

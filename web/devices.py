@@ -10,25 +10,26 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from web.headers import cookie_name
 
+STAFF = "device"
 _KEPT_SECONDS = 365 * 86_400
 
 
-def known() -> tuple[int, str] | None:
-    """Whose browser this is (staff id), and its token; None for a new one."""
-    name, signer = _cookie()
+def known(kind: str = STAFF) -> tuple[int, str] | None:
+    """Whose browser this is (by id), and its token; None for a new one."""
+    name, signer = _cookie(kind)
     try:
-        staff_id, token = signer.loads(request.cookies.get(name, ""))
+        person_id, token = signer.loads(request.cookies.get(name, ""))
     except (BadSignature, ValueError):
         return None
-    return int(staff_id), str(token)
+    return int(person_id), str(token)
 
 
-def remember(response: Response, staff_id: int) -> Response:
+def remember(response: Response, person_id: int, kind: str = STAFF) -> Response:
     """Give the browser a signed token that proves this login."""
-    name, signer = _cookie()
+    name, signer = _cookie(kind)
     response.set_cookie(
         name,
-        signer.dumps([staff_id, secrets.token_urlsafe(16)]),
+        signer.dumps([person_id, secrets.token_urlsafe(16)]),
         max_age=_KEPT_SECONDS,
         secure=bool(current_app.config["TOLLWAY_HTTPS"]),
         httponly=True,
@@ -38,6 +39,6 @@ def remember(response: Response, staff_id: int) -> Response:
     return response
 
 
-def _cookie() -> tuple[str, URLSafeSerializer]:
-    name = cookie_name("device", bool(current_app.config["TOLLWAY_HTTPS"]))
-    return name, URLSafeSerializer(current_app.secret_key or "", salt="device")
+def _cookie(kind: str) -> tuple[str, URLSafeSerializer]:
+    name = cookie_name(kind, bool(current_app.config["TOLLWAY_HTTPS"]))
+    return name, URLSafeSerializer(current_app.secret_key or "", salt=kind)

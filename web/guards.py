@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_security import auth_required
 
 from billing.model.staff import StaffRole
-from web import parts
+from web import parts, subscribers
 
 View = Callable[..., ResponseReturnValue]
 
@@ -39,6 +39,19 @@ def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def subscribers_only(view: View) -> View:
+    """For a customer, logged in as one of its subscriptions; others get the login page."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        if subscribers.login() is None:
+            return subscribers.ask_to_log_in()
+        return view(*args, **kwargs)
+
+    checked.allowed = "subscriber"  # type: ignore[attr-defined]
+    return checked
 
 
 def public(view: View) -> View:

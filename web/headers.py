@@ -83,7 +83,7 @@ def _tollway_error(error: TollwayError) -> ResponseReturnValue:
 
 
 def _csrf_error(_error: CSRFError) -> ResponseReturnValue:
-    return _page(400, "This form is out of date or did not come from the panel. Open it again.")
+    return _page(400, "This form is out of date or did not come from this site. Open it again.")
 
 
 _WORDS = {
@@ -100,4 +100,5 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(status: int, message: str) -> ResponseReturnValue:
-    return render_template("error.html", status=status, message=message), status
+    home = "/my/" if request.path.startswith("/my/") else "/"
+    return render_template("error.html", status=status, message=message, home=home), status

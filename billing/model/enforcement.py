@@ -31,6 +31,10 @@ class Goal(StrEnum):
     """Usage reported more often, and the limits that are left (rule Q5)."""
 
 
+BY_SUBSCRIBER = "ended-by-subscriber"
+"""The reason of an order that a subscriber gave, for a session of its own."""
+
+
 class PacketKind(StrEnum):
     """RFC 5176 requests; `NONE`: the NAS has nothing to change."""
 

@@ -161,6 +161,12 @@ def next_cycle(
     return NextCycle(part.first_day, part.next_first_day, part.amount)
 
 
+def wallet_id_of(context: Context, customer_id: int, invoice_id: int) -> int:
+    """Which wallet pays a bill that there is."""
+    with context.transaction() as tx:
+        return wallet_of(tx, invoices.get_invoice(tx, customer_id, invoice_id))
+
+
 def tx_customer(tx: Transaction, customer_id: int) -> tables.Customer:
     """The row of a customer that this transaction has locked."""
     customer = store.lock_customer(tx, customer_id)

@@ -28,14 +28,16 @@ class Context:
     """Where customers recharge, for messages to link to; empty: nowhere yet."""
     message_days: int = 400
     """How long messages that were sent or given up are kept."""
+    customer_id: int | None = None
+    """The one customer of `org_ids` that the actor may see and touch: itself. None: all of them."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
-        return self.db.transaction(self.org_ids, actor=self.actor)
+        return self.db.transaction(self.org_ids, customer_id=self.customer_id, actor=self.actor)
 
     def at_one_instant(self) -> AbstractContextManager[Session]:
         """The same, to read by several statements what was there at one instant."""
-        return self.db.transaction(self.org_ids, frozen=True)
+        return self.db.transaction(self.org_ids, customer_id=self.customer_id, frozen=True)
 
     @contextmanager
     def together(self) -> Iterator[Context]:
@@ -63,6 +65,7 @@ class Context:
             self.org_ids,
             self.portal_url,
             self.message_days,
+            self.customer_id,
             tx,
         )
 

@@ -27,7 +27,7 @@ from billing.services.identity import (
     checked_optional,
     checked_username,
 )
-from billing.store import audit, catalog, tables
+from billing.store import audit, catalog, self_care, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -176,13 +176,13 @@ def add_subscription(
 
 
 def set_password(context: Context, subscription_id: int, password: str, now: datetime) -> None:
-    """Replace whatever credential there is. Raises InvalidInput, NotFound."""
+    """Replace any credential; its browsers are logged out. Raises InvalidInput, NotFound."""
     credential = checked_credential(password, None, None)
     with changing(context, subscription_id) as (tx, row):
-        row.secret_sealed = context.box.seal(
-            credential.cleartext or "", f"subscription:{subscription_id}"
-        )
+        sealed_for = f"subscription:{subscription_id}"
+        row.secret_sealed = context.box.seal(credential.cleartext or "", sealed_for)
         row.nt_hash = row.pbkdf2 = None
+        self_care.end_sessions_of(tx, row.customer_id, subscription_id)
         finish(context, tx, row, "subscription.password", now, {})
 
 

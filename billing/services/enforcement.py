@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from billing.errors import Unavailable
 from billing.model.account import Account
 from billing.model.decision import Reason
-from billing.model.enforcement import Goal
+from billing.model.enforcement import BY_SUBSCRIBER, Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.prepaid import renewal_at
 from billing.rules.states import Effect, State, deciding, next_change
@@ -53,8 +53,8 @@ _OPPOSITES: dict[Effect, frozenset[Goal]] = {
 }
 _USED_UP = frozenset({Reason.TIME_USED_UP, Reason.DATA_USED_UP})
 # What is ordered of one session, whatever the state of its subscription: another one took it over
-# (rule A7), or nothing was left for it to reserve (rule Q4).
-_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use"})
+# (rule A7), nothing was left for it to reserve (rule Q4), or its subscriber ends it.
+_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use", BY_SUBSCRIBER})
 
 
 @dataclass

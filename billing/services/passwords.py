@@ -1,4 +1,5 @@
-"""Passwords of staff: Argon2id, a length of its own and no common ones (security.md 4)."""
+"""Passwords of staff: Argon2id, a length of its own and no common ones (security.md 4). What
+subscribers choose themselves is checked here, too."""
 
 from __future__ import annotations
 
@@ -30,21 +31,28 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def check_new(password: str, email: str) -> None:
-    """Raises InvalidInput(field="password") when the password is too weak to be set."""
+def check_new(
+    password: str,
+    login: str,
+    *,
+    minimum_characters: int = MINIMUM_CHARACTERS,
+    called: str = "your email address",
+) -> None:
+    """Raises InvalidInput(field="password") when the password of `login` (an email address, or
+    as it is `called`) is too weak to be set."""
     text = normalised(password)
     folded = text.casefold()
-    if len(text) < MINIMUM_CHARACTERS:
+    if len(text) < minimum_characters:
         raise InvalidInput(
-            f"use {MINIMUM_CHARACTERS} characters or more; a few words are easy to remember",
+            f"use {minimum_characters} characters or more; a few words are easy to remember",
             field="password",
         )
     if len(text) > MAXIMUM_CHARACTERS:
         raise InvalidInput(f"use at most {MAXIMUM_CHARACTERS} characters", field="password")
     if len(set(folded)) < _SHORTEST_WORD:
         raise InvalidInput("it repeats too few characters; use a few words", field="password")
-    if folded in (email, email.split("@", 1)[0]):
-        raise InvalidInput("it is your email address; choose something else", field="password")
+    if folded in (login, login.split("@", 1)[0]):
+        raise InvalidInput(f"it is {called}; choose something else", field="password")
     stem = folded.strip("0123456789!@#$%^&*()_-+=.,?/ ")
     halves = {folded, stem, folded[: len(folded) // 2] if _doubled(folded) else folded}
     if any(len(word) >= _SHORTEST_WORD and word in _common_words() for word in halves):

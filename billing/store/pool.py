@@ -60,10 +60,12 @@ class Database:
         self,
         org_ids: tuple[int, ...] | None = None,
         *,
+        customer_id: int | None = None,
         frozen: bool = False,
         actor: str | None = None,
     ) -> Iterator[Session]:
-        """One transaction; committed on leaving, rolled back on an exception. `frozen`: all that is
+        """One transaction; committed on leaving, rolled back on an exception. `customer_id`: the
+        one customer of these organisations whose rows it sees and may write. `frozen`: all that is
         read in it is seen as at one instant. `actor`: whose shift it is that money is taken in.
 
         Raises Unavailable when the server does not answer.
@@ -77,6 +79,10 @@ class Database:
                     session.connection().exec_driver_sql(
                         "SELECT set_config('tollway.org_ids', %s, true)",
                         (",".join(map(str, org_ids)),),
+                    )
+                if customer_id is not None:
+                    session.connection().exec_driver_sql(
+                        "SELECT set_config('tollway.customer_id', %s, true)", (str(customer_id),)
                     )
                 yield session
         except OperationalError as error:

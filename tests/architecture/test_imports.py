@@ -75,6 +75,7 @@ MODULES: dict[str, set[str]] = {
     "billing.services.secrets": {"cryptography"},
     "billing.services.certificates": {"cryptography"},
     "billing.services.passwords": {"argon2"},
+    "billing.services.subscriber_passwords": {"passlib"},
     # What is kept on the disk of a radiusd for an outage, by the names of its fields.
     "billing.services.acct_journal": {"pydantic"},
     "billing.services.clients": {"pydantic"},

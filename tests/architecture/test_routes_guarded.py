@@ -50,7 +50,19 @@ def test_public_routes_are_these_only(app: Flask) -> None:
         name for name, view in app.view_functions.items()
         if getattr(view, "allowed", None) == "public"
     }  # fmt: skip
-    assert public == {"entry.enrol", "entry.healthz", "hooks.hook"}
+    assert public == {"customer.log_in", "entry.enrol", "entry.healthz", "hooks.hook"}
+
+
+def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) -> None:
+    own = {
+        name for name, view in app.view_functions.items()
+        if getattr(view, "allowed", None) == "subscriber"
+    }  # fmt: skip
+    assert own == {
+        name for name in app.view_functions if name.startswith("customer.")
+    } - {"customer.log_in"}  # fmt: skip
+    for rule in app.url_map.iter_rules():
+        assert rule.endpoint.startswith("customer.") == rule.rule.startswith("/my/"), rule.rule
 
 
 # What others than owners may change: customers and their money; support, promises alone.

@@ -14,7 +14,22 @@ from tests.integration.filler import columns, fill, insert, own_tables
 OURS, THEIRS = 2, 3
 # Not the panel's: records of nobody, and what the hooks keep for themselves.
 UNSEEN_BY_PANEL = {"acct_dead_letter", "login_throttle"}
-STAFF_THROTTLE = "staff_throttle"
+THROTTLES = {"staff_throttle", "customer_throttle"}
+# Of the panel's tables, those that a customer reads although no row is its own.
+READ_BY_CUSTOMERS = {
+    "audit_log",
+    "billing_profile",
+    "dunning_step",
+    "gateway",
+    "hearing",
+    "invoice_design",
+    "invoice_series",
+    "operator",
+    "organisation",
+    "organisation_letterhead",
+    "plan",
+    "plan_version",
+}
 APPEND_ONLY = (
     "journal_entry",
     "posting",
@@ -122,7 +137,7 @@ def test_every_table_is_guarded(admin: psycopg.Connection) -> None:
 def test_panel_sees_its_organisations_only_on_every_table(
     admin: psycopg.Connection, panel: psycopg.Connection
 ) -> None:
-    tables = set(own_tables(admin)) - UNSEEN_BY_PANEL - {STAFF_THROTTLE}
+    tables = set(own_tables(admin)) - UNSEEN_BY_PANEL - THROTTLES
     assert {table: _count(admin, table) for table in tables if _count(admin, table) < 2} == {}
     assert {table: _count(panel, table) for table in tables} == dict.fromkeys(tables, 1)
     assert _count(panel, "organisation") == 1
@@ -174,6 +189,63 @@ def test_panel_cannot_give_rows_away_or_touch_those_of_others(
     for table in ("customer", "subscription", "wallet", "entitlement", "nas", "live_session"):
         query = sql.SQL("UPDATE {} SET org_id = org_id").format(sql.Identifier(table))
         assert panel.execute(query).rowcount == 1
+
+
+@pytest.fixture
+def customer(settings: Settings, admin: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """The panel for one customer of OURS, and as if it might see both organisations."""
+    with psycopg.connect(settings.dsn("panel")) as db:
+        db.execute("SELECT set_config('tollway.org_ids', %s, true)", (f"{OURS},{THEIRS}",))
+        db.execute("SELECT set_config('tollway.customer_id', %s, true)", (str(OURS * 1000),))
+        yield db
+        db.rollback()
+
+
+@pytest.mark.rule("F16")
+def test_a_customer_sees_its_own_rows_only_on_every_table(
+    admin: psycopg.Connection, customer: psycopg.Connection
+) -> None:
+    tables = set(own_tables(admin)) - UNSEEN_BY_PANEL - THROTTLES
+    owned = {one for one in tables if any(c.name == "customer_id" for c in columns(admin)[one])}
+    assert len(owned) >= 30
+    # What is nobody's yet, where a customer may come later, is not a customer's to see.
+    nobodys = ("pool_address", "provider_event", "suspense_move")
+    expected = dict.fromkeys(owned, 1) | dict.fromkeys(nobodys, 0)
+    assert {table: _count(customer, table) for table in owned} == expected
+    others = {table: _count(customer, table) for table in tables - owned - READ_BY_CUSTOMERS}
+    assert others == dict.fromkeys(others, 0)
+    row = customer.execute("SELECT customer_id FROM customer").fetchone()
+    assert row == (OURS * 1000,)
+
+
+@pytest.mark.rule("F16")
+def test_a_customer_cannot_write_rows_of_others_nor_what_is_sold(
+    admin: psycopg.Connection, customer: psycopg.Connection
+) -> None:
+    tried = 0
+    for table in own_tables(admin):
+        if not _may(admin, "panel", table, "INSERT"):
+            continue
+        if table in ("audit_log", "invoice_series", "organisation_letterhead"):
+            continue  # of the organisation; a purchase writes them
+        statement, values = insert(admin, table, THEIRS, number=2)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), customer.transaction():
+            customer.execute(statement, values)
+        tried += 1
+    assert tried >= 20
+    for table in ("customer", "subscription", "wallet", "entitlement", "live_session"):
+        query = sql.SQL("UPDATE {} SET org_id = org_id").format(sql.Identifier(table))
+        assert customer.execute(query).rowcount == 1
+    for table in ("plan", "billing_profile", "staff", "nas"):
+        query = sql.SQL("UPDATE {} SET org_id = org_id").format(sql.Identifier(table))
+        assert customer.execute(query).rowcount == 0
+    for table in ("customer_session", "invoice_design", "dunning_step", "pool_address"):
+        before = _count(admin, table)
+        query = sql.SQL("DELETE FROM {}").format(sql.Identifier(table))
+        with customer.transaction(force_rollback=True):
+            gone = customer.execute(query).rowcount
+        assert gone == (1 if table == "customer_session" else 0), table
+        assert _count(admin, table) == before
 
 
 @pytest.mark.rule("F16")
@@ -255,7 +327,7 @@ def test_hooks_change_no_balance_credential_or_price(
 
 
 def test_reports_see_everything_but_secrets(settings: Settings, admin: psycopg.Connection) -> None:
-    hidden = {"enrolment", "staff_session", "staff_throttle"}
+    hidden = {"enrolment", "staff_session", "customer_session", *THROTTLES}
     with psycopg.connect(settings.dsn("readonly"), autocommit=True) as db:
         for table, column in SECRETS:
             query = sql.SQL("SELECT {} FROM {}").format(
@@ -284,7 +356,7 @@ def test_no_other_column_looks_like_a_secret(admin: psycopg.Connection) -> None:
         " JOIN pg_class t ON t.relname = c.table_name AND NOT t.relispartition"
         " WHERE c.table_schema = 'public' AND c.table_name NOT LIKE 'procrastinate%'"
         " AND (c.data_type = 'bytea' OR c.column_name ~ 'secret|password|hash|token|pbkdf2')"
-        " AND c.table_name NOT IN ('enrolment', 'staff_session')"
+        " AND c.table_name NOT IN ('enrolment', 'staff_session', 'customer_session')"
     ).fetchall()
     assert set(rows) == set(SECRETS)
 
@@ -299,6 +371,8 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     ).fetchall()
     allowed = {name: roles for name, roles in rows if roles}
     assert allowed.pop("visible_org_ids_v1") == ["panel", "radius", "readonly"]
+    assert allowed.pop("visible_customer_id_v1") == ["panel"]
+    assert allowed.pop("customer_login_v1") == ["panel"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
     assert allowed.pop("gateway_of_hook_v1") == ["panel"]

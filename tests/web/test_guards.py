@@ -84,7 +84,7 @@ def test_unsafe_requests_without_a_csrf_token_are_refused(
         _log_in(client, owner)
     answer = client.post(path, data={"email": owner, "password": PASSWORD, "name": "x"})
     assert answer.status_code == 400
-    assert "did not come from the panel" in answer.get_data(as_text=True)
+    assert "did not come from this site" in answer.get_data(as_text=True)
 
 
 def test_headers_keep_pages_private_and_scripts_own(client: FlaskClient, owner: str) -> None:

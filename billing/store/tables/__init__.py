@@ -60,6 +60,7 @@ from billing.store.tables.resellers import (
     ResellerVoucherShare,
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.self_care import CustomerSession, CustomerThrottle
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
@@ -86,6 +87,8 @@ __all__ = [
     "CreditNote",
     "Customer",
     "CustomerLetterhead",
+    "CustomerSession",
+    "CustomerThrottle",
     "DailyUsage",
     "DeferredItem",
     "DeferredMove",
