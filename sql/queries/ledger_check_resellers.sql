@@ -102,5 +102,6 @@ UNION ALL
 SELECT 'voucher of a reseller that no wallet paid for', COALESCE(v.customer_id, 0),
     concat('voucher ', v.serial), 1, 0
 FROM voucher v JOIN reseller r ON r.org_id = v.org_id
-WHERE v.reseller_sale_id IS NULL AND v.state IN ('active', 'redeemed', 'expired')
+WHERE v.reseller_sale_id IS NULL
+  AND (v.state IN ('active', 'redeemed') OR v.state = 'expired' AND v.activated_at IS NOT NULL)
 ORDER BY 1, 2, 3 LIMIT %(most)s

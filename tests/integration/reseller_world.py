@@ -157,5 +157,7 @@ def opened(
 ) -> Iterator[Trade]:
     """For a fixture."""
     panel = Database(settings.dsn("panel"), pool_size=pool_size)
-    yield Trade(context, make, panel, settings)
-    panel.close()
+    try:
+        yield Trade(context, make, panel, settings)
+    finally:
+        panel.close()

@@ -355,25 +355,25 @@ def test_a_bill_that_was_given_up_before_its_payment_came_is_recovered(
 def test_doctor_tells_of_what_has_no_outcome_and_of_money_of_nobody(
     hasty: Till, ada: Subscriber
 ) -> None:
-    def seen() -> list[int]:
+    def seen(at: datetime) -> list[int]:
         """Payments without an outcome, and sums in suspense."""
-        checks = doctor.database_checks(hasty.context, hasty.now)
+        checks = doctor.database_checks(hasty.context, at)
         said = next(one.detail for one in checks if one.name == "payments")
         return [int(word) for word in said.split() if word.isdecimal()]
 
-    before, waiting = seen()
+    late = hasty.now + timedelta(hours=1)
+    too_late = late + timedelta(seconds=1)
+    before, (others, waiting) = seen(late), seen(too_late)
     hasty.provider.fail("POST /payments", Fault.NEVER)
     hasty.provider.fail("GET /payments", *[Fault.DOWN] * 40)
     hasty.pay(ada)
-    hasty.now += timedelta(hours=1)
-    assert seen() == [before, waiting]
-    hasty.now += timedelta(seconds=1)
-    assert seen() == [before + 1, waiting]
+    assert (seen(late), seen(too_late)) == (before, [others + 1, waiting])
+    hasty.now = too_late
     hasty.provider.faults.clear()
     hasty.provider.amounts["ok"] = 999
     hasty.pay(ada)
     hasty.work(timedelta(hours=2))
-    assert seen() == [before, waiting + 1]
+    assert seen(hasty.now)[1] == waiting + 1
 
 
 def test_a_gateway_is_tried(till: Till) -> None:
