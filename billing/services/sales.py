@@ -323,6 +323,7 @@ class _Sale:
                 amount,
                 self.pay_by,
                 reference=reference,
+                actor=self.context.actor,
                 now=self.now,
             )
 

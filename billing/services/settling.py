@@ -47,9 +47,10 @@ def receive(
     channel: MoneyChannel,
     *,
     reference: str | None,
+    actor: str,
     now: datetime,
 ) -> int:
-    """Money in: journal entry and payment (rule P1); returns the payment's id."""
+    """Money in, taken by `actor`: journal entry and payment (rule P1); returns the payment's id."""
     entry_id = ledger.post(
         tx,
         customer_id=customer.customer_id,
@@ -75,6 +76,7 @@ def receive(
             amount_micros=amount.amount_micros,
             currency=amount.currency,
             received_at=now,
+            taken_by=actor,
         ),
     )
 
