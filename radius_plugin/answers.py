@@ -16,9 +16,11 @@ from billing.clock import utc_now
 from billing.model.decision import Reason, Reject
 from billing.model.events import AccessRequest, LoginRecord
 from billing.model.network import NasTraits
+from billing.model.vouchers import UNKNOWN_LOGIN
 from billing.services.access import AccessDesk, AccessOutcome, Lane
 from billing.services.clients import ClientBook
 from billing.services.login_lines import Line, granted_line, instant_text
+from billing.services.voucher_logins import may_be_code
 from radius_plugin import codes
 from radius_plugin.attributes import access_request
 from radius_plugin.codes import Answer
@@ -76,6 +78,10 @@ class Decider:
         tag = tag_of(
             outcome.decision, outcome.customer_id, outcome.subscription_id, outcome.admission
         )
+        if outcome.login_name is not None:
+            # From here on nothing knows the code (rule R3).
+            tag = replace(tag, login_name=outcome.login_name)
+            request = replace(request, username=outcome.login_name, sent_username="")
         return self._put(request, outcome, tag, at_text)
 
     def _put(
@@ -88,6 +94,9 @@ class Decider:
             reply: codes.Pairs = ()
             if granted:
                 reply = reply_pairs(outcome.decision, outcome.vendor, request.link)
+                if outcome.login_name is not None:
+                    # What the NAS ought to account under (RFC 2865 5.1).
+                    reply = (*reply, ("User-Name", ":=", outcome.login_name))
         except ValueError as error:
             self._log_error(f"subscription {outcome.subscription_id}: {error}")
             return _denied(Reason.UNAVAILABLE)
@@ -142,7 +151,7 @@ class LoginAnswers:
 def attempt(request: AccessRequest, tag: DecisionTag, now: datetime) -> LoginRecord:
     """The line of the history."""
     return LoginRecord(
-        username=request.username,
+        username=tag.login_name or _shown(request, tag),
         customer_id=tag.customer_id or 0,
         subscription_id=tag.subscription_id or 0,
         nas_address=request.nas_address,
@@ -156,6 +165,13 @@ def attempt(request: AccessRequest, tag: DecisionTag, now: datetime) -> LoginRec
         silence_seconds=tag.admission.silence_seconds,
         grant_version_id=tag.admission.grant_version_id,
     )
+
+
+def _shown(request: AccessRequest, tag: DecisionTag) -> str:
+    """The user name; where nobody could ask whether it is a voucher's code, none that may be."""
+    if tag.reason is Reason.UNAVAILABLE and tag.customer_id is None:
+        return UNKNOWN_LOGIN if may_be_code(request.username) else request.username
+    return request.username
 
 
 def denied(reason: Reason) -> Answer:

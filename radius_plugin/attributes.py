@@ -17,7 +17,8 @@ from billing.model.events import (
     fold_username,
 )
 from billing.model.making import maker
-from billing.model.network import Link, NasTraits
+from billing.model.network import VOUCHER_NAME, Link, NasTraits, is_vouchers
+from billing.model.vouchers import LOGIN_PREFIX
 from billing.services.metering import event_time, total_octets
 from radius_plugin import pairs as p
 
@@ -80,7 +81,8 @@ def access_request(pairs: p.Pairs) -> AccessRequest:
     (Reason.BAD_REQUEST); `nas_address` is empty when the source is not known."""
     values = p.first_values(pairs)
     get = values.get
-    username = fold_username(p.storable(get("User-Name", ""), USERNAME_LIMIT + 1))
+    sent_username = p.storable(get("User-Name", ""), USERNAME_LIMIT + 1)
+    username = fold_username(sent_username)
     return _make_request(
         username if len(username) <= USERNAME_LIMIT else "",
         p.address(get("Tollway-Client-Address")) or "",
@@ -88,6 +90,7 @@ def access_request(pairs: p.Pairs) -> AccessRequest:
         _station(get("Called-Station-Id")),
         _text(get("NAS-Port-Id")),
         _link(values),
+        sent_username,
     )
 
 
@@ -139,6 +142,11 @@ def accounting_record(
     if status is Status.INTERIM or status is Status.STOP:
         _note_absent(values, odd)
     session_class = get("Class")
+    if session_class is not None:
+        session_class = _class_text(session_class)
+        if is_vouchers(session_class) and not username.startswith(LOGIN_PREFIX):
+            # The name is the code, which is kept nowhere: the Class tells whose it is (rule R3).
+            sent_username = username = VOUCHER_NAME
     return _make_record(
         status=status,
         username=username,
@@ -159,7 +167,7 @@ def accounting_record(
         calling_station=_station(get("Calling-Station-Id")),
         called_station=_station(get("Called-Station-Id")),
         nas_port_id=_text(get("NAS-Port-Id")),
-        session_class=None if session_class is None else _class_text(session_class),
+        session_class=session_class,
         terminate_cause=_text(get("Acct-Terminate-Cause")),
         anomalies=tuple(odd.codes),
         raw=odd.raw(),
@@ -266,6 +274,10 @@ def _class_text(value: str) -> str:
     return p.storable(text if text is not None and text.isprintable() else value)
 
 
+def _of_voucher(pairs: p.Pairs) -> bool:
+    return any(name == "Class" and is_vouchers(_class_text(text)) for name, text in pairs or ())
+
+
 def _why_unusable(values: dict[str, str], username: str, session_id: str) -> Unusable:
     unreadable_name = "User-Name" not in values and "Tollway-Raw-User-Name" in values
     if unreadable_name or len(username) > USERNAME_LIMIT:
@@ -280,7 +292,12 @@ def _why_unusable(values: dict[str, str], username: str, session_id: str) -> Unu
 def _unusable(
     reason: Unusable, pairs: p.Pairs, arrived_at: datetime, nas_address: str | None
 ) -> UnusableRecord:
-    shown = "; ".join(f"{name}={value}" for name, value in pairs or () if "Password" not in name)
+    hidden = "User-Name" if _of_voucher(pairs) else "Password"
+    shown = "; ".join(
+        f"{name}={value}"
+        for name, value in pairs or ()
+        if "Password" not in name and hidden not in name
+    )
     return UnusableRecord(
         reason, nas_address or UNKNOWN_ADDRESS, arrived_at, p.storable(shown, DEAD_LETTER_LIMIT)
     )

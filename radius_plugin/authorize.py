@@ -196,4 +196,10 @@ def _tag(text: str | None) -> DecisionTag:
 def _as_seen_from_outside(tag: DecisionTag) -> DecisionTag:
     """The attempt failed at the password; only our own records tell an unknown user apart."""
     reason = tag.reason if tag.reason in _NOT_ABOUT_PASSWORDS else Reason.BAD_PASSWORD
-    return DecisionTag(Verdict.REJECT, reason, tag.customer_id, tag.subscription_id)
+    return DecisionTag(
+        Verdict.REJECT,
+        reason,
+        tag.customer_id,
+        tag.subscription_id,
+        login_name=tag.login_name,
+    )

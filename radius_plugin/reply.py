@@ -19,7 +19,8 @@ from billing.model.decision import (
 )
 from billing.model.grants import GrantLimits
 from billing.model.making import maker
-from billing.model.network import Link
+from billing.model.network import Link, of_voucher
+from billing.model.vouchers import LOGIN_PREFIX
 from billing.services.access import granted
 from radius_plugin import vendors
 from radius_plugin.own_reply import beside, with_own
@@ -59,6 +60,8 @@ class DecisionTag:
     subscription_id: int | None = None
     entitlement_id: int | None = None
     admission: Admission = _NOTHING
+    login_name: str | None = None
+    """What a login by a voucher is called in the place of its code (rule R3)."""
 
     @property
     def takes_something(self) -> bool:
@@ -70,9 +73,11 @@ class DecisionTag:
 
     def encode(self) -> str:
         """`verdict:reason:customer:subscription:entitlement`, 0 for None; and, where there is
-        something to take, `:limit:pool:silence`, then `:version:seconds` of a grant."""
+        something to take, `:limit:pool:silence`, then `:version:seconds` of a grant. A
+        voucher's name stands before it all, with `@`."""
+        name = f"{self.login_name}@" if self.login_name else ""
         text = (
-            f"{self.verdict}:{self.reason}:{self.customer_id or 0}"
+            f"{name}{self.verdict}:{self.reason}:{self.customer_id or 0}"
             f":{self.subscription_id or 0}:{self.entitlement_id or 0}"
         )
         take = self.admission
@@ -86,7 +91,10 @@ class DecisionTag:
     @classmethod
     def decode(cls, text: str) -> DecisionTag:
         """The reverse of `encode`; raises ValueError on anything that it did not write."""
-        parts = text.split(":")
+        name, mark, rest = text.rpartition("@")
+        if mark and not name.startswith(LOGIN_PREFIX):
+            raise ValueError("the name in Tollway-Decision is no voucher's")
+        parts = rest.split(":")
         if len(parts) not in (5, 8, 10):
             raise ValueError("Tollway-Decision does not have five, eight or ten parts")
         customer_id, subscription_id, entitlement_id = (_id(part) for part in parts[2:5])
@@ -95,7 +103,13 @@ class DecisionTag:
             numbers = [_id(part) or 0 for part in parts[5:]]
             take = Admission(**dict(zip(_TAKEN, numbers, strict=False)))
         return cls(
-            Verdict(parts[0]), Reason(parts[1]), customer_id, subscription_id, entitlement_id, take
+            Verdict(parts[0]),
+            Reason(parts[1]),
+            customer_id,
+            subscription_id,
+            entitlement_id,
+            take,
+            name or None,
         )
 
 
@@ -174,7 +188,10 @@ def grant_pairs(
     """The limits of a grant in the NAS's dialect (rule Q4), and the Class that names it."""
     codec = vendors.for_nas(vendor, link)
     limits = granted(tag.admission.normal_seconds or None, grant, GrantLimits(seconds=0))
-    told = Service(limits=limits, session_class=f"tw1:{tag.subscription_id}:n{reservation_id}")
+    session_class = f"tw1:{tag.subscription_id}:n{reservation_id}"
+    if tag.login_name is not None:
+        session_class = of_voucher(session_class)
+    told = Service(limits=limits, session_class=session_class)
     bare = codec.encode(Service())
     return tuple(pair for pair in codec.encode(told) if pair not in bare)
 

@@ -35,13 +35,17 @@ from billing.cli import (
     plan_changes,
     pools,
     receipts,
+    reseller_money,
+    resellers,
     revenue,
     sales,
+    shifts,
     spending,
     staff,
     statements,
     subscribers,
     usage,
+    vouchers,
     worker,
 )
 from billing.cli.app import App, Group
@@ -68,6 +72,7 @@ for _command in (
     subscribers.subscriber,
     sales.sell,
     sales.topup,
+    shifts.shift,
     receipts.receipt,
     gateways.gateway,
     payments.payment,
@@ -88,9 +93,11 @@ for _command in (
     grants.overspend,
     imports.import_,
     staff.staff,
+    resellers.reseller,
     checks.doctor,
     ledger.ledger,
     revenue.revenue,
+    vouchers.voucher,
     messages.message,
     jobs.jobs,
     worker.worker,
@@ -108,6 +115,8 @@ subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
+for _command in reseller_money.COMMANDS:
+    resellers.reseller.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

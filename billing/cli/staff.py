@@ -25,10 +25,13 @@ def staff() -> None:
     default=[StaffRole.OWNER.value],
     show_default=True,
 )
+@click.option("--org", "org_id", type=int, help="Number of the reseller whose staff it is.")
 @click.pass_obj
-def enrol(app: App, email: str, roles: tuple[str, ...]) -> None:
+def enrol(app: App, email: str, roles: tuple[str, ...], org_id: int | None) -> None:
     """Print a one-time link by which the person sets a password."""
-    token = services.enrol(app.context, email, [StaffRole(role) for role in roles], utc_now())
+    token = services.enrol(
+        app.context, email, [StaffRole(role) for role in roles], utc_now(), org_id=org_id
+    )
     settings = app.settings
     base = settings.panel_url or f"http://127.0.0.1:{settings.http_port}"
     link = f"{base.rstrip('/')}/enrol/{token}"

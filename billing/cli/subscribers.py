@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from billing.cli.units import (
 from billing.errors import InvalidInput
 from billing.model.account import HoldBehaviour
 from billing.model.views import EntitlementView, SubscriptionRow, SubscriptionView
-from billing.services import catalog, customers, holds, speeds, subscribers
+from billing.services import catalog, customers, holds, resellers, speeds, subscribers
 from billing.services.customers import NewCustomer, NewSubscription
 from billing.services.nas import list_nas
 
@@ -41,6 +41,7 @@ def subscriber() -> None:
 @click.option("--customer", help="Number or exact name of an existing customer.")
 @click.option("--name", help="Add a customer of this name (with --profile).")
 @click.option("--profile", help="Billing profile: the new customer's, else the subscriber's own.")
+@click.option("--org", "org_id", type=int, help="Reseller whose customer the new one is.")
 @click.option("--email", help="The new customer's.")
 @click.option("--phone", help="The new customer's.")
 @click.option("--plan", help="Plan it is on; a daily subscriber still has to buy.")
@@ -64,6 +65,7 @@ def add(
     customer: str | None,
     name: str | None,
     profile: str | None,
+    org_id: int | None,
     email: str | None,
     phone: str | None,
     plan: str | None,
@@ -111,7 +113,10 @@ def add(
         if profile_id is None:
             raise InvalidInput("a new customer needs a billing profile", field="profile")
         new = NewCustomer(name=name, profile_id=profile_id, email=email, phone=phone)
-        subscription_id = customers.add_subscriber(app.context, new, wanted, at)
+        context = app.context
+        if org_id is not None:
+            context = replace(context, home_org_id=resellers.show(context, org_id).org_id)
+        subscription_id = customers.add_subscriber(context, new, wanted, at)
     else:
         owner = customers.find_customer(app.context, customer or "").customer_id
         subscription_id = customers.add_subscription(

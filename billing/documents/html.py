@@ -3,6 +3,7 @@ everything (rule I3)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -13,6 +14,7 @@ from billing.model.designs import Block, InvoiceDesign
 from billing.model.documents import BillDocument, CreditDocument, Paper
 from billing.model.receipts import Receipt
 from billing.model.statements import Statement
+from billing.model.vouchers import BatchView
 
 PLAIN = InvoiceDesign()
 _NAMES = {Paper.A4: "invoice", Paper.RECEIPT: "receipt"}
@@ -48,6 +50,18 @@ def statement_to_html(statement: Statement, design: InvoiceDesign = PLAIN) -> st
         statement=statement,
         account=statement.account,
         css=_style(built_in, design.accent, design.css),
+        logo=design.logo,
+    )
+
+
+def cards_to_html(
+    batch: BatchView, cards: Sequence[object], design: InvoiceDesign = PLAIN
+) -> str:  # fmt: skip
+    """Sheets of voucher cards, in the design's colour, with its logo and its style sheet."""
+    return _template("cards").render(
+        batch=batch,
+        cards=cards,
+        css=_style(_text("cards.css"), design.accent, design.css),
         logo=design.logo,
     )
 

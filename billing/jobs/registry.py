@@ -24,6 +24,7 @@ from billing.services import (
     silence,
     statement_run,
     upkeep,
+    voucher_runs,
     wallet_check,
 )
 from billing.services.context import Context
@@ -181,6 +182,20 @@ def _dunning(context: Context, now: datetime) -> str:
     return said
 
 
+def _vouchers(context: Context, now: datetime) -> str:
+    report = voucher_runs.run(context, now)
+    said = [
+        f"{count} {words}"
+        for count, words in (
+            (report.logins, "first logins booked"),
+            (report.expired, "vouchers expired"),
+            (report.parked, "customers PARKED"),
+        )
+        if count
+    ]
+    return ", ".join(said)
+
+
 def _prepayments(context: Context, now: datetime) -> str:
     report = prepayments.run(context, now)
     said = f"asked for {report.issued} prepayments" if report.issued else ""
@@ -241,6 +256,7 @@ JOBS = {
         Job("statements", "23 * * * *", "statements of the last month", _statements),
         # Each minute, as packages end at any of them.
         Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
+        Job("vouchers", "* * * * *", "first logins by voucher, their expiry (rule R3)", _vouchers),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job(
             "recognise_revenue",

@@ -59,6 +59,8 @@ SAMPLES: dict[MessageKind, Facts] = {
         "retry_on": "2026-04-12",
     },
     MessageKind.VOUCHER_RECEIPT: {
+        "serial": "00001042",
+        "plan_name": None,
         "amount_micros": 10_000_000,
         "currency": "USD",
         "redeemed_on": "2026-04-11",

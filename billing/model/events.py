@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -49,6 +49,8 @@ class AccessRequest:
     called_station: str | None = None
     nas_port_id: str | None = None
     link: Link = Link.OTHER
+    sent_username: str = field(default="", repr=False)
+    """User-Name before folding: it may be a voucher's code, and its password too (rule R3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,29 @@ class Link(StrEnum):
     OTHER = ""
 
 
+_VOUCHER = "v"
+VOUCHER_NAME = "@voucher"
+"""Stands for a code in accounting: a name that nobody has to himself, so that the Class counts."""
 _LINKS = {link.value: link for link in Link}
 
 
 def link_of(session_class: str | None) -> Link:
-    """What our Class `tw1:<subscription>:<n or s>:<link>` says of a session, if anything."""
+    """What our Class `tw1:<subscription>:<n or s>:<link>` says of a session, if anything. Before
+    the link there is `v` where a voucher logged in."""
     parts = (session_class or "").split(":")
+    if parts[3:4] == [_VOUCHER]:
+        del parts[3]
     return _LINKS.get(parts[3], Link.OTHER) if len(parts) == 4 else Link.OTHER
+
+
+def is_vouchers(session_class: str) -> bool:
+    """Whether our Class says that a voucher logged in, by its code or under its number (R3)."""
+    return ":v" in session_class and session_class.split(":")[3:4] == [_VOUCHER]
+
+
+def of_voucher(session_class: str) -> str:
+    """The same Class, for a login by a voucher."""
+    return f"{session_class}:{_VOUCHER}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,13 @@ from billing.model.documents import DocumentLine, Party, TaxTotal
 
 class ReceiptKind(StrEnum):
     """`TOP_UP` is no supply: tax is due when the money is spent. `BILL`: money for a bill, which
-    has the tax; where that is due as the bill is paid, the receipt says how much of it."""
+    has the tax; where that is due as the bill is paid, the receipt says how much of it. `VOUCHER`:
+    vouchers that were sold; tax is due when one is redeemed for a package."""
 
     SALE = "sale"
     TOP_UP = "top_up"
     BILL = "bill"
+    VOUCHER = "voucher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,18 +24,21 @@ from billing.model.decision import Accept, Admission, Decision, Reason, Reject, 
 from billing.model.events import AccessRequest, Admitted, LoginRecord
 from billing.model.login_hours import parse_login_hours
 from billing.model.making import maker
-from billing.model.network import NasTraits, Vendor
+from billing.model.network import NasTraits, Vendor, of_voucher
 from billing.model.own_reply import own_reply_of
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.pools import PoolKind
 from billing.model.profile import BillingProfile
+from billing.model.vouchers import UNKNOWN_LOGIN
 from billing.rules.access import decide
 from billing.rules.cycles import day_start
 from billing.rules.grants import granted
 from billing.rules.places import admission, granting, leasing, strict_plan
+from billing.rules.vouchers import throttled
 from billing.services.pool_book import PoolBook
 from billing.services.secrets import SecretBox
 from billing.services.snapshot import Snapshot, SnapshotNotes
+from billing.services.voucher_logins import VoucherBook, VoucherLogin
 from billing.store import hotpath
 from billing.store.admission import admit_logins
 from billing.store.hotpath import HotConnection
@@ -57,6 +60,8 @@ class AccessOutcome:
     """What is to be taken once the password was verified; None: nothing."""
     vendor: str = Vendor.GENERIC
     """Of the NAS that asks."""
+    login_name: str | None = None
+    """Where the user name is a voucher's code: what it is called instead (rule R3)."""
 
 
 Lane = HotConnection
@@ -68,6 +73,7 @@ _make_context = maker(LoginContext)
 _make_outcome = maker(AccessOutcome)
 
 _UNKNOWN = AccessOutcome(Reject(reason=Reason.UNKNOWN_USER))
+_WRONG_CODE = AccessOutcome(Reject(reason=Reason.BAD_PASSWORD), login_name=UNKNOWN_LOGIN)
 _NO_CREDENTIAL = Credential()
 
 
@@ -82,6 +88,7 @@ class AccessDesk:
         self._profiles: dict[int, tuple[int, BillingProfile]] = {}
         self._time_zone: str | None = None
         self._pools = PoolBook()
+        self._codes = VoucherBook(box)
 
     def decide_batch(
         self,
@@ -98,10 +105,13 @@ class AccessDesk:
         if self._time_zone is None:
             self._time_zone = hotpath.load_operator(lane).time_zone
         self._pools.refresh(lane, now)
-        return [
+        outcomes = [
             self._outcome(lane, row, request, now)
             for row, request in zip(rows, requests, strict=True)
         ]
+        if any(outcome is _UNKNOWN for outcome in outcomes):
+            self._try_vouchers(lane, requests, outcomes, clock)
+        return outcomes
 
     def admit_batch(
         self, lane: HotConnection, logins: Sequence[LoginRecord], now: datetime
@@ -110,16 +120,65 @@ class AccessDesk:
         activation (rules A1, A6, A7, B2). Raises Unavailable; nobody may be answered then."""
         return admit_logins(lane, logins, now)
 
-    def _outcome(
-        self, lane: HotConnection, row: Any, request: AccessRequest, now: datetime
+    def _try_vouchers(
+        self,
+        lane: HotConnection,
+        requests: Sequence[AccessRequest],
+        outcomes: list[AccessOutcome],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Names that nobody has may be codes of vouchers (rule R3). Two statements a batch at most,
+        and none where no name is of a format that logs in. A guess costs what a hit costs, whether
+        it is held back or not: how long an answer takes tells nothing."""
+        asked = [place for place, outcome in enumerate(outcomes) if outcome is _UNKNOWN]
+        looked = self._codes.look(lane, [requests[place] for place in asked], clock())
+        found = [(place, one) for place, one in zip(asked, looked, strict=True) if one is not None]
+        if not found:
+            return
+        own = [one.request for _, one in found]
+        guesses = [replace(request, username=UNKNOWN_LOGIN) for request in own]
+        rows = hotpath.load_access(lane, [*own, *guesses], clock())
+        now = clock()
+        for (place, one), row, guess in zip(found, rows[: len(own)], rows[len(own) :], strict=True):
+            outcomes[place] = self._by_voucher(lane, row, guess, one, now)
+
+    def _by_voucher(
+        self, lane: HotConnection, row: Any, guess: Any, login: VoucherLogin, now: datetime
     ) -> AccessOutcome:
-        snapshot = self._snapshot
+        """A code that is not looked at any more gets the same answer as one that nobody has."""
+        known = bool(row.station_known)
+        if (
+            login.credential is None
+            or row.customer_id is None
+            or throttled(guess.station_failures, guess.all_failures, known=known)
+        ):
+            return _WRONG_CODE
+        outcome = self._outcome(lane, row, login.request, now, login.credential)
+        decision = outcome.decision
+        if not isinstance(decision, Reject):
+            told = decision.service
+            marked = replace(told, session_class=of_voucher(told.session_class))
+            decision = replace(decision, service=marked)
+        return replace(outcome, decision=decision, login_name=login.request.username)
+
+    def _outcome(
+        self,
+        lane: HotConnection,
+        row: Any,
+        request: AccessRequest,
+        now: datetime,
+        credential: Credential | None = None,
+    ) -> AccessOutcome:
+        """`credential`: of a voucher; no outage finds it, as codes are kept nowhere."""
+        snapshot = self._snapshot if credential is None else None
         if row.customer_id is None:
             if snapshot is not None:
                 snapshot.forget(request.username)
             return _UNKNOWN
         try:
             account = self._account(lane, row)
+            if credential is not None:
+                account = replace(account, credential=credential)
         except (InvalidInput, ValueError) as error:
             # One account that can't be read must not refuse the others of its batch.
             return AccessOutcome(

@@ -41,6 +41,7 @@ from billing.services import bills, prepayments, suspense
 from billing.services.context import Context
 from billing.services.identity import checked_name
 from billing.services.sales import topup
+from billing.services.settling import check_takes_money
 from billing.store import audit, customers, gateways, invoices
 from billing.store import bank as store
 from billing.store import prepayments as prepayment_store
@@ -112,8 +113,11 @@ def import_statement(
     """Use the money of all lines that were not imported before. `dry_run`: only say how; what lines
     of the same file pay before is reckoned with, what a top-up settles is not.
 
-    Raises BadLines (all of them; nothing was imported), InvalidInput (the file).
+    Raises BadLines (all of them; nothing was imported), InvalidInput (the file), Refused (a
+    reseller's own staff, rule R1).
     """
+    with context.transaction() as tx:
+        check_takes_money(tx, account.org_id)
     statement = _read(account, body)
     lines = keyed(statement.lines)
     if dry_run:

@@ -18,6 +18,7 @@ from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
 from billing.services.settling import (
+    check_takes_money,
     checked_amount,
     checked_channel,
     receive,
@@ -110,6 +111,8 @@ def pay(
         customer_id, invoice_id = found.customer_id, found.invoice_id
     with changing_customer(context, customer_id) as (tx, customer):
         bill = invoices.get_invoice(tx, customer_id, invoice_id)
+        if channel is not None:
+            check_takes_money(tx, customer.org_id)
 
         def act() -> PaymentReceipt:
             open_micros = invoices.open_micros(bill) or bill.written_off_micros

@@ -16,7 +16,7 @@ from billing.rules import grants as grant_rules
 from billing.rules import plans as plan_rules
 from billing.rules import profiles as profile_rules
 from billing.rules.cycles import local_day
-from billing.services import pools
+from billing.services import limits, pools
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.store import audit, dunning
@@ -65,6 +65,7 @@ def add_profile(context: Context, profile: BillingProfile, now: datetime) -> Pro
     profile = _checked_profile(profile)
     with context.transaction() as tx:
         _check_pools(context, tx, profile)
+        limits.check_profile(tx, context.home_org_id, profile)
         profile_id = store.insert_profile(tx, context.home_org_id, profile, _today(tx, now), now)
         view = _found(store.get_profile(tx, profile_id))
         audit.append(
@@ -102,6 +103,7 @@ def update_profile(
         if profile.kind is BillingKind.DAILY and schedule != DunningSchedule():
             raise Refused("end its dunning first: a daily profile has no bills", field="kind")
         _check_pools(context, tx, profile)
+        limits.check_profile(tx, before.org_id, profile)
         limit_before, limit = credit_limit(before.profile), credit_limit(profile)
         if limit_before != limit:
             store.recompile_profile(tx, profile_id, limit)

@@ -14,7 +14,9 @@ from billing.model.charges import Extra
 from billing.model.credits import CreditNoteView
 from billing.model.dunning import WriteOffView
 from billing.model.plan_changes import PlanChangeReceipt
+from billing.model.resellers import ResellerSaleReceipt, TransferReceipt, UndoReceipt
 from billing.model.views import PaymentReceipt, SaleReceipt
+from billing.model.vouchers import Activation, Redemption
 from billing.store import ledger
 from billing.store.guard import Transaction
 
@@ -26,6 +28,11 @@ Receipt = TypeVar(
     Extra,
     WriteOffView,
     PlanChangeReceipt,
+    ResellerSaleReceipt,
+    UndoReceipt,
+    TransferReceipt,
+    Activation,
+    Redemption,
 )
 
 

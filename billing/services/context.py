@@ -31,7 +31,7 @@ class Context:
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
-        return self.db.transaction(self.org_ids)
+        return self.db.transaction(self.org_ids, actor=self.actor)
 
     def at_one_instant(self) -> AbstractContextManager[Session]:
         """The same, to read by several statements what was there at one instant."""

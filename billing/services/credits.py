@@ -12,7 +12,7 @@ from billing.model.money import Money
 from billing.rules.credits import credited, credited_usage
 from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import Charge
-from billing.services import deferrals, enforcement, renewals
+from billing.services import deferrals, enforcement, limits, renewals
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -105,7 +105,8 @@ def take_back(
 ) -> CreditNoteView:
     """Credit a part of a bill that is not credited yet, the last one if it is to be `void`, and
     tell the customer, who is locked (rules I2, M4). `of_days`: for days that are not served, so
-    that usage stays earned."""
+    that usage stays earned. Raises Refused (R1)."""
+    limits.check_credit(tx, bill)
     charged, before = _charged(bill), Money(bill.credited_micros, bill.currency)
     parts = credited(charged, before, amount)
     usage_left = Money(

@@ -15,7 +15,7 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, due_bills, enforcement, pools
+from billing.services import cycle_bills, due_bills, enforcement, limits, pools
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.identity import (
@@ -92,8 +92,7 @@ def add_customer(
         discontinue_on=discontinue_on,
     )
     with context.transaction() as tx:
-        customer_id = _insert_customer(context, tx, wanted, now).customer_id
-        return read_customer(tx, customer_id)
+        return read_customer(tx, _insert_customer(context, tx, wanted, now).customer_id)
 
 
 def add_subscriber(
@@ -209,8 +208,9 @@ def subscription_id_of(context: Context, username: str) -> int:
 def changing_customer(
     context: Context, customer_id: int
 ) -> Iterator[tuple[Transaction, tables.Customer]]:
-    """A transaction that holds the customer's row lock (radius.md F15). Raises NotFound."""
+    """A transaction that holds the customer's row lock (F15). Raises NotFound, Refused (R1)."""
     with context.transaction() as tx:
+        limits.check_no_account(tx, customer_id)
         customer = store.lock_customer(tx, customer_id)
         if customer is None:
             raise NotFound(f"no customer has the number {customer_id}", field="customer")
@@ -241,6 +241,7 @@ def _insert_customer(
     operator = catalog.operator(tx)
     if profile is None or profile.archived_at is not None:
         raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    limits.check_new(tx, context.home_org_id, profile.profile)
     if operator is None:
         raise NotFound("the installation has no operator yet; run `tollway migrate`")
     row = tables.Customer(
@@ -363,7 +364,6 @@ def finish(
     detail: dict[str, object],
 ) -> None:
     """Bring running sessions in line with the change, then record it (the log comes last)."""
-    tx.flush()
     enforcement.reconcile(tx, context, row.customer_id, now)
     audit.append(
         tx,

@@ -12,6 +12,7 @@ from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.payments import GatewayConfig, GatewayView
 from billing.payments.protocol import Gateway, OpenGateway
 from billing.services.context import Context
+from billing.services.settling import check_takes_money
 from billing.store import audit, tables
 from billing.store import gateways as store
 from billing.store.guard import Transaction, unique
@@ -44,7 +45,8 @@ def add(
 ) -> GatewayView:
     """Set one up. Its settings are tried on the adapter first; nobody is called.
 
-    Raises InvalidInput, Conflict (the name is taken).
+    Raises InvalidInput, Conflict (the name is taken), Refused (rule R1: what a reseller's own
+    gateway takes in, the operator would never get).
     """
     if not 1 <= len(name) <= _NAME_LIMIT or not name.isprintable():
         raise InvalidInput(f"must have 1 to {_NAME_LIMIT} characters", field="name")
@@ -58,6 +60,7 @@ def add(
     channel = gateways.open_gateway(config).capabilities.channel
     owner = context.home_org_id if org_id is None else org_id
     with context.transaction() as tx:
+        check_takes_money(tx, owner)
         row = tables.Gateway(
             org_id=owner,
             name=name,
@@ -79,9 +82,10 @@ def add(
 def set_secrets(
     context: Context, gateway_id: int, secret_settings: Mapping[str, str], now: datetime
 ) -> GatewayView:
-    """Exchange keys; those that are not named stay. Raises NotFound."""
+    """Exchange keys; those that are not named stay. Raises NotFound, Refused (as `add`)."""
     with context.transaction() as tx:
         row = found(tx, gateway_id)
+        check_takes_money(tx, row.org_id)
         known = config_of(context, row).secrets | dict(secret_settings)
         row.secrets_sealed = _sealed(context, gateway_id, known)
         tx.flush()

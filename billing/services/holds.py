@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.errors import InvalidInput, Refused
 from billing.model.account import HoldBehaviour
 from billing.model.profile import BillingKind
-from billing.services import pauses, renewals
+from billing.services import limits, pauses, renewals
 from billing.services.context import Context
 from billing.services.credits import note_credit
 from billing.services.customers import changing, finish
@@ -78,6 +78,8 @@ def set_renewal(context: Context, subscription_id: int, now: datetime, *, on: bo
                 "does so from the wallet (rule P10)",
                 field="subscription",
             )
+        if on:
+            limits.check_renewal(tx, row.org_id, "subscription")
         row.renews, row.renews_at = on, None
         renewals.credited(tx, context, row.customer_id, now)
         detail: dict[str, object] = {"on": on}

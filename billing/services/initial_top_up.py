@@ -11,7 +11,7 @@ from billing.model.money import Money
 from billing.rules.moves import payable
 from billing.rules.spending import cap_period
 from billing.services import receipts
-from billing.services.settling import checked_channel, receive
+from billing.services.settling import check_takes_money, checked_channel, receive
 from billing.store import ledger, spending, tables, usage
 from billing.store.guard import Transaction
 
@@ -39,6 +39,7 @@ def take(
             field="top_up",
         )
     checked_channel(channel)
+    check_takes_money(tx, customer.org_id)
     own = min(needed)
     shares = {wallet_id: one.amount_micros for wallet_id, one in needed.items()}
     shares[own] += amount.amount_micros - total

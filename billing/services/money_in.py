@@ -1,6 +1,6 @@
 """Money that came in, however it came: posted, receipted, and used for what waits for it (P1, I4).
 
-Every way to pay ends here: the desk, a gateway's payment, what was in suspense.
+Every way to pay ends here: the desk, a gateway's payment, a voucher, what was in suspense.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.rules import moves as rules
 from billing.rules.cycles import Cycle, day_start, local_day
 from billing.rules.plans import sale_problem
-from billing.services import alerts, cycle_bills, due_bills, enforcement, initial_top_up
+from billing.services import alerts, cycle_bills, due_bills, enforcement, initial_top_up, limits
 from billing.services.books import post_usage_of
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
@@ -120,6 +120,7 @@ def _checked(
         raise NotFound(f"no billing profile has the number {profile_id}", field="profile")
     if profile_id == customer.profile_id:
         raise Refused(f"the customer's profile is {new.profile.name} already", field="profile")
+    limits.check_profile(tx, customer.org_id, new.profile)
     plan = None if plan_id is None else catalog.get_plan(tx, plan_id, now)
     if plan is None and plan_id is not None:
         raise NotFound(f"no plan has the number {plan_id}", field="plan")

@@ -20,7 +20,7 @@ from billing.rules.plan_changes import (
     used_quantities,
 )
 from billing.rules.taxes import Charge
-from billing.services import deferrals
+from billing.services import deferrals, limits
 from billing.services.credits import take_back
 from billing.store import entitlements, invoices, ledger, tables
 from billing.store.guard import Transaction
@@ -70,7 +70,7 @@ def give_back_bills(
         void = ahead and not bill.written_off_micros
         unused = Cycle(max(first_day, tomorrow), until)
         left = Money(invoices.creditable_micros(bill), bill.currency)
-        quantity = None if package is None else used_quantities(_bought(package))
+        quantity = None if package is None else used_quantities(bought(package))
         amount = left if ahead else _bill_amount(tx, bill, unused, quantity, left)
         if package is not None:
             package.ended_at = now
@@ -107,10 +107,25 @@ def give_back_packages(
     """End the packages of a daily subscription and put what is unused of their price into its
     wallet, in an entry that corrects the sale's (rule M4)."""
     for package in entitlements.open_rows(tx, row.customer_id, row.subscription_id, now):
-        share = package_share(_bought(package), now)
+        limits.check_not_sold(tx, package)
+        share = package_share(bought(package), now)
         package.ended_at = now
         yield _refund(tx, row, package, share, now)
     tx.flush()
+
+
+def give_back_package(
+    tx: Transaction,
+    row: tables.Subscription,
+    package: tables.Entitlement,
+    share: Fraction,
+    now: datetime,
+) -> Money:
+    """End one package and put this share of its price into the wallet; returns what that was."""
+    package.ended_at = now
+    given = _refund(tx, row, package, share, now)
+    tx.flush()
+    return given.amount
 
 
 def _refund(
@@ -215,7 +230,8 @@ def _net(bill: tables.Invoice) -> Money:
     return Money(bill.total_micros - bill.tax_micros - bill.rounding_micros, bill.currency)
 
 
-def _bought(package: tables.Entitlement) -> Bought:
+def bought(package: tables.Entitlement) -> Bought:
+    """A package as the rules of what is unused see it."""
     return Bought(
         validity_minutes=package.validity_minutes,
         valid_from=package.valid_from,
@@ -233,7 +249,7 @@ def _share_words(package: tables.Entitlement, share: Fraction, now: datetime) ->
     words = [f"{_percent(share)} unused"]
     if package.valid_until is not None:
         words.append(f"{max(0, (package.valid_until - now) // _ONE_DAY)} whole days left")
-    quantity = used_quantities(_bought(package))
+    quantity = used_quantities(bought(package))
     if quantity is not None:
         words.append(f"{_percent(quantity)} of its allowance left")
     return ", ".join(words)

@@ -28,7 +28,7 @@ from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
 from billing.services.issuing import operator_of
 from billing.services.parking import pages, serve_page
-from billing.services.settling import checked_amount, checked_channel
+from billing.services.settling import check_takes_money, checked_amount, checked_channel
 from billing.store import billing_jobs, customers, messages, recharge, spending, tables
 from billing.store import prepayments as store
 from billing.store.guard import Transaction
@@ -119,6 +119,7 @@ def pay(
         known = _numbered(tx, number, customer_id)
         owner_id, prepayment_id = known.customer_id, known.prepayment_id
     with changing_customer(context, owner_id) as (tx, customer):
+        check_takes_money(tx, customer.org_id)
 
         def act() -> PaymentReceipt:
             row = store.invoice(tx, owner_id, prepayment_id)

@@ -122,7 +122,8 @@ def of_top_up(
         reference=reference,
         payment_id=payment_id,
     )
-    _tell(tx, customer, payment_id, number, amount, None, now)
+    if channel is not MoneyChannel.VOUCHER:  # who redeems one is told of the voucher
+        _tell(tx, customer, payment_id, number, amount, None, now)
     return number
 
 

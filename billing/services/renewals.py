@@ -25,7 +25,7 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
 from billing.rules.taxes import Charge, charge
-from billing.services import caps, cycle_bills, due_bills, enforcement, receipts
+from billing.services import caps, cycle_bills, due_bills, enforcement, limits, receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.cycle_bills import Span, standings
@@ -80,6 +80,10 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     rows = customers.subscriptions_of(tx, customer_id)
     profiles = {row.subscription_id: customers.effective_profile(tx, row) for row in rows}
     bills: list[IssuedBill] = []
+    problem = limits.renewal_problem(tx, rows[0].org_id) if rows else None
+    if problem is not None:
+        own = [row for row in rows if row.renews or profiles[row.subscription_id].recurring_prepaid]
+        return Renewed(problems=tuple(f"{row.username}: {problem}" for row in own))
     if any(profile.recurring_prepaid for profile in profiles.values()):
         bills = due_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
     packages: list[SaleReceipt] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from billing.errors import NotBuiltYet, NotFound, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
@@ -14,7 +14,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import money_in, receipts, renewals
+from billing.services import limits, money_in, receipts, renewals
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -24,6 +24,7 @@ from billing.services.issuing import draft, one_line, operator_of, owner_of, wri
 from billing.services.packages import Window, daily_window, entitle, place, receipt_of
 from billing.services.settling import (
     check_spendable,
+    check_takes_money,
     checked_amount,
     checked_channel,
     pay_bill,
@@ -33,8 +34,6 @@ from billing.services.settling import (
 from billing.store import audit, catalog, entitlements, invoices, plan_changes, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
-
-_NOT_BUILT = (SaleChannel.RESELLER, SaleChannel.VOUCHER)
 
 
 def sell(
@@ -57,9 +56,15 @@ def sell(
     the wallet has too little (P12), its spending cap leaves too little (P14), the subscription is
     closed (S1).
     """
-    if channel in _NOT_BUILT:
-        raise NotBuiltYet(f"sales by {channel.value} are not built yet", field="channel")
+    if channel is SaleChannel.RESELLER:
+        raise Refused("a reseller sells from its wallet: reseller_sales.sell", field="channel")
+    if channel is SaleChannel.VOUCHER:
+        raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
+    if pay_by is not None:
+        checked_channel(pay_by)
     with changing(context, subscription_id) as (tx, row):
+        if pay_by is not None:
+            check_takes_money(tx, row.org_id)
         return run_once(
             tx,
             SaleReceipt,
@@ -74,7 +79,7 @@ def sell(
                 "start_now": start_now,
             },
             now=now,
-            act=lambda: _Sale(context, tx, row, now, pay_by).sell_plan(
+            act=lambda: Sale(context, tx, row, now, pay_by).sell_plan(
                 plan_id, channel, start_now=start_now
             ),
         )
@@ -98,16 +103,12 @@ def topup(
     """
     checked_channel(channel)
     with changing_customer(context, customer_id) as (tx, customer):
+        check_takes_money(tx, customer.org_id)
         wallets = {wallet.wallet_id: wallet for wallet in store.wallets_of(tx, customer_id)}
         chosen = wallets.get(wallet_id or min(wallets))
         if chosen is None:
             raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
         amount = checked_amount(amount_micros, chosen.currency)
-
-        def act() -> PaymentReceipt:
-            return money_in.credit_wallet(
-                tx, context, customer, chosen.wallet_id, amount, channel, reference, now
-            )
 
         return run_once(
             tx,
@@ -122,8 +123,31 @@ def topup(
                 "reference": reference,
             },
             now=now,
-            act=act,
+            act=lambda: money_in.credit_wallet(
+                tx, context, customer, chosen.wallet_id, amount, channel, reference, now
+            ),
         )
+
+
+def sell_for_voucher(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    terms: PlanTerms,
+    face: Money,
+    now: datetime,
+) -> tuple[SaleReceipt, int | None]:
+    """What a voucher of these terms is good for (rule R3), as part of another command: the customer
+    is locked, and that command has its key. Returns the payment's id, too; None: worth nothing.
+
+    A package costs what the voucher cost, tax included. The month of a monthly customer costs what
+    it costs; what is left of the voucher stays in the wallet. Raises Refused before anything is
+    written (as `sell`).
+    """
+    sale = Sale(context, tx, row, now, MoneyChannel.VOUCHER, face=face)
+    profile = store.effective_profile(tx, row)
+    checked = sale.checked(terms, profile, SaleChannel.VOUCHER)
+    return sale.sell(checked, profile, SaleChannel.VOUCHER), sale.payment_id
 
 
 def sell_within(
@@ -134,13 +158,15 @@ def sell_within(
     now: datetime,
 ) -> SaleReceipt:
     """Sell a package of these terms for wallet money, as part of another command: the customer is
-    locked, and that command has its key. Raises Refused before anything is written (as `sell`)."""
-    sale = _Sale(context, tx, row, now, None)
+    locked, and that command has its key. Raises Refused before anything is written (as `sell`), and
+    for a reseller's customer, who buys from the reseller (rule R1)."""
+    limits.check_renewal(tx, row.org_id, "plan")
+    sale = Sale(context, tx, row, now, None)
     profile = store.effective_profile(tx, row)
     return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)
 
 
-class _Sale:
+class Sale:
     """One sale in its transaction; the customer is locked."""
 
     def __init__(
@@ -150,14 +176,17 @@ class _Sale:
         row: tables.Subscription,
         now: datetime,
         pay_by: MoneyChannel | None,
+        *,
+        face: Money | None = None,
     ) -> None:
         self.context, self.tx, self.row, self.now, self.pay_by = context, tx, row, now, pay_by
+        self.face = face
         self.customer = tx_customer(tx, row.customer_id)
         self.payment_id: int | None = None
 
     def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
-        terms = self.checked(self._terms(plan_id, profile), profile, channel)
+        terms = self.checked(self.terms(plan_id, profile), profile, channel)
         return self.sell(terms, profile, channel, start_now=start_now)
 
     def sell(
@@ -210,7 +239,7 @@ class _Sale:
         )
         return receipt
 
-    def _terms(self, plan_id: int, profile: BillingProfile) -> PlanTerms:
+    def terms(self, plan_id: int, profile: BillingProfile) -> PlanTerms:
         """The version in force, or the customer's own until its notice of a higher price is over
         (rule B18)."""
         plan = catalog.get_plan(self.tx, plan_id, self.now)
@@ -254,12 +283,16 @@ class _Sale:
         *,
         start_now: bool,
     ) -> SaleReceipt:
+        inclusive = profile.tax_inclusive
+        if self.face is not None:
+            terms, inclusive = replace(terms, price_micros=self.face.amount_micros), True
         price = Money(terms.price_micros, terms.currency)
-        amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        amount = charge(price, profile.tax_rate_ppm, inclusive=inclusive)
         entry_id = self._pay(amount, terms)
         window = daily_window(terms, open_before, start_now=start_now, now=self.now)
         paid = (amount, entry_id)
-        package = place(self.tx, self.row, terms, window, open_before, paid, self.now)
+        sold = replace(terms, price_micros=price.amount_micros)
+        package = place(self.tx, self.row, sold, window, open_before, paid, self.now)
         return receipt_of(self.tx, self.row, terms, package, paid)
 
     def _sell_cycle(self, terms: PlanTerms, profile: BillingProfile) -> SaleReceipt:
@@ -290,9 +323,9 @@ class _Sale:
 
     def _pay(self, amount: Charge, terms: PlanTerms) -> int | None:
         """Take the money; returns the entry's id, None for what is free (rule P12)."""
+        self._receive(amount.total, None)
         if amount.total.amount_micros == 0:
             return None
-        self._receive(amount.total, None)
         return spend(
             self.tx,
             self.customer,
@@ -306,16 +339,16 @@ class _Sale:
 
     def _pay_bill(self, amount: Charge, bill: tables.Invoice) -> int | None:
         """The same for the bill of a cycle."""
+        self._receive(amount.total, bill.number)
         if amount.total.amount_micros == 0:
             return None
-        self._receive(amount.total, bill.number)
         wallet_id = self.row.wallet_id
         check_spendable(self.tx, self.customer, wallet_id, amount.total)
         return pay_bill(self.tx, self.customer, wallet_id, bill, bill.total_micros, self.now)
 
     def _receive(self, amount: Money, reference: str | None) -> None:
-        if self.pay_by is not None:
-            checked_channel(self.pay_by)
+        amount = self.face or amount
+        if self.pay_by is not None and amount.amount_micros:
             self.payment_id = receive(
                 self.tx,
                 self.customer,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import os
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +22,12 @@ class SecretBox:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._hash_key = hmac.new(key, b"keyed hashes", sha256).digest()
+
+    def keyed_hash(self, plain: str, purpose: str) -> bytes:
+        """32 octets that only this key makes of `plain`: to look a secret up that is stored nowhere
+        (security.md 9). The purpose keeps hashes of one kind from being those of another."""
+        return hmac.new(self._hash_key, f"{purpose}\0{plain}".encode(), sha256).digest()
 
     def seal(self, plain: str, associated: str) -> bytes:
         """Encrypt `plain` (any text) for the row named by `associated`."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.errors import InvalidInput, NotBuiltYet, NotFound, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.profile import TaxPoint
 from billing.model.views import WalletView
 from billing.rules.taxes import Charge, due_by_payment, due_by_recovery
 from billing.services import caps
-from billing.store import customers, invoices, ledger, tables, usage, write_offs
+from billing.store import customers, invoices, ledger, resellers, tables, usage, write_offs
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
-_NOT_BUILT = (MoneyChannel.VOUCHER, MoneyChannel.RESELLER)
+_BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
 def checked_amount(amount_micros: int, currency: str) -> Money:
@@ -34,9 +34,23 @@ def checked_amount(amount_micros: int, currency: str) -> Money:
 
 
 def checked_channel(channel: MoneyChannel) -> None:
-    """Raises NotBuiltYet for channels that need a part which this version does not have."""
-    if channel in _NOT_BUILT:
-        raise NotBuiltYet(f"money by {channel.value} is not built yet", field="channel")
+    """Raises Refused for a reseller's money, which comes with what it sells only (rule R1), and
+    InvalidInput for the voucher's: its money comes with a code (rule R3)."""
+    if channel is MoneyChannel.RESELLER:
+        raise Refused("a reseller's money comes with what it sells (rule R1)", field="channel")
+    if channel is MoneyChannel.VOUCHER:
+        raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
+
+
+def check_takes_money(tx: Transaction, org_id: int) -> None:
+    """Raises Refused where a reseller's own staff says that money came in, by whatever channel: the
+    operator would never get it (rule R1)."""
+    if resellers.sells_from_wallet(tx, org_id):
+        raise Refused(
+            "a reseller's staff sells packages from the reseller's wallet and takes the money for "
+            "itself; it cannot credit a customer by hand (rule R1)",
+            field="channel",
+        )
 
 
 def receive(
@@ -50,7 +64,13 @@ def receive(
     actor: str,
     now: datetime,
 ) -> int:
-    """Money in, taken by `actor`: journal entry and payment (rule P1); returns the payment's id."""
+    """Money in, taken by `actor`: journal entry and payment (rule P1); returns the payment's id.
+
+    Raises Refused where a reseller's own staff takes money by hand: that is the reseller's, and
+    what it sells is paid from its wallet (rule R1).
+    """
+    if channel in _BY_HAND:
+        check_takes_money(tx, customer.org_id)
     entry_id = ledger.post(
         tx,
         customer_id=customer.customer_id,
@@ -100,11 +120,14 @@ def spend(
     now: datetime,
     account: str = ledger.REVENUE_PACKAGE,
     capped: bool = True,
+    paid: bool = False,
 ) -> int:
     """Debit the wallet for a package, for what `account` is credited; returns the entry's id.
     `capped`: not for more than the wallet's spending cap leaves; what is paid with money that
-    arrives for it is counted only (rule P14). Raises Refused (rules P12, P14)."""
-    check_spendable(tx, customer, wallet_id, charge.total)
+    arrives for it is counted only (rule P14). `paid`: its money has just come in for it and nothing
+    else, so it is not asked for. Raises Refused (rules P12, P14)."""
+    if not paid:
+        check_spendable(tx, customer, wallet_id, charge.total)
     if capped:
         caps.check(tx, customer.customer_id, wallet_id, charge.total, now)
     return ledger.post(

@@ -13,7 +13,7 @@ from billing.services import money_in
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
-from billing.services.settling import checked_amount, checked_channel
+from billing.services.settling import check_takes_money, checked_amount, checked_channel
 from billing.store import audit, customers, tables
 from billing.store import gateways as store
 from billing.store.guard import Transaction
@@ -37,6 +37,7 @@ def receive(
     checked_amount(amount.amount_micros, amount.currency)
     checked_channel(channel)
     with context.transaction() as tx:
+        check_takes_money(tx, context.home_org_id)
         org_id = context.home_org_id
         return keep(tx, context, org_id, amount, channel, reference=reference, note=note, now=now)
 

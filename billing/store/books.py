@@ -20,7 +20,11 @@ FINDINGS_MAX = 200
 
 def findings(tx: Session) -> list[Finding]:
     """Everything that contradicts something else, at most FINDINGS_MAX (rule M4)."""
-    rows = tx.connection().exec_driver_sql(named_query("ledger_check"), {"most": FINDINGS_MAX})
+    rows = [
+        row
+        for name in ("ledger_check", "ledger_check_resellers")
+        for row in tx.connection().exec_driver_sql(named_query(name), {"most": FINDINGS_MAX})
+    ]
     return [
         Finding(
             problem=row.problem,
@@ -29,7 +33,7 @@ def findings(tx: Session) -> list[Finding]:
             expected=int(row.expected),
             found=int(row.found),
         )
-        for row in rows
+        for row in rows[:FINDINGS_MAX]
     ]
 
 

@@ -21,6 +21,7 @@ from billing.model.events import AccessRequest, AccountingRecord, LoginRecord, U
 from billing.model.making import maker
 from billing.model.plan import Entitlement, PlanTerms
 from billing.model.profile import BillingProfile
+from billing.model.vouchers import Alphabet, CodeFormat
 from billing.store import outer_names
 from billing.store.arrays import NULL, array, columns, number, quoted
 from billing.store.catalog import profile_of, terms_of
@@ -224,6 +225,25 @@ def load_access(lane: HotConnection, requests: Sequence[AccessRequest], now: dat
     )
     rows.sort(key=_ord)
     return rows
+
+
+def voucher_login_formats(lane: HotConnection) -> list[CodeFormat]:
+    """What codes look like that may log in (rule R3)."""
+    return [
+        CodeFormat(
+            length=row.length,
+            alphabet=Alphabet(row.alphabet),
+            prefix=row.prefix,
+            password_length=row.password_length,
+        )
+        for row in lane.fetch(named_query("voucher_login_formats"), ())
+    ]
+
+
+def find_voucher_logins(lane: HotConnection, hashes: Sequence[bytes]) -> dict[bytes, str]:
+    """User names by the keyed hash of a code, of those that may log in."""
+    rows = lane.fetch(named_query("find_voucher_logins"), (list(hashes),))
+    return {bytes(row.code_hmac): row.login_name for row in rows}
 
 
 def nothing_of_its_own(row: Any) -> bool:

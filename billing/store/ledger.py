@@ -5,7 +5,10 @@ operator owes to its customer, rises by a credit:
 
     wallet               the customer's money (with the wallet's id in `wallet_id`)
     money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
-                         voucher, reseller, adjustment
+                         reseller, adjustment
+    money:voucher        what is owed for vouchers that were sold and can still be redeemed
+    commission:reseller  what resellers keep of what their customers paid (rule R1)
+    transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)
     refund:pending       taken from wallets for refunds that are on their way
     receivable           what is owed for bills: debited at the issue, credited as they are paid
     deferred:package     packages sold and not earned yet (rule I6)
@@ -37,7 +40,7 @@ from sqlalchemy.orm import Session
 
 from billing.model.books import UsageEntry
 from billing.model.views import WalletView
-from billing.store import tables
+from billing.store import shifts, tables
 from billing.store.customers import wallet_view
 from billing.store.pool import named_query
 
@@ -46,6 +49,9 @@ RECEIVABLE = "receivable"
 REFUND_PENDING = "refund:pending"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
+MONEY_VOUCHER = "money:voucher"
+"""What is owed to whoever holds vouchers: credited as they are sold, debited as they are redeemed
+and as they lapse (rule R3)."""
 REVENUE_USAGE = "revenue:usage"
 REVENUE_BREAKAGE = "revenue:breakage"
 DEFERRED_PACKAGE = "deferred:package"
@@ -59,6 +65,8 @@ OPENING = "opening"
 
 USAGE = "usage"
 """The kind of entries that post what the meter has charged already."""
+VOUCHER = "voucher"
+"""The kind of entries that sell vouchers, take them back, or let them lapse."""
 SALE = "sale"
 """The kind of entries that pay for a package from a wallet."""
 
@@ -90,7 +98,8 @@ def post(
 ) -> int:
     """One movement of money; returns the entry's id and moves the wallets' posted balances.
 
-    The customer must be locked. Lines of zero are left out. Raises UnbalancedEntry.
+    The customer must be locked. Lines of zero are left out. Money that a cashier takes is in its
+    shift, too (rule R4). Raises UnbalancedEntry.
     """
     written = [line for line in lines if line.amount_micros]
     if sum(line.amount_micros for line in written) or not written:
@@ -119,6 +128,8 @@ def post(
         for position, line in enumerate(written, 1)
     )
     tx.flush()
+    taken = {line.account: line.amount_micros for line in written if line.wallet_id is None}
+    shifts.note(tx, customer_id, entry.entry_id, taken, currency)
     moved: dict[int, int] = defaultdict(int)
     for line in written:
         if line.wallet_id is not None:

@@ -11,15 +11,17 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from billing.model.network import VOUCHER_NAME
 from billing.store.arrays import array, quoted
 from billing.store.pool import named_query
 
 Row = tuple[str, ...]
 
 # Columns of hotpath.usage_row.
-USERNAME_COLUMN, CLASS_COLUMN = 1, 20
+USERNAME_COLUMN, SENT_COLUMN, CLASS_COLUMN = 1, 2, 20
 _ANONYMOUS = re.compile(r'"(?:anonymous)?(?:@.*)?"')
-_OURS = re.compile(r'"tw1:(\d{1,18}):[a-z]\d{0,18}"')
+_OURS = re.compile(r'"tw1:(\d{1,18}):[a-z]\d{0,18}(?::[a-z]+)*"')
+_VOUCHER = quoted(VOUCHER_NAME)
 
 
 class Lane(Protocol):
@@ -39,7 +41,7 @@ def own_names(lane: Lane, rows: Sequence[Row]) -> list[Row]:
     """The same records, the anonymous ones under the name of the subscription in their Class.
 
     A record without our Class, or of a subscription that is gone, stays as it is. What the NAS sent
-    is kept beside it: a Disconnect must repeat that (rule C3).
+    is kept beside it: a Disconnect must repeat that (rule C3). Not where it was a voucher's code.
     """
     owners = [_owner(row) for row in rows]
     wanted = {owner for owner in owners if owner is not None}
@@ -61,4 +63,10 @@ def _owner(row: Row) -> int | None:
 
 
 def _renamed(row: Row, username: str) -> Row:
-    return (*row[:USERNAME_COLUMN], username, *row[USERNAME_COLUMN + 1 :])
+    sent = row[SENT_COLUMN]
+    return (
+        *row[:USERNAME_COLUMN],
+        username,
+        username if sent == _VOUCHER else sent,
+        *row[SENT_COLUMN + 1 :],
+    )

@@ -57,15 +57,20 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, org_ids: tuple[int, ...] | None = None, *, frozen: bool = False
+        self,
+        org_ids: tuple[int, ...] | None = None,
+        *,
+        frozen: bool = False,
+        actor: str | None = None,
     ) -> Iterator[Session]:
         """One transaction; committed on leaving, rolled back on an exception. `frozen`: all that is
-        read in it is seen as at one instant.
+        read in it is seen as at one instant. `actor`: whose shift it is that money is taken in.
 
         Raises Unavailable when the server does not answer.
         """
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                session.info["actor"] = actor
                 if frozen:  # before anything is read
                     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 if org_ids is not None:

@@ -36,7 +36,15 @@ BEGIN
     FOR i IN 1..cardinality(p_username) LOOP
         CONTINUE WHEN p_outcome[i] = 'reject';
         v_slot_id := NULL;
-        IF p_session_limit[i] > 0 THEN
+        IF p_entitlement_id[i] > 0 AND EXISTS (
+            SELECT 1 FROM entitlement e
+            WHERE e.customer_id = p_customer_id[i] AND e.entitlement_id = p_entitlement_id[i]
+              AND e.ended_at IS NOT NULL)
+        THEN
+            -- Taken away since the decision: a voucher that was redeemed elsewhere, revoked, or has
+            -- lapsed must not be used once more (R3).
+            v_reason[i] := 'no-entitlement';
+        ELSIF p_session_limit[i] > 0 THEN
             v_slot_id := take_slot_v1(p_now, p_customer_id[i], p_subscription_id[i], p_station[i],
                                       p_session_limit[i], p_silence_seconds[i]);
             IF v_slot_id IS NULL THEN

@@ -1,5 +1,5 @@
--- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6), in one
--- statement, so that all of it is seen at one instant. One row a finding: what is wrong, whose it is,
+-- Everything in the books of money that contradicts something else (rules M4, P2, I2, I4, I6, R3), in
+-- one statement, so that all of it is seen at one instant (resellers: ledger_check_resellers.sql). One row a finding: what is wrong, whose it is,
 -- what it should be and what it is, in micros; for numbers of bills, how many there should be.
 SELECT 'entry does not sum to zero' AS problem, p.customer_id, concat('entry ', p.entry_id) AS subject,
     0::numeric AS expected, sum(p.amount_micros) AS found
@@ -285,4 +285,58 @@ FROM (SELECT i.customer_id, sum(t.tax - CASE WHEN i.paid_micros >= t.total THEN 
 FULL JOIN (SELECT customer_id, sum(amount_micros) AS waiting FROM posting
            WHERE account = 'tax:unpaid' GROUP BY customer_id) p ON p.customer_id = b.customer_id
 WHERE COALESCE(b.waiting, 0) <> COALESCE(p.waiting, 0)
+UNION ALL
+-- What is owed for vouchers is what those are worth that can still be redeemed (rule R3).
+SELECT 'what is owed for vouchers differs from those that can be redeemed', 0,
+    concat('vouchers in ', COALESCE(v.currency, p.currency)), COALESCE(v.face, 0), COALESCE(p.owed, 0)
+FROM (SELECT b.currency, sum(b.face_micros) AS face
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.state = 'active' GROUP BY b.currency) v
+FULL JOIN (SELECT currency, sum(amount_micros) AS owed FROM posting
+           WHERE account = 'money:voucher' GROUP BY currency) p ON p.currency = v.currency
+WHERE COALESCE(v.face, 0) <> COALESCE(p.owed, 0)
+UNION ALL
+-- Each was redeemed by one payment of what it is worth, and each such payment by one voucher.
+SELECT 'redeemed voucher differs from its payment', COALESCE(v.customer_id, p.customer_id),
+    COALESCE('voucher ' || v.serial, 'payment ' || p.payment_id), COALESCE(v.face, 0),
+    COALESCE(p.amount_micros, 0)
+FROM (SELECT v.customer_id, v.payment_id, v.serial, b.face_micros AS face, b.currency
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.state = 'redeemed' AND b.face_micros > 0) v
+FULL JOIN (SELECT customer_id, payment_id, amount_micros, currency FROM payment
+           WHERE channel = 'voucher') p
+    ON p.customer_id = v.customer_id AND p.payment_id = v.payment_id
+WHERE (v.face, v.currency) IS DISTINCT FROM (p.amount_micros, p.currency)
+UNION ALL
+SELECT 'payment by several vouchers', v.customer_id, concat('payment ', v.payment_id), 1, count(*)
+FROM voucher v WHERE v.state = 'redeemed' AND v.payment_id IS NOT NULL
+GROUP BY v.customer_id, v.payment_id HAVING count(*) > 1
+UNION ALL
+-- What vouchers were sold for is in the entry of their sale.
+SELECT 'vouchers sold differ from their entry', v.sold_customer_id, concat('entry ', v.sold_entry_id),
+    v.face, COALESCE(p.sold, 0)
+FROM (SELECT v.sold_customer_id, v.sold_entry_id, sum(b.face_micros) AS face
+      FROM voucher v JOIN voucher_batch b ON b.batch_id = v.batch_id
+      WHERE v.sold_entry_id IS NOT NULL AND v.state <> 'replaced'
+      GROUP BY v.sold_customer_id, v.sold_entry_id) v
+LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS sold FROM posting
+           WHERE account = 'money:voucher' GROUP BY customer_id, entry_id) p
+    ON p.customer_id = v.sold_customer_id AND p.entry_id = v.sold_entry_id
+WHERE v.face <> COALESCE(p.sold, 0)
+UNION ALL
+-- What is in a cashier's shift is what the entry moved, and a closed one expects what was taken (R4).
+SELECT 'money of a shift differs from its entry', s.customer_id, concat('entry ', s.entry_id),
+    s.amount_micros, -COALESCE(p.moved, 0)
+FROM shift_entry s
+LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS moved FROM posting o
+                   WHERE o.customer_id = s.customer_id AND o.entry_id = s.entry_id
+                     AND o.account = concat('money:', s.channel)) p ON true
+WHERE s.amount_micros <> -COALESCE(p.moved, 0)
+UNION ALL
+SELECT 'shift expects another amount than it took', 0, concat('shift ', s.shift_id),
+    s.float_micros + COALESCE(e.cash, 0), s.expected_micros
+FROM shift s
+LEFT JOIN (SELECT shift_id, sum(amount_micros) AS cash FROM shift_entry
+           WHERE channel = 'cash' GROUP BY shift_id) e ON e.shift_id = s.shift_id
+WHERE s.expected_micros <> s.float_micros + COALESCE(e.cash, 0)
 ORDER BY 1, 2, 3 LIMIT %(most)s

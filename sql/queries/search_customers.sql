@@ -7,7 +7,8 @@ SELECT c.customer_id, c.name, c.email, c.phone, p.name AS profile_name, c.closed
 FROM (
     SELECT customer_id, name, email, phone, profile_id, closed_at
     FROM customer c
-    WHERE (%(before)s::bigint IS NULL OR customer_id < %(before)s)
+    WHERE NOT EXISTS (SELECT 1 FROM reseller r WHERE r.account_customer_id = c.customer_id)
+      AND (%(before)s::bigint IS NULL OR customer_id < %(before)s)
       AND (%(text)s::text IS NULL
            OR customer_id = %(number)s
            OR strpos(lower(name), lower(%(text)s)) > 0

@@ -1,10 +1,11 @@
 -- Money by organisation, actor, channel and currency, from an instant to before another. What was matched out of
 -- suspense counts when it came, for whoever took it then, and not again. A refund counts when it left the
--- wallet, unless it failed; a chargeback nobody gave.
+-- wallet, unless it failed; a chargeback nobody gave. Vouchers and resellers' transfers are no money that came in.
 WITH moved AS (
     SELECT p.org_id, p.taken_by AS actor, p.channel, p.currency, p.amount_micros, false AS is_refund
     FROM payment p
     WHERE p.received_at >= %(since)s AND p.received_at < %(until)s
+      AND p.channel NOT IN ('voucher', 'reseller')
       AND NOT EXISTS (
           SELECT FROM suspense_move m
           WHERE m.customer_id = p.customer_id AND m.payment_id = p.payment_id)

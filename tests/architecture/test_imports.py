@@ -84,6 +84,7 @@ MODULES: dict[str, set[str]] = {
     "billing.services.designs": {"billing.documents.checks"},
     "billing.documents.checks": {"tinycss2"},
     "billing.documents.press": {"weasyprint", "PIL"},
+    "billing.documents.voucher_cards": {"qrcode"},
     # What an e-invoice needs is told before it is written, here and where the switch is set.
     "billing.documents.cii": {"billing.rules.e_invoices"},
     "billing.payments.stripe_gateway": {"stripe"},

@@ -77,6 +77,7 @@ OTHERS = {
     "customer_plan": CASHIERS,
     "customer_profile": CASHIERS,
     "customer_promise": CASHIERS | {StaffRole.SUPPORT},
+    "customer_redeem": CASHIERS,
     "customer_renewal": CASHIERS,
     "customer_resume": CASHIERS,
     "customer_sell": CASHIERS,
@@ -84,6 +85,8 @@ OTHERS = {
     "customer_subscription": CASHIERS,
     "customer_waive": CASHIERS,
     "customer_write_off": CASHIERS,
+    "voucher_replace": CASHIERS,
+    "voucher_sell": CASHIERS,
 }
 
 

@@ -33,6 +33,9 @@ APPEND_ONLY = (
     "plan_version",
     "write_off",
     "dunning_event",
+    "reseller_cost",
+    "reseller_retail",
+    "reseller_transfer",
     "suspense_move",
 )
 MONEY_AND_STAFF = (
@@ -58,6 +61,8 @@ SECRETS = (
     ("staff", "password"),
     ("staff", "session_token"),
     ("staff", "totp_secret_sealed"),
+    ("voucher", "code_hmac"),
+    ("voucher_batch", "codes_sealed"),
     ("gateway", "secrets_sealed"),
     ("gateway", "hook_token"),
     ("provider_event", "body"),
@@ -299,6 +304,22 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("gateway_of_hook_v1") == ["panel"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
     assert allowed.pop("message_channels_v1") == ["panel"]
+    for name in (
+        "may_act_for_v1",
+        "is_account_v1",
+        "sells_from_wallet_v1",
+        "reseller_chain_v1",
+        "lock_accounts_v1",
+        "post_reseller_sale_v1",
+        "undo_reseller_sale_v1",
+        "post_reseller_transfer_v1",
+        "watch_account_v1",
+        "sell_reseller_vouchers_v1",
+        "take_back_reseller_vouchers_v1",
+        "move_reseller_voucher_v1",
+        "voucher_of_reseller_v1",
+    ):
+        assert allowed.pop(name) == ["panel"]
     assert allowed.pop("reservable_v1") == ["panel", "radius"]
     assert set(map(tuple, allowed.values())) == {("radius",)}
     assert set(allowed) == {

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from billing.errors import Conflict, InvalidInput, NotBuiltYet, Refused
+from billing.errors import Conflict, InvalidInput, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.plan import Starts
 from billing.model.views import SaleReceipt
@@ -274,7 +274,7 @@ def test_channels_without_their_part_are_refused(
     context: Context, make: Factory, now: datetime
 ) -> None:
     owner = make.subscriber(now)
-    with pytest.raises(NotBuiltYet):
+    with pytest.raises(InvalidInput, match="R3"):
         sales.topup(
             context,
             owner.customer_id,
@@ -283,7 +283,7 @@ def test_channels_without_their_part_are_refused(
             idempotency_key="k",
             now=now,
         )
-    with pytest.raises(NotBuiltYet):
+    with pytest.raises(Refused, match="from its wallet"):
         _sell(context, owner, make.plan(now), "k", now, channel=SaleChannel.RESELLER)
 
 

@@ -19,6 +19,9 @@ from web.admin import (  # noqa: E402 (they add routes)
     profiles,
     revenue,
     subscribers,
+    voucher_batches,
+    voucher_sales,
+    vouchers,
 )
 
 __all__ = [
@@ -36,4 +39,7 @@ __all__ = [
     "profiles",
     "revenue",
     "subscribers",
+    "voucher_batches",
+    "voucher_sales",
+    "vouchers",
 ]

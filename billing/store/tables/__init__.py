@@ -49,7 +49,19 @@ from billing.store.tables.payments import (
     SuspenseMove,
 )
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.resellers import (
+    Reseller,
+    ResellerCost,
+    ResellerRequest,
+    ResellerRetail,
+    ResellerSale,
+    ResellerShare,
+    ResellerTransfer,
+    ResellerVoucherSale,
+    ResellerVoucherShare,
+)
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
     AcctJournal,
@@ -57,6 +69,7 @@ from billing.store.tables.usage import (
     DailyUsage,
     UsageCharge,
 )
+from billing.store.tables.vouchers import Voucher, VoucherBatch, VoucherCounter, VoucherGuess
 
 __all__ = [
     "AcctDeadLetter",
@@ -118,10 +131,21 @@ __all__ = [
     "ProviderEvent",
     "Receipt",
     "Recovery",
+    "Reseller",
+    "ResellerCost",
+    "ResellerRequest",
+    "ResellerRetail",
+    "ResellerSale",
+    "ResellerShare",
+    "ResellerTransfer",
+    "ResellerVoucherSale",
+    "ResellerVoucherShare",
     "Reservation",
     "ServicePause",
     "SessionHistory",
     "SessionSlot",
+    "Shift",
+    "ShiftEntry",
     "Staff",
     "StaffSession",
     "StaffThrottle",
@@ -129,6 +153,10 @@ __all__ = [
     "Suspense",
     "SuspenseMove",
     "UsageCharge",
+    "Voucher",
+    "VoucherBatch",
+    "VoucherCounter",
+    "VoucherGuess",
     "Wallet",
     "WriteOff",
 ]

@@ -14,16 +14,17 @@ from billing.store.tables.base import Base, CustomerKey, OrgId, serial_key
 
 class Receipt(Base):
     """Of a sale, or of money that came in for bills or for the wallet; never changes. `channel` is
-    how it was paid, `wallet` or one of money; of a top-up no tax is due before it is spent."""
+    how it was paid, `wallet` or one of money; of a top-up or a voucher no tax is due before it is
+    spent."""
 
     __tablename__ = "receipt"
     __table_args__ = (
-        CheckConstraint("kind IN ('sale', 'top_up', 'bill')", name="kind"),
+        CheckConstraint("kind IN ('sale', 'top_up', 'bill', 'voucher')", name="kind"),
         CheckConstraint(
             "total_micros >= 0 AND total_micros = net_micros + tax_micros + rounding_micros",
             name="total",
         ),
-        CheckConstraint("kind <> 'top_up' OR tax_micros = 0", name="top_up"),
+        CheckConstraint("kind NOT IN ('top_up', 'voucher') OR tax_micros = 0", name="top_up"),
         Index("receipt_number_idx", "number"),
     )
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from billing.store.migrate import run_sql_file
 
 revision = "0041"
-down_revision = "0037"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 

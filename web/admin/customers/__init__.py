@@ -16,6 +16,7 @@ from web.admin.customers import (
     pages,
     papers,
     service,
+    vouchers,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "pages",
     "papers",
     "service",
+    "vouchers",
 ]

@@ -12,7 +12,7 @@ from web.admin.customers.frame import CARDS, address_of, offered
 from web.guards import EVERYONE, staff_only
 
 PAGE_ROWS = 50
-IN_HEAD = ("pay", "sell", "promise")
+IN_HEAD = ("pay", "sell", "redeem", "promise")
 
 
 @blueprint.get("/customers")

@@ -1,0 +1,192 @@
+"""Resellers: price lists, sales, transfers and what they earned (rules R1, R2).
+
+Amounts are micros of the named currency, with all taxes; instants are UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A reseller in the chain from who sells (depth 0) upwards, with what it pays for a plan.
+    `cost_micros` None: it may not sell it. `below_parent`: its cost may be less than its parent's.
+    """
+
+    depth: int
+    org_id: int
+    parent_org_id: int
+    customer_id: int
+    wallet_id: int
+    currency: str
+    cost_micros: int | None
+    below_parent: bool
+    spendable_micros: int
+    alert_below_micros: int | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResellerView:
+    """`customers`: how many it has that are not closed."""
+
+    org_id: int
+    parent_org_id: int
+    name: str
+    account_customer_id: int
+    available_micros: int
+    currency: str
+    alert_percent: int | None
+    undo_minutes: int
+    max_customers: int | None
+    customers: int
+    created_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """A plan on a reseller's list: what it pays, and what its customers pay."""
+
+    plan_id: int
+    plan_name: str
+    cost_micros: int
+    retail_micros: int
+    own_retail: bool
+    """False: the plan's own price."""
+    currency: str
+
+    @property
+    def margin_micros(self) -> int:
+        """What the reseller keeps, where the plan's price holds its taxes."""
+        return self.retail_micros - self.cost_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResellerSaleReceipt:
+    """A package sold by a reseller: `total_micros` is what the customer pays, `cost_micros` what
+    its wallet was debited by, `account_micros` what that has left."""
+
+    customer_id: int
+    subscription_id: int
+    entitlement_id: int
+    sale_id: int
+    org_id: int
+    plan_name: str
+    total_micros: int
+    tax_micros: int
+    cost_micros: int
+    currency: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    invoice_number: str | None
+    receipt_number: str | None
+    account_micros: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resold:
+    """A package that a customer was to get again: its receipt, or why it was not sold."""
+
+    username: str
+    receipt: ResellerSaleReceipt | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoReceipt:
+    """`back_micros`: what the customer gets back; `cost_back_micros`: what the reseller does."""
+
+    customer_id: int
+    sale_id: int
+    org_id: int
+    back_micros: int
+    cost_back_micros: int
+    currency: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferReceipt:
+    """Money into an account (negative: pulled back); `available_micros`: what it has then."""
+
+    org_id: int
+    transfer_id: int
+    amount_micros: int
+    currency: str
+    available_micros: int
+    receipt_number: str | None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A reseller asks for money. `state`: pending | approved | declined."""
+
+    request_id: int
+    org_id: int
+    name: str
+    amount_micros: int
+    currency: str
+    note: str | None
+    state: str
+    asked_at: datetime
+    asked_by: str
+    decided_at: datetime | None
+    decided_by: str | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoldView:
+    """A sale of a reseller, as a list shows it."""
+
+    sale_id: int
+    org_id: int
+    customer_id: int
+    customer_name: str
+    plan_name: str
+    retail_micros: int
+    cost_micros: int
+    currency: str
+    sold_at: datetime
+    sold_by: str
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """Of a plan sold by the reseller, or by one below it: `paid_micros` is what its customers paid,
+    `cost_micros` what who sold paid of it, `wallet_micros` what both moved in the reseller's own
+    wallet. What was undone in the month is taken off, whenever it was sold."""
+
+    seller_org_id: int
+    seller_name: str
+    plan_name: str
+    sold: int
+    undone: int
+    paid_micros: int
+    cost_micros: int
+    wallet_micros: int
+    commission_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResellerStatement:
+    """A month of a reseller, local days `first_day` to before `next_first_day`: what its wallet
+    had, what came from above and went below, what its sales took and those below it brought."""
+
+    org_id: int
+    name: str
+    first_day: date
+    next_first_day: date
+    currency: str
+    opening_micros: int
+    transfers_micros: int
+    sales_micros: int
+    closing_micros: int
+    commission_micros: int
+    lines: tuple[StatementLine, ...]

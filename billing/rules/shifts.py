@@ -1,0 +1,23 @@
+"""What should be in a cashier's drawer (rule R4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from billing.model.money import Money
+from billing.model.shifts import CASH, ShiftLine
+
+
+def expected(opening: Money, lines: Iterable[ShiftLine]) -> Money:
+    """The float, and what cash came in and went out; money by other channels lies elsewhere."""
+    moved = sum(line.in_micros - line.out_micros for line in lines if line.channel == CASH)
+    return Money(opening.amount_micros + moved, opening.currency)
+
+
+def count_problem(counted: Money) -> str | None:
+    """Why nobody can have counted this."""
+    if counted.amount_micros < 0:
+        return "must be 0 or more"
+    if counted.rounded() != counted:
+        return f"finer than the smallest coin of {counted.currency}"
+    return None
