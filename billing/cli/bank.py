@@ -11,13 +11,11 @@ from billing.cli.app import App, Command, Group, at_option
 from billing.cli.units import show_money
 from billing.errors import InvalidInput
 from billing.model.bank import UTF_8, BankAccountView, BankFormat, BankImportReport, LineReport
-from billing.rules.bank_lines import SEPARATORS
-from billing.rules.bank_match import payment_reference
 from billing.services import bank as services
 from billing.services import catalog, customers
 
 _TAB = "tab"
-_SEPARATORS = [one if one != "\t" else _TAB for one in SEPARATORS]
+_SEPARATORS = [",", ";", "|", _TAB]
 
 
 @click.group(cls=Group)
@@ -146,7 +144,7 @@ def lines(app: App, account: str, limit: int) -> None:
 def reference(app: App, customer: str) -> None:
     """What a customer writes on each transfer to be credited by it."""
     customer_id = customers.find_customer(app.context, customer).customer_id
-    written = payment_reference(customer_id)
+    written = services.reference_of(customer_id)
     app.show({"customer_id": customer_id, "reference": written}, written)
 
 

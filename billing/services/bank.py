@@ -99,6 +99,11 @@ def account(context: Context, name: str) -> BankAccountView:
     return found[0]
 
 
+def reference_of(customer_id: int) -> str:
+    """What a customer writes on each transfer to be credited by it (ISO 11649)."""
+    return payment_reference(customer_id)
+
+
 def imported(context: Context, account_id: int, *, limit: int = 50) -> list[LineReport]:
     """What became of its lines, newest first. Raises InvalidInput."""
     if not 1 <= limit <= LIST_LIMIT:

@@ -15,4 +15,5 @@ CREATE POLICY own_organisations ON bank_import TO tollway_panel
 GRANT SELECT, INSERT ON bank_import TO tollway_panel, tollway_worker;
 GRANT UPDATE (payment_id) ON bank_import TO tollway_panel, tollway_worker;
 GRANT SELECT ON bank_import TO tollway_readonly;
+GRANT SELECT (taken_by) ON payment TO tollway_readonly;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tollway_panel, tollway_worker;

@@ -272,3 +272,45 @@ def test_an_account_is_set_and_found(desk: Desk) -> None:
         bank.set_account(desk.context, name, FORMAT, NOW, org_id=987)
     with pytest.raises(InvalidInput):
         bank.imported(desk.context, desk.account.account_id, limit=0)
+
+
+@pytest.mark.rule("M5")
+def test_an_import_that_ends_in_the_middle_goes_on_with_the_same_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process dies after the money is posted and before the line's transaction ends."""
+    (ada, first), (bob, second) = desk.billed(), desk.billed()
+    real = bills.pay
+
+    def pay(context: Context, number: str, **options: object) -> object:
+        receipt = real(context, number, **options)  # type: ignore[arg-type]
+        if number == second:
+            raise RuntimeError("the power is out")
+        return receipt
+
+    lines = (f"30 {first}", f"30 {second}", "1 x")
+    monkeypatch.setattr(bills, "pay", pay)
+    with pytest.raises(RuntimeError, match="power"):
+        desk.take(*lines)
+    assert (desk.left(first), desk.left(second), desk.payments(bob)) == (0, 3000, [])
+    monkeypatch.undo()
+    report = desk.take(*lines)
+    assert (outcomes(report), report.known) == ([L.EXACT, L.UNKNOWN], 1)
+    assert [len(desk.payments(who)) for who in (ada, bob)] == [1, 1]
+    desk.check()
+
+
+@pytest.mark.rule("R2")
+def test_an_account_pays_for_its_organisation_and_those_below(desk: Desk) -> None:
+    who, number = desk.billed()
+    with desk.context.transaction() as tx:
+        row = tables.Organisation(parent_org_id=1, name=f"Shop {number}", created_at=NOW)
+        tx.add(row)
+        tx.flush()
+        org_id = row.org_id
+    desk.account = bank.set_account(desk.context, "shop", FORMAT, NOW, org_id=org_id)
+    mine = payment_reference(who.customer_id)
+    assert outcomes(desk.take(f"30 {number}", f"1 {mine}")) == [L.UNKNOWN, L.UNKNOWN]
+    assert (desk.left(number), desk.payments(who)) == (3000, [])
+    waiting = [one for one in suspense.listed(desk.context, limit=500) if one.org_id == org_id]
+    assert len(waiting) == 2
