@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from billing.cli import (
+    bank,
     bill_pdf,
     bills,
     catalog,
@@ -76,6 +77,7 @@ for _command in (
     gateways.gateway,
     payments.payment,
     funding.suspense,
+    bank.bank,
     funding.prepaid,
     bills.bill,
     charges.charge,

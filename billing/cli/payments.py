@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import csv
+from datetime import date, datetime
+from io import StringIO
 from uuid import uuid4
 
 import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
-from billing.cli.units import show_instant, show_money
+from billing.cli.units import DAY, show_instant, show_money
 from billing.clock import utc_now
 from billing.model.payments import PaymentHistory, PaymentState, PaymentView
+from billing.model.taken import DayReport
 from billing.payments.registry import open_gateway
-from billing.services import customers, gateways, payment_calls
+from billing.services import customers, gateways, payment_calls, takings
 from billing.services import payments as services
 from billing.services.gateways import Gateways
 
@@ -200,6 +203,51 @@ def methods(app: App, customer: str) -> None:
         ("method", "label", "gateway", "since"),
         [(one.method_id, one.label, one.gateway_id, show_instant(one.created_at)) for one in found],
     )
+
+
+@payment.command("day", cls=Command)
+@click.argument("day", type=DAY, required=False)
+@click.option("--org", type=int, help="Only of this organisation.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, amounts with a decimal point.")
+@click.pass_obj
+def day_(app: App, day: date | None, org: int | None, as_csv: bool) -> None:
+    """What each member of staff took and gave back on a local day (today), by channel."""
+    report = takings.of_day(app.context, day or takings.today(app.context, utc_now()), org_id=org)
+    if as_csv and not app.json:
+        click.echo(_taken_csv(report), nl=False)
+        return
+    app.show_table(
+        report,
+        ("organisation", "who", "by", "payments", "taken", "refunds", "given back", "left"),
+        [
+            (
+                one.organisation,
+                one.actor or None,
+                one.channel.replace("_", " "),
+                one.payments,
+                show_money(one.taken_micros, one.currency),
+                one.refunds,
+                show_money(one.refunded_micros, one.currency),
+                show_money(one.net_micros, one.currency),
+            )
+            for one in report.rows
+        ],
+    )
+
+
+def _taken_csv(report: DayReport) -> str:
+    text = StringIO()
+    out = csv.writer(text)
+    out.writerow(("day", "organisation", "who", "channel", "currency", "payments", "taken",
+                  "refunds", "given_back", "left"))  # fmt: skip
+    for one in report.rows:
+        taken, back, left = (
+            show_money(micros, one.currency).split()[0]
+            for micros in (one.taken_micros, one.refunded_micros, one.net_micros)
+        )
+        out.writerow((report.day, one.organisation, one.actor, one.channel, one.currency,
+                      one.payments, taken, one.refunds, back, left))  # fmt: skip
+    return text.getvalue()
 
 
 def _show(app: App, found: PaymentHistory) -> None:

@@ -193,7 +193,14 @@ def pay_within(
     if channel is not None:
         checked_channel(channel)
         payment_id = receive(
-            tx, customer, wallet_id, amount, channel, reference=reference or bill.number, now=now
+            tx,
+            customer,
+            wallet_id,
+            amount,
+            channel,
+            reference=reference or bill.number,
+            actor=context.actor,
+            now=now,
         )
     wallet = ledger.wallet(tx, customer.customer_id, wallet_id)
     if channel is None and wallet.available_micros < amount.amount_micros:

@@ -22,6 +22,7 @@ def take(
     needed: dict[int, Money],
     amount: Money | None,
     channel: MoneyChannel,
+    actor: str,
     now: datetime,
 ) -> list[int]:
     """Receive the top-up: each wallet gets what it needs, the customer's own wallet the rest.
@@ -45,7 +46,9 @@ def take(
     credited = [wallet_id for wallet_id, micros in sorted(shares.items()) if micros]
     for wallet_id in credited:
         share = Money(shares[wallet_id], amount.currency)
-        payment_id = receive(tx, customer, wallet_id, share, channel, reference=None, now=now)
+        payment_id = receive(
+            tx, customer, wallet_id, share, channel, reference=None, actor=actor, now=now
+        )
         receipts.of_top_up(tx, customer, payment_id, share, channel, None, now)
     return credited
 

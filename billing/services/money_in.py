@@ -31,7 +31,9 @@ def credit_wallet(
     (rule I4), which renews what it covers and restores who was cut (rules P9, P10). The customer
     is locked."""
     customer_id = customer.customer_id
-    payment_id = receive(tx, customer, wallet_id, amount, channel, reference=reference, now=now)
+    payment_id = receive(
+        tx, customer, wallet_id, amount, channel, reference=reference, actor=context.actor, now=now
+    )
     held = reconnection.suspended(tx, customer_id)
     settled = settle(tx, customer, wallet_id, now, received_micros=amount.amount_micros)
     alerts.note_top_up(tx, customer_id, wallet_id)

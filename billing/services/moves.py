@@ -73,7 +73,7 @@ def change_profile(
         # Before receipts are numbered: all take the series in one order.
         invoices.lock_series(tx, customer.org_id)
         carry_out_due(context, tx, customer_id, now)
-        credited = _take_top_up(tx, move, customer, rows, top_up_micros, channel)
+        credited = _take_top_up(tx, context, move, customer, rows, top_up_micros, channel)
         # What was used until now is the old profile's, on a bill or from the wallet.
         post_usage_of(tx, [customer_id], move.today, now, to_the_end=True)
         issued = _bill_what_is_due(tx, context, move, customer)
@@ -143,6 +143,7 @@ def _check_plans(tx: Transaction, move: _Move, rows: list[tables.Subscription]) 
 
 def _take_top_up(
     tx: Transaction,
+    context: Context,
     move: _Move,
     customer: tables.Customer,
     rows: list[tables.Subscription],
@@ -162,7 +163,7 @@ def _take_top_up(
             billed_by_itself=rules.bills_by_itself(move.old),
         )
     amount = None if amount_micros is None else checked_amount(amount_micros, own.currency)
-    return initial_top_up.take(tx, customer, needed, amount, channel, move.now)
+    return initial_top_up.take(tx, customer, needed, amount, channel, context.actor, move.now)
 
 
 def _bill_what_is_due(

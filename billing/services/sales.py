@@ -356,6 +356,7 @@ class Sale:
                 amount,
                 self.pay_by,
                 reference=reference,
+                actor=self.context.actor,
                 now=self.now,
             )
 

@@ -61,9 +61,10 @@ def receive(
     channel: MoneyChannel,
     *,
     reference: str | None,
+    actor: str,
     now: datetime,
 ) -> int:
-    """Money in: journal entry and payment (rule P1); returns the payment's id.
+    """Money in, taken by `actor`: journal entry and payment (rule P1); returns the payment's id.
 
     Raises Refused where a reseller's own staff takes money by hand: that is the reseller's, and
     what it sells is paid from its wallet (rule R1).
@@ -95,6 +96,7 @@ def receive(
             amount_micros=amount.amount_micros,
             currency=amount.currency,
             received_at=now,
+            taken_by=actor,
         ),
     )
 

@@ -38,25 +38,39 @@ def receive(
     checked_channel(channel)
     with context.transaction() as tx:
         check_takes_money(tx, context.home_org_id)
-        kept = store.put_in_suspense(
-            tx,
-            {
-                "org_id": context.home_org_id,
-                "channel": channel.value,
-                "amount_micros": amount.amount_micros,
-                "currency": amount.currency,
-                "reference": reference,
-                "note": note,
-                "received_at": now,
-            },
-        )
-        if kept:
-            detail: dict[str, object] = {
-                "amount_micros": amount.amount_micros,
-                "reference": reference,
-            }
-            _note(tx, context, context.home_org_id, "suspense.receive", "suspense", now, detail)
-        return kept
+        org_id = context.home_org_id
+        return keep(tx, context, org_id, amount, channel, reference=reference, note=note, now=now)
+
+
+def keep(
+    tx: Transaction,
+    context: Context,
+    org_id: int,
+    amount: Money,
+    channel: MoneyChannel,
+    *,
+    reference: str,
+    note: str,
+    now: datetime,
+) -> bool:
+    """The same as part of another command, for an organisation."""
+    kept = store.put_in_suspense(
+        tx,
+        {
+            "org_id": org_id,
+            "channel": channel.value,
+            "amount_micros": amount.amount_micros,
+            "currency": amount.currency,
+            "reference": reference,
+            "note": note,
+            "received_at": now,
+            "taken_by": context.actor,
+        },
+    )
+    if kept:
+        detail: dict[str, object] = {"amount_micros": amount.amount_micros, "reference": reference}
+        _note(tx, context, org_id, "suspense.receive", "suspense", now, detail)
+    return kept
 
 
 def listed(context: Context, *, everything: bool = False, limit: int = 50) -> list[SuspenseView]:

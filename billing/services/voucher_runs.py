@@ -117,6 +117,7 @@ def _pay(
         face,
         MoneyChannel.VOUCHER,
         reference=serial_text(voucher.serial),
+        actor="voucher",
         now=now,
     )
     package.entry_id = spend(

@@ -14,6 +14,7 @@ from psycopg import sql
 # Columns that a CHECK constraint limits to words.
 _WORDS = {
     ("address_pool", "kind"): "normal",
+    ("bank_import", "outcome"): "unknown",
     ("billing_profile", "kind"): "daily",
     ("billing_profile", "payment"): "prepaid",
     ("billing_profile", "cycle_day"): "1",

@@ -1,6 +1,7 @@
 """Every table as a typed class. Keys follow the distribution rules in sql/README.md."""
 
 from billing.store.tables.audit import AuditLog, Enrolment, Staff, StaffSession, StaffThrottle
+from billing.store.tables.bank import BankAccount, BankImport
 from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
@@ -78,6 +79,8 @@ __all__ = [
     "Anomaly",
     "AuditLog",
     "AutoRecharge",
+    "BankAccount",
+    "BankImport",
     "Base",
     "BillingProfile",
     "Charge",

@@ -273,7 +273,10 @@ class Payment(Base):
     """Money received for a customer, whatever it is used for afterwards (rule P1)."""
 
     __tablename__ = "payment"
-    __table_args__ = (CheckConstraint("amount_micros > 0", name="amount"),)
+    __table_args__ = (
+        CheckConstraint("amount_micros > 0", name="amount"),
+        Index("payment_received_idx", "received_at"),
+    )
 
     customer_id: Mapped[CustomerKey]
     payment_id: Mapped[int] = serial_key()
@@ -285,6 +288,8 @@ class Payment(Base):
     amount_micros: Mapped[int]
     currency: Mapped[str]
     received_at: Mapped[datetime]
+    taken_by: Mapped[str] = mapped_column(server_default="")
+    """The actor; empty: before this was kept."""
 
 
 class PaymentAllocation(Base):

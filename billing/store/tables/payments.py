@@ -239,6 +239,8 @@ class Suspense(Base):
     note: Mapped[str]
     received_at: Mapped[datetime]
     moved_micros: Mapped[int] = mapped_column(server_default="0")
+    taken_by: Mapped[str] = mapped_column(server_default="")
+    """Who took it; empty: a gateway did."""
 
 
 class SuspenseMove(Base):

@@ -1,0 +1,126 @@
+"""Bank accounts, imported lines of statements, and what each member of staff took on a day."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from billing.model.bank import BankAccountView, BankFormat, LineReport
+from billing.model.bank import LineOutcome as Outcome
+from billing.model.taken import Taken
+from billing.store import tables
+from billing.store.pool import named_query
+
+_ACCOUNT, _IMPORT = tables.BankAccount, tables.BankImport
+
+
+def put_account(
+    tx: Session, org_id: int, name: str, wanted: BankFormat, now: datetime
+) -> BankAccountView:
+    """A new account, or another format of one that is there."""
+    statement = insert(_ACCOUNT).values(
+        org_id=org_id, name=name, format=asdict(wanted), created_at=now
+    )
+    account_id = tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["org_id", "name"], set_={"format": statement.excluded.format}
+        ).returning(_ACCOUNT.account_id)
+    ).scalar_one()
+    return _view(tx.get_one(_ACCOUNT, account_id, populate_existing=True))
+
+
+def accounts(tx: Session) -> list[BankAccountView]:
+    return [_view(row) for row in tx.scalars(select(_ACCOUNT).order_by(_ACCOUNT.account_id))]
+
+
+def known(tx: Session, account_id: int, keys: Collection[str]) -> set[str]:
+    """Those of these lines that were imported."""
+    chosen = select(_IMPORT.line_key).where(
+        _IMPORT.account_id == account_id, _IMPORT.line_key.in_(keys)
+    )
+    return set(tx.scalars(chosen))
+
+
+def claim(tx: Session, row: dict[str, object]) -> bool:
+    """Write a line down; False: it was imported. Who comes second waits for the first."""
+    statement = insert(_IMPORT).values(row).on_conflict_do_nothing()
+    return tx.execute(statement.returning(_IMPORT.line_key)).first() is not None
+
+
+def became(tx: Session, account_id: int, line_key: str, payment_id: int | None) -> None:
+    """The payment that a line of this transaction became."""
+    key = {"account_id": account_id, "line_key": line_key}
+    tx.get_one(_IMPORT, key).payment_id = payment_id
+    tx.flush()
+
+
+def customers_there(
+    tx: Session, customer_ids: Iterable[int], org_ids: Sequence[int]
+) -> dict[int, str]:
+    """Those of these customers who are in these organisations, with their first wallet's
+    currency."""
+    wallet = tables.Wallet
+    chosen = (
+        select(wallet.customer_id, wallet.currency)
+        .where(wallet.customer_id.in_(list(customer_ids)), wallet.org_id.in_(org_ids))
+        .order_by(wallet.customer_id, wallet.wallet_id.desc())
+    )
+    return {row.customer_id: row.currency for row in tx.execute(chosen)}
+
+
+def imported(tx: Session, account_id: int, limit: int) -> list[LineReport]:
+    """The newest first."""
+    chosen = (
+        select(_IMPORT, tables.Receipt.number)
+        .outerjoin(
+            tables.Receipt,
+            (tables.Receipt.customer_id == _IMPORT.customer_id)
+            & (tables.Receipt.payment_id == _IMPORT.payment_id),
+        )
+        .where(_IMPORT.account_id == account_id)
+        .order_by(_IMPORT.imported_at.desc(), _IMPORT.booked_on.desc(), _IMPORT.line_key)
+        .limit(limit)
+    )
+    return [_line(row, number) for row, number in tx.execute(chosen)]
+
+
+def taken_between(tx: Session, since: datetime, until: datetime) -> list[Taken]:
+    """From an instant to before another, by organisation, actor and channel."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("taken_between"), {"since": since, "until": until}
+    )
+    return [Taken(**row._mapping) for row in rows]
+
+
+def _line(row: tables.BankImport, number: str | None) -> LineReport:
+    return LineReport(
+        line=0,
+        booked_on=row.booked_on,
+        amount_micros=row.amount_micros,
+        currency=row.currency,
+        payer=row.payer,
+        reference=row.reference,
+        outcome=Outcome(row.outcome),
+        words=row.words,
+        customer_id=row.customer_id,
+        receipt_number=number,
+    )
+
+
+def _view(row: tables.BankAccount) -> BankAccountView:
+    stored = dict(row.format)
+    columns = stored.pop("reference_columns")
+    names = tuple(str(one) for one in columns) if isinstance(columns, list) else ()
+    texts = {name: str(value) for name, value in stored.items()}
+    return BankAccountView(
+        account_id=row.account_id,
+        org_id=row.org_id,
+        name=row.name,
+        format=BankFormat(reference_columns=names, **texts),
+        created_at=row.created_at,
+    )
