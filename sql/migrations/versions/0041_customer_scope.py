@@ -8,8 +8,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
@@ -43,4 +43,4 @@ def upgrade() -> None:
     )
     run_sql_file("functions/visible_customer_id_v1.sql")
     run_sql_file("functions/customer_login_v1.sql")
-    run_sql_file("policies/0040_customer_scope.sql")
+    run_sql_file("policies/0041_customer_scope.sql")

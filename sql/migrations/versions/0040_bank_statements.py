@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from billing.store.migrate import run_sql_file
 
-revision = "0041"
+revision = "0040"
 down_revision = "0039"
 branch_labels = None
 depends_on = None
@@ -31,7 +31,7 @@ def upgrade() -> None:
     for table in ("payment", "suspense"):
         op.add_column(table, sa.Column("taken_by", sa.Text(), server_default="", nullable=False))
     op.create_index("payment_received_idx", "payment", ["received_at"])
-    run_sql_file("policies/0041_bank_statements.sql")
+    run_sql_file("policies/0040_bank_statements.sql")
 
 
 def _lines() -> None:

@@ -43,7 +43,7 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY['staff', 'enrolment', 'staff_session', 'staff_throttle', 'nas',
         'address_pool', 'message_template', 'ledger_check', 'login_throttle', 'acct_dead_letter',
         'suspense', 'voucher_batch', 'voucher_guess', 'reseller', 'reseller_cost', 'reseller_retail',
-        'shift']
+        'shift', 'bank_account']
     LOOP
         EXECUTE format('CREATE POLICY no_customer ON %I AS RESTRICTIVE TO tollway_panel '
                        'USING ((SELECT visible_customer_id_v1()) IS NULL) '
