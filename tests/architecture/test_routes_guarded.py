@@ -55,8 +55,13 @@ def test_public_routes_are_these_only(app: Flask) -> None:
 
 # What others than owners may change: customers and their money; support, promises alone.
 CASHIERS = {StaffRole.OWNER, StaffRole.BILLING}
+RESELLER = {StaffRole.RESELLER}
 OTHERS = {
     "billing_run": CASHIERS,
+    "counter_confirm": RESELLER,
+    "counter_money": RESELLER,
+    "counter_new": RESELLER,
+    "counter_undo": RESELLER,
     "customer_alerts": CASHIERS,
     "customer_bill_now": CASHIERS,
     "customer_cap": CASHIERS,
@@ -85,8 +90,9 @@ OTHERS = {
     "customer_subscription": CASHIERS,
     "customer_waive": CASHIERS,
     "customer_write_off": CASHIERS,
+    "reseller_request": CASHIERS | RESELLER,
     "voucher_replace": CASHIERS,
-    "voucher_sell": CASHIERS,
+    "voucher_sell": CASHIERS | RESELLER,
 }
 
 
