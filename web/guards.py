@@ -22,6 +22,10 @@ CASHIERS = frozenset({StaffRole.OWNER, StaffRole.BILLING})
 """Customers and their money."""
 DESK = CASHIERS | {StaffRole.SUPPORT}
 """Promises to pay."""
+SELLERS = frozenset({StaffRole.RESELLER})
+"""A reseller's counter: its packages, from its wallet."""
+ABOVE = CASHIERS | SELLERS
+"""Money for a reseller: by who is above it, which the service looks at."""
 
 
 def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.model.plan import PlanTerms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
@@ -158,6 +160,49 @@ class SoldView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A package that a reseller may sell to a subscriber, were it sold whole: `total_micros` is
+    what the subscriber pays, `cost_micros` what the reseller's wallet is debited by,
+    `missing_micros` what that lacks. `problem`: why it cannot be sold to anybody just now."""
+
+    plan_id: int
+    terms: PlanTerms
+    total_micros: int
+    cost_micros: int
+    missing_micros: int
+    currency: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleView:
+    """A sale of a reseller with all that its page shows. `cost_micros` is what the reseller paid,
+    `back_micros` and `cost_back_micros` what the customer and the reseller got back once it was
+    undone. `undo_until`: the last instant at which the reseller itself may undo it."""
+
+    sale_id: int
+    org_id: int
+    customer_id: int
+    customer_name: str
+    subscription_id: int
+    username: str
+    plan_name: str
+    retail_micros: int
+    cost_micros: int
+    currency: str
+    sold_at: datetime
+    sold_by: str
+    follows: bool
+    valid_from: datetime | None
+    valid_until: datetime | None
+    receipt_number: str | None
+    undo_until: datetime
+    undone_at: datetime | None
+    back_micros: int
+    cost_back_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
     """Of a plan sold by the reseller, or by one below it: `paid_micros` is what its customers paid,
     `cost_micros` what who sold paid of it, `wallet_micros` what both moved in the reseller's own
@@ -176,8 +221,8 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResellerStatement:
-    """A month of a reseller, local days `first_day` to before `next_first_day`: what its wallet
-    had, what came from above and went below, what its sales took and those below it brought."""
+    """A reseller's local days `first_day` to before `next_first_day`: what its wallet had, what
+    came from above and went below, what its sales took and those below it brought."""
 
     org_id: int
     name: str

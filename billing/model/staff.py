@@ -17,7 +17,7 @@ class StaffRole(StrEnum):
     SUPPORT = "support"
     """Reads the operator's subscribers, plans and profiles; takes promises to pay."""
     RESELLER = "reseller"
-    """Reads its own organisation and those below it."""
+    """Reads its own organisation and those below it, and sells at its counter (rule R1)."""
 
 
 TWO_FACTOR_EXEMPT = "exempt"
@@ -49,6 +49,10 @@ class StaffMember:
     @property
     def may_take_money(self) -> bool:
         return bool({StaffRole.OWNER, StaffRole.BILLING} & self.roles)
+
+    @property
+    def may_resell(self) -> bool:
+        return StaffRole.RESELLER in self.roles
 
     @property
     def may_edit(self) -> bool:

@@ -15,7 +15,7 @@ from billing.model.resellers import (
     TransferReceipt,
 )
 from billing.rules.alerts import BalanceAlert, armed_below
-from billing.rules.cycles import day_start
+from billing.rules.cycles import day_start, next_month
 from billing.services import receipts
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -135,11 +135,19 @@ def requests(context: Context) -> list[RequestView]:
 
 
 def statement(context: Context, org_id: int, month: date) -> ResellerStatement:
-    """What a reseller sold, paid and earned in the local month of the day `month`, its part of what
-    was sold below it, and how its wallet came from its opening to its closing. Raises NotFound."""
+    """That of the local month of the day `month`. Raises NotFound."""
     first_day = month.replace(day=1)
-    years, zero_based = divmod(first_day.month, 12)
-    next_first_day = date(first_day.year + years, zero_based + 1, 1)
+    return statement_of_days(context, org_id, first_day, next_month(first_day))
+
+
+def statement_of_days(
+    context: Context, org_id: int, first_day: date, next_first_day: date
+) -> ResellerStatement:
+    """What a reseller sold, paid and earned from the local day `first_day` to before
+    `next_first_day`, its part of what was sold below it, and how its wallet came from its opening
+    to its closing. Raises NotFound, InvalidInput (the days are in the wrong order)."""
+    if next_first_day <= first_day:
+        raise InvalidInput("must not lie before the first day", field="to")
     with context.transaction() as tx:
         found = store.get(tx, org_id)
         if found is None:

@@ -33,3 +33,10 @@ def of_customer(tx: Session, customer_id: int, limit: int) -> list[tables.Receip
             .limit(limit)
         )
     )
+
+
+def of_payment(tx: Session, customer_id: int, payment_id: int) -> tables.Receipt | None:
+    """The first that names a payment."""
+    row = tables.Receipt
+    found = select(row).where(row.customer_id == customer_id, row.payment_id == payment_id)
+    return tx.scalar(found.order_by(row.receipt_id).limit(1))

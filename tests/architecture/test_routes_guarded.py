@@ -67,8 +67,13 @@ def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) 
 
 # What others than owners may change: customers and their money; support, promises alone.
 CASHIERS = {StaffRole.OWNER, StaffRole.BILLING}
+RESELLER = {StaffRole.RESELLER}
 OTHERS = {
     "billing_run": CASHIERS,
+    "counter_confirm": RESELLER,
+    "counter_money": RESELLER,
+    "counter_new": RESELLER,
+    "counter_undo": RESELLER,
     "customer_alerts": CASHIERS,
     "customer_bill_now": CASHIERS,
     "customer_cap": CASHIERS,
@@ -97,8 +102,9 @@ OTHERS = {
     "customer_subscription": CASHIERS,
     "customer_waive": CASHIERS,
     "customer_write_off": CASHIERS,
+    "reseller_request": CASHIERS | RESELLER,
     "voucher_replace": CASHIERS,
-    "voucher_sell": CASHIERS,
+    "voucher_sell": CASHIERS | RESELLER,
 }
 
 

@@ -85,14 +85,14 @@ def test_from_the_batch_to_the_balance(
     batch = made(page, at_desk, f"kiosk {size['width']}", 3)
     assert at_desk.overflow() == 0
     # Nobody has the codes yet, so they are not for sale.
-    expect(page.get_by_role("link", name="Sell")).to_have_count(0)
+    expect(page.get_by_role("link", name="Sell", exact=True)).to_have_count(0)
     with zipped(taken(page, "zip", tmp_path / "codes.zip")) as (table, cards):
         assert cards.startswith(b"%PDF")
         rows = table_of(table.decode())
     assert len(rows) == 3
     at_desk.open(batch)
     expect(page.get_by_role("button", name="Take the codes")).to_have_count(0)
-    page.get_by_role("link", name="Sell").click()
+    page.get_by_role("link", name="Sell", exact=True).click()
     page.fill("#first", rows[0]["serial"])
     page.fill("#last", rows[1]["serial"])
     assert at_desk.overflow() == 0

@@ -12,14 +12,15 @@ from wtforms.fields.choices import SelectChoice
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
-from billing.services import customers, voucher_sales
+from billing.model.resellers import ResellerView
+from billing.services import customers, resellers, voucher_sales
 from billing.services import vouchers as service
 from billing.services.voucher_sales import Range
 from web import parts
 from web.admin import blueprint
 from web.formats import CHANNELS, money
 from web.forms import WholeField, show_errors
-from web.guards import CASHIERS, EDITORS, staff_only
+from web.guards import ABOVE, EDITORS, staff_only
 
 _WALLET = "wallet"
 _LAPSE = "lapse"
@@ -71,11 +72,14 @@ class RevokeForm(RangeForm):
 
 
 @blueprint.route("/vouchers/batches/<int:batch_id>/sell", methods=["GET", "POST"])
-@staff_only(CASHIERS)
+@staff_only(ABOVE)
 def voucher_sell(batch_id: int) -> ResponseReturnValue:
-    """From then on they can be redeemed."""
+    """From then on they can be redeemed. A reseller's are paid from its wallet, whoever sells."""
     context, form = parts.context(), SellForm()
     view = service.get_batch(context, batch_id)
+    shop = _shop_of(view.org_id)
+    if shop is not None:
+        del form.pay_by, form.customer
     if not form.is_submitted():
         form.key.data = secrets.token_hex(16)
     if form.validate_on_submit():
@@ -85,7 +89,7 @@ def voucher_sell(batch_id: int) -> ResponseReturnValue:
                 form.which(batch_id),
                 idempotency_key=form.key.data,
                 now=parts.now(),
-                pay_by=None if form.pay_by.data == _WALLET else MoneyChannel(form.pay_by.data),
+                pay_by=_channel(form),
                 buyer_id=_buyer(form),
             )
         except (InvalidInput, NotFound, Refused, Conflict) as error:
@@ -96,8 +100,11 @@ def voucher_sell(batch_id: int) -> ResponseReturnValue:
             receipt = f", receipt {done.receipt_number}" if done.receipt_number else ""
             total = money(done.total_micros, done.currency)
             flash(f"{done.count} vouchers are sold for {total}{receipt}.", "success")
+            if shop is not None and (after := _shop_of(view.org_id)) is not None:
+                left = money(after.available_micros, after.currency)
+                flash(f"The wallet of {after.name} then has {left}.", "info")
             return redirect(url_for("admin.voucher_batch", batch_id=batch_id))
-    page = render_template("admin/voucher_sell.html", form=form, view=view)
+    page = render_template("admin/voucher_sell.html", form=form, view=view, shop=shop)
     return page, 422 if form.is_submitted() else 200
 
 
@@ -107,6 +114,11 @@ def voucher_revoke(batch_id: int) -> ResponseReturnValue:
     """Nobody can redeem them any more."""
     context, form = parts.context(), RevokeForm()
     view = service.get_batch(context, batch_id)
+    if _shop_of(view.org_id) is not None:
+        form.money.choices = [
+            SelectChoice(_LAPSE, "Is kept: it lapses"),
+            SelectChoice(_BACK, "Goes back to the wallets that paid, at cost"),
+        ]
     if form.validate_on_submit():
         chosen = form.money.data
         try:
@@ -126,8 +138,24 @@ def voucher_revoke(batch_id: int) -> ResponseReturnValue:
     return page, 422 if form.is_submitted() else 200
 
 
+def _shop_of(org_id: int) -> ResellerView | None:
+    """The reseller whose batch it is; None for the operator's."""
+    try:
+        return resellers.show(parts.context(), org_id)
+    except NotFound:
+        return None
+
+
+def _channel(form: SellForm) -> MoneyChannel | None:
+    if form.pay_by is None or form.pay_by.data == _WALLET:
+        return None
+    return MoneyChannel(form.pay_by.data)
+
+
 def _buyer(form: SellForm) -> int | None:
     """Raises InvalidInput, NotFound, Conflict."""
+    if form.pay_by is None:
+        return None
     name = (form.customer.data or "").strip()
     if form.pay_by.data == _WALLET:
         if not name:
