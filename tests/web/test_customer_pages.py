@@ -316,7 +316,7 @@ def test_who_may_what(visitor: Visitor, context: Context, isp: Isp, began: datet
     page.get_by_role("button", name="Log out").click()
     visitor.log_in("billing@isp.example").wait_for_selector("#rows")
     page = visitor.open(f"/customers/{customer_id}")
-    expect(actions).to_have_count(3)
+    expect(actions).to_have_count(4)
     expect(page.get_by_role("link", name="Suspend")).to_have_count(1)
     assert page.request.get(f"{visitor.base_url}/plans/new").status == 403
 
