@@ -21,10 +21,10 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.identity import checked_optional
 from billing.services.issuing import operator_of
-from billing.services.resellers import check_above
+from billing.services.resellers import audit_organisation, check_above
 from billing.services.settling import checked_amount
-from billing.store import audit, shifts, tables
 from billing.store import resellers as store
+from billing.store import shifts, tables
 from billing.store.customers import wallet_view
 from billing.store.guard import Transaction, unique
 
@@ -87,7 +87,9 @@ def ask(
         )
         with unique(tx, "another request waits for its answer", field="reseller"):
             tx.add(row)
-        _audit(context, tx, org_id, "reseller.request", now, {"amount_micros": amount_micros})
+        audit_organisation(
+            context, tx, org_id, "reseller.request", now, {"amount_micros": amount_micros}
+        )
         tx.refresh(row)
         return _request(row, _name(tx, org_id))
 
@@ -124,7 +126,7 @@ def answer(
         row.answer = checked_optional(words, "answer")
         tx.flush()
         detail: dict[str, object] = {"request": request_id, "state": row.state}
-        _audit(context, tx, org_id, "reseller.answer", now, detail)
+        audit_organisation(context, tx, org_id, "reseller.answer", now, detail)
         return _request(row, _name(tx, org_id))
 
 
@@ -215,7 +217,7 @@ def _transfer(
         account = store.account(tx, level.customer_id)
         number = receipts.of_top_up(tx, account, done.payment_id, amount, used, reference, now)
     detail: dict[str, object] = {"amount_micros": amount_micros, "channel": used}
-    _audit(context, tx, org_id, "reseller.transfer", now, detail | {"receipt": number})
+    audit_organisation(context, tx, org_id, "reseller.transfer", now, detail | {"receipt": number})
     return TransferReceipt(
         org_id=org_id,
         transfer_id=done.transfer_id,
@@ -280,23 +282,4 @@ def _request(row: tables.ResellerRequest, name: str) -> RequestView:
         decided_at=row.decided_at,
         decided_by=row.decided_by,
         answer=row.answer,
-    )
-
-
-def _audit(
-    context: Context,
-    tx: Transaction,
-    org_id: int,
-    action: str,
-    now: datetime,
-    detail: dict[str, object],
-) -> None:
-    audit.append(
-        tx,
-        at=now,
-        org_id=org_id,
-        actor=context.actor,
-        action=action,
-        subject=f"organisation:{org_id}",
-        detail=detail,
     )

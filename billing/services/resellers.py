@@ -93,7 +93,7 @@ def add(
         )
         tx.flush()
         store.watch_account(tx, row.org_id, alert_percent, None)
-        _audit(context, tx, row.org_id, "reseller.add", now, {"name": row.name})
+        audit_organisation(context, tx, row.org_id, "reseller.add", now, {"name": row.name})
         return _view(tx, row.org_id)
 
 
@@ -126,7 +126,7 @@ def change(
             "alert_percent": alert_percent,
             "closed": closed,
         }
-        _audit(context, tx, org_id, "reseller.change", now, detail)
+        audit_organisation(context, tx, org_id, "reseller.change", now, detail)
         tx.expire_all()
         return _view(tx, org_id)
 
@@ -186,7 +186,7 @@ def set_cost(
         )
         tx.flush()
         detail: dict[str, object] = {"plan": plan_id, "cost_micros": cost_micros}
-        _audit(context, tx, org_id, "reseller.cost", now, detail)
+        audit_organisation(context, tx, org_id, "reseller.cost", now, detail)
 
 
 def set_retail(
@@ -218,7 +218,7 @@ def set_retail(
         )
         tx.flush()
         detail: dict[str, object] = {"plan": plan_id, "retail_micros": retail_micros}
-        _audit(context, tx, org_id, "reseller.retail", now, detail)
+        audit_organisation(context, tx, org_id, "reseller.retail", now, detail)
 
 
 def price_list(context: Context, org_id: int, now: datetime) -> list[PriceLine]:
@@ -307,7 +307,7 @@ def _check_price(micros: int | None, currency: str, field: str) -> None:
         raise InvalidInput(f"must be 0 or more, in whole coins of {currency}", field=field)
 
 
-def _audit(
+def audit_organisation(
     context: Context,
     tx: Transaction,
     org_id: int,
@@ -315,6 +315,7 @@ def _audit(
     now: datetime,
     detail: dict[str, object],
 ) -> None:
+    """Append to the log what was done to an organisation."""
     audit.append(
         tx,
         at=now,
