@@ -75,6 +75,23 @@ def test_a_design_is_kept_and_bills_are_set_by_it(
     assert designs.design_of(context, 1) == InvoiceDesign()
 
 
+def test_a_preview_that_is_due_does_not_take_the_place_of_what_is_kept(
+    at_desk: Visitor, context: Context, isp: Isp
+) -> None:
+    page = at_desk.open("/design")
+    page.fill("#footer", "typed last")
+    # Sent before the page is whole: the first preview is due while the form has not gone yet.
+    page.evaluate(
+        """() => {
+          const form = document.querySelector("form[data-preview]");
+          form.requestSubmit(form.querySelector("button.btn-primary"));
+          window.dispatchEvent(new Event("load"));
+        }"""
+    )
+    expect(page.get_by_role("status").first).to_contain_text("look like this")
+    assert designs.design_of(context, 1).footer == "typed last"
+
+
 @pytest.mark.rule("I3")
 def test_what_does_not_parse_is_refused_at_its_field(
     at_desk: Visitor, context: Context, isp: Isp

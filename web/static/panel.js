@@ -49,16 +49,20 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   window.addEventListener("pageshow", () => { sent = false; });
 }
 
-// A form with a preview shows it again a moment after each change.
+// A form with a preview shows it again a moment after each change, but not once the form itself was
+// sent: a form sent twice at a time goes where it was sent last.
 for (const form of document.querySelectorAll("form[data-preview]")) {
   const button = form.querySelector("[data-preview-button]");
   let waiting = 0;
-  const show = () => form.requestSubmit(button);
+  let leaving = false;
+  const show = () => { if (!leaving) form.requestSubmit(button); };
   form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(show, 500);
   });
+  form.addEventListener("submit", (event) => { leaving = event.submitter.formTarget === ""; });
   window.addEventListener("load", show);
+  window.addEventListener("pageshow", () => { leaving = false; });
 }
 
 // Usage by day, drawn from the numbers that the page carries.
