@@ -31,6 +31,7 @@ from radius_plugin.reply import (
     Verdict,
     control_pairs,
     message_pair,
+    noted,
     reply_pairs,
     tag_of,
 )
@@ -128,12 +129,12 @@ class LoginAnswers:
         if code == codes.REJECT:
             return code, {"reply": reply, "config": control}
         number = None if line is None else self._history.hold(line)
-        follow_up = (
-            ("Tollway-Post-Auth", ":=", "1")
-            if number is None
-            else ("Tollway-Attempt", ":=", str(number))
-        )
-        lists = {"config": (*control, follow_up)}
+        if number is None:
+            control = (*control, ("Tollway-Post-Auth", ":=", "1"))
+        else:
+            decision, *rest = control
+            control = (noted(decision, number), *rest)
+        lists = {"config": control}
         if reply:
             lists["reply"] = reply
         return code, lists

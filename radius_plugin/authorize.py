@@ -95,6 +95,7 @@ def post_auth(p: Pairs) -> Answer:
     request = access_request(p)
     values = first_values(p)
     tag = _tag(values.get("Tollway-Decision"))
+    held = tag.attempt
     if "Tollway-Malformed" in values or not request.username:
         tag = DecisionTag(Verdict.REJECT, Reason.BAD_REQUEST)
     elif "Tollway-Verified" not in values:
@@ -106,7 +107,7 @@ def post_auth(p: Pairs) -> Answer:
         return _admitted(login)
     if tag.reason is Reason.BAD_PASSWORD:
         _note_failure(login)
-    _keep(login, int(values.get("Tollway-Attempt", "0")))
+    _keep(login, held)
     if tag.verdict is Verdict.REJECT:
         return codes.REJECT, {"reply": (message_pair(tag.reason),)}
     return codes.OK

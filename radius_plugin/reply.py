@@ -62,6 +62,8 @@ class DecisionTag:
     admission: Admission = _NOTHING
     login_name: str | None = None
     """What a login by a voucher is called in the place of its code (rule R3)."""
+    attempt: int = 0
+    """The number under which the login's line of history is held; 0: none is."""
 
     @property
     def takes_something(self) -> bool:
@@ -74,7 +76,7 @@ class DecisionTag:
     def encode(self) -> str:
         """`verdict:reason:customer:subscription:entitlement`, 0 for None; and, where there is
         something to take, `:limit:pool:silence`, then `:version:seconds` of a grant. A
-        voucher's name stands before it all, with `@`."""
+        voucher's name stands before it all, with `@`; `noted` puts `attempt` behind it."""
         name = f"{self.login_name}@" if self.login_name else ""
         text = (
             f"{name}{self.verdict}:{self.reason}:{self.customer_id or 0}"
@@ -94,6 +96,7 @@ class DecisionTag:
         name, mark, rest = text.rpartition("@")
         if mark and not name.startswith(LOGIN_PREFIX):
             raise ValueError("the name in Tollway-Decision is no voucher's")
+        rest, mark, number = rest.partition("#")
         parts = rest.split(":")
         if len(parts) not in (5, 8, 10):
             raise ValueError("Tollway-Decision does not have five, eight or ten parts")
@@ -110,7 +113,15 @@ class DecisionTag:
             entitlement_id,
             take,
             name or None,
+            (_id(number) or 0) if mark else 0,
         )
+
+
+def noted(decision: Pair, attempt: int) -> Pair:
+    """Tollway-Decision with the number of the line of history that is held. One pair for both:
+    FreeRADIUS copies a list for each pair that a hook adds to it (docs/performance.md)."""
+    name, operator, text = decision
+    return name, operator, f"{text}#{attempt}"
 
 
 def _id(text: str) -> int | None:
@@ -152,18 +163,19 @@ def tag_of(
 
 
 def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tuple[Pair, ...]:
-    """The reply list of a decision: attributes in the NAS's dialect, and a Reply-Message.
+    """The reply list of a decision: attributes in the NAS's dialect; and a Reply-Message, for who
+    does not get what was bought.
 
     Raises ValueError when a value (pool, address, Class) can't be sent: then nothing may be.
     """
-    message = _MESSAGE_PAIRS[decision.reason]
     match decision:
         case Accept():
             codec = vendors.for_nas(vendor, link)
             pairs = codec.encode(codec.tellable(decision.service))
             own = decision.service.own_reply
-            return (*pairs, message) if own is None else (*with_own(pairs, own), message)
+            return tuple(pairs if own is None else with_own(pairs, own))
         case Suspended():
+            message = message_pair(decision.reason)
             codec = vendors.for_nas(vendor, link)
             service = _walled(decision.service)
             name = service.pool or service.leased_pool
@@ -173,7 +185,7 @@ def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tup
                 return (*codec.encode(service), *garden, message)
             return (*beside([*codec.encode(service), *garden], own), message)
         case Reject():
-            return (message,)
+            return (message_pair(decision.reason),)
 
 
 def address_pairs(address: str, netmask: str | None) -> tuple[Pair, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 import secrets
@@ -31,6 +30,8 @@ _TEMPLATES = Path(__file__).resolve().parent.parent / "freeradius-config"
 # Larger batches make a record cheaper, and an idle thread costs only memory; logins gain nothing
 # from more threads than are in flight.
 _THREADS: dict[Kind, int] = {"auth": 64, "acct": 96}
+# So that a hundred requests one after the other make whole rounds.
+_INSTANCES = (10, 20, 25, 50, 100)
 # Where the hooks keep what must outlive them (docs/operations.md).
 _KEPT_DIRS = ("journal", "snapshot", "metrics")
 
@@ -47,8 +48,9 @@ class RadiusOptions:
 
     threads: requests handled at the same time, and so the largest batch of one commit; 0 means
         what measured best for the kind (docs/performance.md).
-    instances: of the Python module, taken in turn; 0 means a quarter more than threads. Every
-        thread keeps an interpreter state an instance: more of them cost memory and time.
+    instances: of the Python module, taken in turn: at least so many, rounded up to 10, 20, 25, 50
+        or 100, which is the most; 0 means as many as threads. Every thread keeps an interpreter
+        state an instance: more of them cost memory and time.
     nas_networks: networks from which a NAS is looked up; packets from elsewhere are dropped.
     client_lifetime_seconds: how long a looked-up NAS is kept before it is asked for again.
     eap: the certificate that devices see in PEAP and EAP-TTLS.
@@ -72,7 +74,8 @@ class RadiusOptions:
 
     def instance_count(self, kind: Kind) -> int:
         """Number of Python module instances of a server."""
-        return self.instances or self.thread_count(kind) * 5 // 4
+        wanted = self.instances or self.thread_count(kind)
+        return next((count for count in _INSTANCES if count >= wanted), _INSTANCES[-1])
 
 
 class RadiusServer:
@@ -204,30 +207,27 @@ class RadiusServer:
         return "".join(_instance(name, module, sections) for name, sections in bodies.items())
 
     def _spread(self) -> str:
-        """Instances in turn, by the number of the request. Picked at random, as `load-balance`
-        does, requests meet at the same one and wait for each other unless there are many.
-
-        FreeRADIUS looks at one case after the other, so they are in rows.
+        """Instances in turn, by the last two digits of the request's number. Picked at random, as
+        `load-balance` does, requests meet at the same one and wait for each other unless there are
+        many; and to take two digits costs FreeRADIUS less than to reckon with the number.
         """
         count = self.options.instance_count(self.kind)
-        row = math.isqrt(count - 1) + 1
-        rows = [range(first, min(first + row, count)) for first in range(0, count, row)]
-        inner = [
-            _switch(
-                f"(%n %% {count}) %% {row}",
-                {number % row: f"tollway_hook_{number}\n" for number in numbers},
-            )
-            for numbers in rows
+        rows = [
+            _switch("n%{2}", [f"tollway_hook_{(first + last) % count}\n" for last in range(10)])
+            for first in range(0, 100, 10)
         ]
         return (
-            f"tollway_hooks {{\n{_switch(f'(%n %% {count}) / {row}', dict(enumerate(inner)))}}}\n"
+            "tollway_hooks {\n"
+            f'if ("%n" =~ /(.)(.)$/) {{\n{_switch("n%{1}", rows)}}}\n'
+            "else {\ntollway_hook_0\n}\n"
+            "}\n"
         )
 
 
-def _switch(expression: str, cases: Mapping[int, str]) -> str:
-    """An unlang switch over the values of an integer expression."""
-    bodies = "".join(f'case "n{value}" {{\n{body}}}\n' for value, body in cases.items())
-    return f'switch "n%{{expr:{expression}}}" {{\n{bodies}}}\n'
+def _switch(text: str, bodies: Sequence[str]) -> str:
+    """An unlang switch over a digit, with a letter before it: as numbers they would cost more."""
+    cases = "".join(f'case "n{digit}" {{\n{body}}}\n' for digit, body in enumerate(bodies))
+    return f'switch "{text}" {{\n{cases}}}\n'
 
 
 def _instance(name: str, module: str, sections: Mapping[str, str]) -> str:

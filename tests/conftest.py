@@ -49,6 +49,26 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000,
 hypothesis.settings.load_profile("tollway")
 
 
+# Begun first, in this order, so that no process is left alone with one of them at the end.
+_LONGEST = (
+    "simulation/test_simulation.py",
+    "simulation/test_mutants.py",
+    "life/test_life.py",
+    "bench/test_verbs.py",
+    "integration/test_migrations.py",
+    "radius/test_journal.py",
+    "radius/test_tariff_windows.py",
+    "chaos/test_chaos.py",
+    "integration/test_renewals_killed.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the others keep their order."""
+    places = {CHECKOUT / "tests" / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def pytest_sessionfinish() -> None:
     """Python warns of processes that nobody has waited for: now of those that do run still."""
     processes.reap()

@@ -119,7 +119,6 @@ class Admission:
 
 
 MESSAGES: dict[Reason, str] = {
-    Reason.OK: "Welcome",
     Reason.UNKNOWN_USER: "Wrong user name or password",
     Reason.BAD_PASSWORD: "Wrong user name or password",
     Reason.NO_CREDENTIAL: "Wrong user name or password",
@@ -145,7 +144,6 @@ MESSAGES: dict[Reason, str] = {
     Reason.POOL_EXHAUSTED: "No address is free at the moment; try again in a few minutes",
     Reason.ALLOWANCE_IN_USE: "Your other sessions hold all that is left; end one, or wait a while",
     Reason.THROTTLED: "Too many failed logins; wait a few minutes",
-    Reason.SNAPSHOT: "Welcome",
     Reason.UNAVAILABLE: "The service is not available at the moment; try again",
 }
 """Reply-Message of each reason: plain words that say what to do; nothing secret (rule A3)."""

@@ -24,7 +24,7 @@ def servers(
     """Both servers at the usual ports of `address`, for NAS of its /24."""
     options = RadiusOptions(
         threads=8,
-        instances=8,
+        instances=10,
         bind_address=address,
         nas_networks=(f"{address.rpartition('.')[0]}.0/24",),
         reject_delay_seconds=0,

@@ -26,7 +26,7 @@ from tests.factories import Factory
 CHECKOUT = Path(__file__).resolve().parents[2]
 PRODUCT = ("billing", "radius_plugin", "sql")
 # Instances enough that a held-up request does not keep others from their thread's instance.
-OPTIONS = {"threads": 16, "instances": 64, "reject_delay_seconds": 0, "client_lifetime_seconds": 1}
+OPTIONS = {"threads": 16, "instances": 50, "reject_delay_seconds": 0, "client_lifetime_seconds": 1}
 
 
 @dataclass

@@ -122,7 +122,7 @@ def test_of_200_logins_at_once_no_two_share_an_address(
         [lambda one=subscriber: login(nas, one, "02-00-00-00-00-01") for subscriber in subscribers]
     )
     exhausted = MESSAGES[Reason.POOL_EXHAUSTED]
-    assert Counter(outcome.message for outcome in outcomes) == {"Welcome": 50, exhausted: 150}
+    assert Counter(outcome.message for outcome in outcomes) == {"": 50, exhausted: 150}
     accepted = [outcome for outcome in outcomes if outcome.result == "accept"]
     assert {str(outcome.first("Framed-IP-Address")) for outcome in accepted} == {
         f"{network(pool)}{host}" for host in range(1, 51)

@@ -105,7 +105,7 @@ def test_a_plan_that_allows_it_lets_known_subscribers_in_and_the_history_tells(
     isp.cluster.stop()
     assert login(nas, known, "wrong") == WRONG
     granted = nas.login(known.username, PASSWORD)
-    assert (granted.result, granted.message) == ("accept", "Welcome")
+    assert (granted.result, granted.message) == ("accept", "")
     # Neither past the validity (a day) nor past the hour that the plan allows.
     timeout = granted.first("Session-Timeout")
     assert isinstance(timeout, int) and 3500 < timeout <= 3600
