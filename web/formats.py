@@ -39,6 +39,7 @@ CHANNELS = {
     MoneyChannel.CARD: "Card",
     MoneyChannel.DIRECT_DEBIT: "Direct debit",
     MoneyChannel.PAYPAL: "PayPal",
+    MoneyChannel.MOBILE_MONEY: "Mobile money",
 }
 """How money reaches the desk; the others come by themselves."""
 _DECIMAL_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))

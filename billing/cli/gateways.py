@@ -57,6 +57,18 @@ def add(
     app.show(view, *_lines(app, view))
 
 
+@gateway.command("adapters", cls=Command)
+@click.pass_obj
+def adapters_(app: App) -> None:
+    """What may be set up, and the package that brings each along."""
+    found = adapters()
+    app.show_table(
+        [{"adapter": name, "package": package} for name, package in found.items()],
+        ("adapter", "package"),
+        found.items(),
+    )
+
+
 @gateway.command("list", cls=Command)
 @click.pass_obj
 def list_(app: App) -> None:

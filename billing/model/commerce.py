@@ -28,6 +28,7 @@ class MoneyChannel(StrEnum):
     CARD = "card"
     DIRECT_DEBIT = "direct_debit"
     PAYPAL = "paypal"
+    MOBILE_MONEY = "mobile_money"
     BANK_TRANSFER = "bank_transfer"
     VOUCHER = "voucher"
     RESELLER = "reseller"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from billing.model.commerce import MoneyChannel
@@ -148,7 +148,9 @@ class Capabilities:
 class PaymentOrder:
     """What a provider is asked for. `key` is the same at every attempt, and the provider keeps it
     with the payment. `method`: a saved one's reference, of a charge. `payer`: the provider's
-    reference of the customer, where it has one."""
+    reference of the customer, where it has one. `phone`: as the customer's page has it, for those
+    who ask the payer on the phone instead of a page. `sent_at`: when it was sent, which it is once;
+    `sent_ago`: how long before this call, for those who know keys for some time only."""
 
     key: str
     kind: PaymentKind
@@ -158,19 +160,24 @@ class PaymentOrder:
     payer: str | None = None
     provider_ref: str | None = None
     email: str | None = None
+    phone: str | None = None
     return_url: str = ""
     saves_method: bool = False
+    sent_at: datetime | None = None
+    sent_ago: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundOrder:
-    """`payment_ref`: the provider's reference of the payment; `provider_ref`: of the refund."""
+    """`payment_ref`: the provider's reference of the payment; `provider_ref`: of the refund;
+    `sent_ago`: as of a payment."""
 
     key: str
     payment_ref: str
     payment_key: str
     amount: Money
     provider_ref: str | None = None
+    sent_ago: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +206,8 @@ class Answer:
 class ProviderEvent:
     """One event of a provider, its signature checked. `key`: ours, as the provider kept it; of a
     reversal `reversal_key` and `reversal_ref` are the refund's or the dispute's own. `event` None:
-    of no interest."""
+    of no interest. `look_up`: of one that has no outcome yet, the provider is to be asked at
+    once."""
 
     event_id: str
     event: PaymentEvent | None
@@ -213,6 +221,7 @@ class ProviderEvent:
     reversal_ref: str | None = None
     method: SavedMethod | None = None
     redirect_url: str | None = None
+    look_up: bool = False
 
 
 class EventOutcome(StrEnum):

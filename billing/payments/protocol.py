@@ -52,7 +52,8 @@ class Gateway(Protocol):
         ...
 
     def look_up(self, order: PaymentOrder) -> Answer:
-        """What has become of it, by its key or by the provider's reference."""
+        """What has become of it, by its key or by the provider's reference. Where payers only
+        approve, what they have approved is taken now."""
         ...
 
     def refund(self, order: RefundOrder) -> Answer:
@@ -65,7 +66,8 @@ class Gateway(Protocol):
         self, body: bytes, headers: Mapping[str, str], now: datetime
     ) -> list[ProviderEvent]:
         """The events in a request of the provider. The signature is checked over the raw body
-        before anything in it is read. Raises WebhookRefused."""
+        before anything in it is read. Raises WebhookRefused, and Unavailable where it cannot be
+        checked now: the provider tells again."""
         ...
 
     def check(self) -> str:

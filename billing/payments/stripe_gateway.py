@@ -9,7 +9,7 @@ What of this was checked against what: docs/payments.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,9 @@ from billing.payments.stripe_declines import decline_of
 from billing.payments.stripe_events import KEY, KIND, event_of
 from billing.payments.stripe_units import from_units, to_units
 
-_LIST_LIMIT = 100
+_PAGE = 100
+_CLOCKS_DIFFER_SECONDS = 600
+"""Stripe counts when something was made by a clock of its own."""
 _REFUNDED = {
     "succeeded": Outcome.PAID,
     "pending": Outcome.WAITS,
@@ -117,9 +119,9 @@ class StripeGateway:
             if order.provider_ref:
                 return _refunded(self.client.v1.refunds.retrieve(order.provider_ref))
             found = self.client.v1.refunds.list(
-                {"payment_intent": order.payment_ref, "limit": _LIST_LIMIT}
+                {"payment_intent": order.payment_ref, "limit": _PAGE}
             )
-            return _first([_refunded(one) for one in found.data if _key(one) == order.key])
+            return _first(_refunded(one) for one in found.auto_paging_iter() if _is(one, order))
 
         return _asked(find, looks=True)
 
@@ -199,18 +201,25 @@ class StripeGateway:
     def _find_charge(self, order: PaymentOrder) -> Answer:
         if order.provider_ref:
             return _paid(self.client.v1.payment_intents.retrieve(order.provider_ref))
-        chosen: stripe.params.PaymentIntentListParams = {"limit": _LIST_LIMIT}
+        chosen: stripe.params.PaymentIntentListParams = {"limit": _PAGE}
         if order.payer:
             chosen["customer"] = order.payer
+        if order.sent_at is not None:
+            first, last = _made_between(order.sent_at)
+            chosen["created"] = {"gte": first, "lte": last}
         found = self.client.v1.payment_intents.list(chosen)
-        return _first([_paid(one) for one in found.data if _key(one) == order.key])
+        return _first(_paid(one) for one in found.auto_paging_iter() if _is(one, order))
 
     def _find_session(self, order: PaymentOrder) -> Answer:
         sessions = self.client.v1.checkout.sessions
         if order.provider_ref and order.provider_ref.startswith("cs_"):
             return self._session(sessions.retrieve(order.provider_ref))
-        found = sessions.list({"limit": _LIST_LIMIT}).data
-        return _first([self._session(one) for one in found if _key(one) == order.key])
+        chosen: stripe.params.checkout.SessionListParams = {"limit": _PAGE}
+        if order.sent_at is not None:
+            first, last = _made_between(order.sent_at)
+            chosen["created"] = {"gte": first, "lte": last}
+        found = sessions.list(chosen)
+        return _first(self._session(one) for one in found.auto_paging_iter() if _is(one, order))
 
     def _session(self, session: stripe.checkout.Session) -> Answer:
         if session.status == "expired":
@@ -296,14 +305,22 @@ def _declined(kind: DeclineKind, reason: str | None, ref: str | None = None) -> 
     return Answer(outcome=Outcome.DECLINED, decline=kind, reason=reason, provider_ref=ref)
 
 
-def _first(found: list[Answer]) -> Answer:
-    return found[0] if found else Answer(outcome=Outcome.NOT_FOUND)
+def _first(found: Iterator[Answer]) -> Answer:
+    """The pages after it are not asked for."""
+    return next(found, Answer(outcome=Outcome.NOT_FOUND))
 
 
-def _key(one: Any) -> str | None:
-    """Ours, as Stripe keeps it."""
+def _is(one: Any, order: PaymentOrder | RefundOrder) -> bool:
+    """Whether it has our key, as Stripe keeps it."""
     metadata = one.metadata
-    return None if not metadata else metadata.to_dict().get(KEY)
+    return bool(metadata) and metadata.to_dict().get(KEY) == order.key
+
+
+def _made_between(sent_at: datetime) -> tuple[int, int]:
+    """Seconds of Unix time: an order is sent once, so nothing of it is older or newer. On a busy
+    account that leaves a few pages to go through, not all of its payments."""
+    sent = int(sent_at.timestamp())
+    return sent - _CLOCKS_DIFFER_SECONDS, sent + _CLOCKS_DIFFER_SECONDS
 
 
 def _id(one: object) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.errors import NotFound, Unavailable
 from billing.model.money import Money
@@ -171,8 +171,11 @@ def _take(
             else method.payer,
             provider_ref=row.provider_ref,
             email=customer.email,
+            phone=customer.phone,
             return_url=row.return_url,
             saves_method=row.saves_method,
+            sent_at=row.sent_at,
+            sent_ago=_since(row.sent_at, now),
         )
     return _Call(gateway=gateway, order=order, first=first)
 
@@ -258,6 +261,7 @@ def _take_refund(
             payment_key=row.key,
             amount=Money(made.amount_micros, made.currency),
             provider_ref=made.provider_ref,
+            sent_ago=_since(made.sent_at, now),
         )
     return _RefundCall(gateway=gateway, order=order, first=first)
 
@@ -280,6 +284,10 @@ def _put_off_refund(context: Context, customer_id: int, reversal_id: int, now: d
         if ReversalState(made.state).is_open:
             made.lookups += 1
             made.due_at = next_look_up(made.lookups, now)
+
+
+def _since(sent_at: datetime | None, now: datetime) -> timedelta:
+    return timedelta(0) if sent_at is None else now - sent_at
 
 
 def _attempt(row: tables.PaymentAttempt | None, attempt_id: int) -> tables.PaymentAttempt:

@@ -217,7 +217,7 @@ def _open(
     row.state = state
     row.reason = told.reason
     row.redirect_url = told.redirect_url or row.redirect_url
-    row.due_at = next_look_up(row.lookups, now)
+    row.due_at = now if told.look_up else next_look_up(row.lookups, now)
 
 
 def _end(

@@ -148,8 +148,11 @@ def read(facts: Mapping[str, Any]) -> ProviderEvent:
     return ProviderEvent(
         event=None if kind is None else PaymentEvent(kind),
         amount=None if amount is None else Money(**amount),
-        **{name: values.get(name) for name in ("key", "provider_ref", "reason")},
-        **{name: values.get(name) for name in ("reversal_key", "reversal_ref")},
+        key=values.get("key"),
+        provider_ref=values.get("provider_ref"),
+        reason=values.get("reason"),
+        reversal_key=values.get("reversal_key"),
+        reversal_ref=values.get("reversal_ref"),
         event_id=str(values["event_id"]),
         kind=str(values["kind"]),
     )

@@ -4,8 +4,8 @@ Accounts are plain strings; amounts are credits (+) and debits (−), so that a 
 operator owes to its customer, rises by a credit:
 
     wallet               the customer's money (with the wallet's id in `wallet_id`)
-    money:CHANNEL        where it came from: cash, card, direct_debit, paypal, bank_transfer,
-                         reseller, adjustment
+    money:CHANNEL        where it came from: cash, card, direct_debit, paypal, mobile_money,
+                         bank_transfer, reseller, adjustment
     money:voucher        what is owed for vouchers that were sold and can still be redeemed
     commission:reseller  what resellers keep of what their customers paid (rule R1)
     transfer:reseller    between the accounts of two resellers: nothing in all (rule R2)

@@ -88,6 +88,7 @@ MODULES: dict[str, set[str]] = {
     "billing.documents.voucher_cards": {"qrcode"},
     # What an e-invoice needs is told before it is written, here and where the switch is set.
     "billing.documents.cii": {"billing.rules.e_invoices"},
+    "billing.payments.paypal_client": {"requests"},
     "billing.payments.stripe_gateway": {"stripe"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},

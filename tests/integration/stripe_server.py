@@ -1,8 +1,9 @@
 """localstripe, a stand-in for Stripe that nobody here wrote, in a process of its own; and a proxy
 before it that loses answers, as networks do.
 
-localstripe takes no filter by customer when it lists payment intents, which Stripe does: the proxy
-leaves it out, so that the rest of a look-up is tried.
+localstripe takes no filters when it lists payment intents, which Stripe does, and lists the oldest
+first: the proxy writes the filters down and leaves them out, so that the rest of a look-up is
+tried.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class StripeServer:
     port: int = field(default_factory=free_tcp_port)
     lose_answers: int = 0
     posts: list[str] = field(default_factory=list)
+    listed: list[dict[str, str]] = field(default_factory=list)
+    """The parameters of each list that was asked for."""
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -81,7 +84,9 @@ class StripeServer:
     ) -> tuple[int, bytes]:
         parts = urlsplit(path)
         if method == "GET" and parts.path == "/v1/payment_intents":
-            kept = [(name, value) for name, value in parse_qsl(parts.query) if name != "customer"]
+            asked = dict(parse_qsl(parts.query))
+            self.listed.append(asked)
+            kept = {name: asked[name] for name in ("limit", "starting_after") if name in asked}
             path = f"{parts.path}?{urlencode(kept)}"
         client = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=30)
         try:

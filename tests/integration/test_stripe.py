@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
+from typing import Any
 
 import pytest
 import stripe
@@ -17,6 +22,7 @@ from werkzeug.serving import make_server
 
 from billing.errors import InvalidInput
 from billing.model.payments import PaymentState, PaymentView, SavedMethod
+from billing.payments.stripe_events import KEY
 from billing.services import books, customers, gateways, payment_calls, payments
 from billing.services.context import Context
 from billing.services.customers import changing_customer
@@ -32,6 +38,8 @@ NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 API_KEY = "sk_test_of_localstripe"
 SIGNING_SECRET = "whsec_of_a_test"
+REPLAYS = 1_000
+PAGE = 100
 S = PaymentState
 _keys = count(1)
 
@@ -160,6 +168,99 @@ def test_a_charge_that_was_never_answered_is_found_by_its_key(desk: Desk) -> Non
     desk.work(MINUTE)
     assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 10)
     assert desk.server.posts == ["/v1/payment_intents"]
+
+
+@pytest.mark.rule("M5")
+def test_a_charge_that_was_never_answered_is_found_behind_many_others(desk: Desk) -> None:
+    """Page after page of what was made about when it was sent."""
+    client = stripe.StripeClient(API_KEY, base_addresses={"api": desk.server.url})
+    for _ in range(2 * PAGE):
+        client.v1.payment_intents.create({"amount": 100, "currency": "usd"})
+    made = payments.top_up(
+        desk.context,
+        desk.who.customer_id,
+        desk.gateway_id,
+        10 * UNIT,
+        idempotency_key=f"stripe {next(_keys)}",
+        now=desk.now,
+        method_id=desk.card("4242424242424242"),
+    )
+    desk.server.lose_answers = 1
+    desk.work()
+    desk.server.listed.clear()
+    desk.work(MINUTE)
+    assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 10)
+    assert len(desk.server.listed) >= 3
+    sent = int(NOW.timestamp())
+    for asked in desk.server.listed:
+        window = int(asked["created[gte]"]), int(asked["created[lte]"])
+        assert window == (sent - 600, sent + 600)
+        assert asked["customer"].startswith("cus_")
+
+
+@pytest.mark.rule("M5")
+def test_a_thousand_replays_of_an_event_at_once_credit_once(desk: Desk, settings: Settings) -> None:
+    """The event that localstripe has made of the payment, signed as Stripe signs."""
+    made = payments.top_up(
+        desk.context,
+        desk.who.customer_id,
+        desk.gateway_id,
+        10 * UNIT,
+        idempotency_key=f"stripe {next(_keys)}",
+        now=desk.now,
+        method_id=desk.card("4242424242424242"),
+    )
+    desk.server.lose_answers = 1
+    desk.work()
+    assert (desk.seen(made).state, desk.balance()) == (S.UNKNOWN, 0)
+    body = json.dumps(event_about(desk, made)).encode()
+    app = create_app(settings, clock=lambda: NOW)
+    token = gateways.find(desk.context, str(desk.gateway_id)).hook_token
+
+    def post(headers: dict[str, str], body: bytes = body) -> int:
+        answer = app.test_client().post(f"/hooks/{token}", data=body, headers=headers)
+        return answer.status_code
+
+    try:
+        forged, old = signed(body, NOW, "whsec_of_a_guess"), signed(body, NOW - 6 * MINUTE)
+        assert (post(forged), post(old), post({})) == (400, 400, 400)
+        assert post(signed(body, NOW), body + b" ") == 400
+        assert desk.balance() == 0
+        with ThreadPoolExecutor(32) as pool:
+            answers = set(pool.map(post, [signed(body, NOW)] * REPLAYS))
+    finally:
+        app.extensions["tollway"].close()
+    assert answers == {200}
+    assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 10)
+    (event,) = payments.history(desk.context, made.attempt_id).events
+    assert event.outcome == "applied"
+    desk.work(MINUTE)
+    assert desk.balance() == 10
+
+
+def event_about(desk: Desk, made: PaymentView) -> dict[str, Any]:
+    """As localstripe shows it, newest last."""
+    status, said = desk.server.forward(
+        "GET", "/v1/events?limit=1000", b"", {"Authorization": f"Bearer {API_KEY}"}
+    )
+    assert status == 200, said
+    (found,) = (
+        one
+        for one in json.loads(said)["data"]
+        if one["type"] == "payment_intent.succeeded"
+        and (one["data"]["object"].get("metadata") or {}).get(KEY) == made.key
+    )
+    event: dict[str, Any] = found
+    return event
+
+
+def signed(body: bytes, at: datetime, secret: str = SIGNING_SECRET) -> dict[str, str]:
+    """A header of Stripe's: HMAC-SHA256 over the seconds, a point and the body."""
+    stamp = int(at.timestamp())
+    over = f"{stamp}.".encode() + body
+    return {
+        "Stripe-Signature": f"t={stamp},v1={hmac.new(secret.encode(), over, sha256).hexdigest()}"
+    }
 
 
 @pytest.mark.rule("M5")

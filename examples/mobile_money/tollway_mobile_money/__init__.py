@@ -1,0 +1,1 @@
+"""A gateway for Tollway that asks payers on their phone; an example (README.md)."""
