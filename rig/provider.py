@@ -163,6 +163,8 @@ class Provider:
                 known = self.payments if kind == "payments" else self.refunds
                 found = known.get(unquote(key))
                 return (200, found) if found else (404, {"error": "not found"})
+            if path == "/cancellations":
+                return self._cancel(body)
             return self._pay(body) if path == "/payments" else self._refund(body)
 
     def _pay(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -176,6 +178,14 @@ class Provider:
             payment |= METHODS[body["method"]]
             payment["amount"] = self.amounts.get(body["method"], body["amount"])
         self.payments[body["key"]] = payment
+        return 200, payment
+
+    def _cancel(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        payment = self.payments.get(body["key"])
+        if payment is None:
+            return 404, {"error": "not found"}
+        if payment["state"] == "open":
+            payment["state"] = "expired"
         return 200, payment
 
     def _refund(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

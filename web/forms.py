@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField, TextAreaField, ValidationError
+from wtforms.form import BaseForm
 
 from billing.errors import InvalidFields, TollwayError
 from billing.model.dunning_text import read_step, step_text
@@ -35,6 +36,28 @@ class MoneyField(StringField):
         if self.raw_data:
             return str(self.raw_data[0])
         return "" if self.data is None else amount_text(self.data, parts.operator().currency)
+
+
+class AmountField(MoneyField):
+    """The same in `currency`, which the view sets: money of nobody may be in any."""
+
+    currency = ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read when the view has said the currency, by `validate`."""
+        self.data = None
+
+    def pre_validate(self, form: BaseForm) -> None:
+        """Reads the amount."""
+        text = str(self.raw_data[0]).strip() if self.raw_data else ""
+        if text:
+            try:
+                self.data = Money.parse(text, self.currency).amount_micros
+            except ValueError as error:
+                raise ValidationError(str(error)) from None
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else ""
 
 
 class WholeField(StringField):

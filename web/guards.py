@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort
+from flask import abort, current_app
 from flask.typing import ResponseReturnValue
 from flask_security import auth_required
 
@@ -21,7 +21,7 @@ EDITORS = frozenset({StaffRole.OWNER})
 CASHIERS = frozenset({StaffRole.OWNER, StaffRole.BILLING})
 """Customers and their money."""
 DESK = CASHIERS | {StaffRole.SUPPORT}
-"""Promises to pay."""
+"""Promises to pay; what came of a payment, and a page to pay at."""
 SELLERS = frozenset({StaffRole.RESELLER})
 """A reseller's counter: its packages, from its wallet."""
 ABOVE = CASHIERS | SELLERS
@@ -43,6 +43,12 @@ def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def may_call(endpoint: str) -> bool:
+    """Whether who is logged in may open a page of the panel; for templates that link to it."""
+    allowed: frozenset[StaffRole] = current_app.view_functions[endpoint].allowed  # type: ignore[attr-defined]
+    return bool(allowed & parts.member().roles)
 
 
 def subscribers_only(view: View) -> View:

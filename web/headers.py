@@ -89,6 +89,7 @@ def _csrf_error(_error: CSRFError) -> ResponseReturnValue:
 _WORDS = {
     403: "Your role does not allow this. Ask an owner.",
     404: "There is no such page.",
+    413: "That is longer than the panel takes (1 MB): send less at a time.",
     405: "This address does not take that kind of request.",
 }
 

@@ -28,6 +28,9 @@ def bank() -> None:
 @click.option("--date-column", required=True, help="Of the booking date, as the header names it.")
 @click.option("--amount-column", required=True, help="What came in; what went out is negative.")
 @click.option("--debit-column", default="", help="Where what went out has a column of its own.")
+@click.option("--sign-column", default="", help="Where a column beside unsigned amounts says it.")
+@click.option("--in-word", "in_words", multiple=True, help="There, of money in; repeatable.")
+@click.option("--out-word", "out_words", multiple=True, help="There, of money out; repeatable.")
 @click.option(
     "--reference-column",
     "reference_columns",
@@ -51,6 +54,9 @@ def set_(
     date_column: str,
     amount_column: str,
     debit_column: str,
+    sign_column: str,
+    in_words: tuple[str, ...],
+    out_words: tuple[str, ...],
     reference_columns: tuple[str, ...],
     payer_column: str,
     currency_column: str,
@@ -67,6 +73,9 @@ def set_(
         date_column=date_column,
         amount_column=amount_column,
         debit_column=debit_column,
+        sign_column=sign_column,
+        in_words=in_words,
+        out_words=out_words,
         reference_columns=reference_columns,
         payer_column=payer_column,
         currency_column=currency_column,
@@ -155,9 +164,15 @@ def _columns(one: BankAccountView) -> str:
 def _written(one: BankAccountView) -> str:
     wanted = one.format
     separator = _TAB if wanted.separator == "\t" else wanted.separator
+    words = ", ".join(
+        [
+            *(f"{one} is in" for one in wanted.in_words),
+            *(f"{one} is out" for one in wanted.out_words),
+        ]
+    )
     return (
         f"{wanted.date_format}, decimal {wanted.decimal} separator {separator}"
-        f" {wanted.encoding}, {wanted.currency}"
+        f" {wanted.encoding}, {wanted.currency}{f', {words}' if words else ''}"
     )
 
 

@@ -206,6 +206,7 @@ def receive(app: App, amount_text: str, by: str, reference: str, note: str, at: 
 @click.argument("number", type=int)
 @click.argument("customer")
 @click.argument("amount_text", metavar="[AMOUNT]", required=False)
+@click.option("--for", "paid", help="A bill or prepayment invoice that it pays (INV-7, PRE-7).")
 @_WALLET
 @_KEY
 @at_option
@@ -215,6 +216,7 @@ def match(
     number: int,
     customer: str,
     amount_text: str | None,
+    paid: str | None,
     wallet: int | None,
     key: str,
     at: datetime,
@@ -229,9 +231,10 @@ def match(
         now=at,
         amount_micros=None if amount_text is None else amount(app, amount_text, "amount"),
         wallet_id=wallet,
+        number=paid,
     )
-    paid = show_money(receipt.amount_micros, receipt.currency)
-    app.show(receipt, f"credited {paid}, receipt {receipt.receipt_number}")
+    credited = show_money(receipt.amount_micros, receipt.currency)
+    app.show(receipt, f"credited {credited}, receipt {receipt.receipt_number}")
 
 
 @suspense.command("return", cls=Command)

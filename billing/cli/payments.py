@@ -14,9 +14,8 @@ from billing.cli.catalog import amount
 from billing.cli.units import DAY, show_instant, show_money
 from billing.clock import utc_now
 from billing.model.payments import PaymentHistory, PaymentState, PaymentView
-from billing.model.taken import DayReport
 from billing.payments.registry import open_gateway
-from billing.services import customers, gateways, payment_calls, takings
+from billing.services import customers, gateways, payment_calls, payment_cancel, takings
 from billing.services import payments as services
 from billing.services.gateways import Gateways
 
@@ -191,6 +190,16 @@ def lookup(app: App, number: int, at: datetime) -> None:
     _show(app, services.history(context, number))
 
 
+@payment.command("cancel", cls=Command)
+@click.argument("number", type=int)
+@at_option
+@click.pass_obj
+def cancel(app: App, number: int, at: datetime) -> None:
+    """Take back one that nobody has paid yet: one that waits, or whose payer is at the page."""
+    payment_cancel.cancel(app.context, Gateways(open_gateway), number, lambda: max(at, utc_now()))
+    _show(app, services.history(app.context, number))
+
+
 @payment.command("methods", cls=Command)
 @click.argument("customer")
 @click.pass_obj
@@ -214,7 +223,9 @@ def day_(app: App, day: date | None, org: int | None, as_csv: bool) -> None:
     """What each member of staff took and gave back on a local day (today), by channel."""
     report = takings.of_day(app.context, day or takings.today(app.context, utc_now()), org_id=org)
     if as_csv and not app.json:
-        click.echo(_taken_csv(report), nl=False)
+        text = StringIO()
+        csv.writer(text).writerows(report.table())
+        click.echo(text.getvalue(), nl=False)
         return
     app.show_table(
         report,
@@ -233,21 +244,8 @@ def day_(app: App, day: date | None, org: int | None, as_csv: bool) -> None:
             for one in report.rows
         ],
     )
-
-
-def _taken_csv(report: DayReport) -> str:
-    text = StringIO()
-    out = csv.writer(text)
-    out.writerow(("day", "organisation", "who", "channel", "currency", "payments", "taken",
-                  "refunds", "given_back", "left"))  # fmt: skip
-    for one in report.rows:
-        taken, back, left = (
-            show_money(micros, one.currency).split()[0]
-            for micros in (one.taken_micros, one.refunded_micros, one.net_micros)
-        )
-        out.writerow((report.day, one.organisation, one.actor, one.channel, one.currency,
-                      one.payments, taken, one.refunds, back, left))  # fmt: skip
-    return text.getvalue()
+    if report.is_blind and not app.json:
+        click.echo("your shift is open: what you took at the desk is told when it is counted")
 
 
 def _show(app: App, found: PaymentHistory) -> None:

@@ -16,7 +16,9 @@ class BankFormat:
     """How a bank writes its CSV files. Columns are named as in the file's header, in any case.
 
     `currency`: of lines that do not say. `debit_column`: where what went out stands in a column of
-    its own. `date_format` of DD, MM, YYYY (or YY) and what stands between.
+    its own. `sign_column`: where amounts are unsigned, and a column says by one of `in_words` that
+    money came in, by one of `out_words` that it went out. `date_format` of DD, MM, YYYY (or YY) and
+    what stands between.
     """
 
     date_column: str
@@ -26,6 +28,9 @@ class BankFormat:
     payer_column: str = ""
     currency_column: str = ""
     debit_column: str = ""
+    sign_column: str = ""
+    in_words: tuple[str, ...] = ()
+    out_words: tuple[str, ...] = ()
     decimal: str = "."
     date_format: str = "YYYY-MM-DD"
     separator: str = ","
@@ -35,11 +40,8 @@ class BankFormat:
     def columns(self) -> tuple[str, ...]:
         """All that a file must have."""
         named = (self.date_column, self.amount_column, *self.reference_columns)
-        return tuple(
-            name
-            for name in (*named, self.payer_column, self.currency_column, self.debit_column)
-            if name
-        )
+        others = (self.payer_column, self.currency_column, self.debit_column, self.sign_column)
+        return tuple(name for name in (*named, *others) if name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +141,12 @@ class LineReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankImportReport:
-    """What was, or with `dry_run` would be, imported. `known`: lines imported before."""
+    """What was, or with `dry_run` would be, imported. `known`: lines imported before; `left`: lines
+    that were not looked at, as more than a limit were new."""
 
     account: str
     dry_run: bool
     known: int
     outgoing: int
     lines: tuple[LineReport, ...]
+    left: int = 0

@@ -307,6 +307,7 @@ class ReversalView:
     currency: str
     reason: str
     provider_ref: str | None
+    requested_by: str
     created_at: datetime
     settled_at: datetime | None
 

@@ -15,7 +15,8 @@ class StaffRole(StrEnum):
     BILLING = "billing"
     """Reads what support reads, and does all that concerns a customer and its money."""
     SUPPORT = "support"
-    """Reads the operator's subscribers, plans and profiles; takes promises to pay."""
+    """Reads the operator's subscribers, plans, profiles and money; takes promises to pay, hands
+    out links to pay at."""
     RESELLER = "reseller"
     """Reads its own organisation and those below it, and sells at its counter (rule R1)."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+
+from billing.model.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +35,17 @@ class DayReport:
     day: date
     time_zone: str
     rows: tuple[Taken, ...]
+    is_blind: bool = False
+    """What whoever asks took at the desk is left out: its shift is open, and counted first (R4)."""
+
+    def table(self) -> Iterator[tuple[str, ...]]:
+        """For a CSV file, its header first; amounts with a decimal point."""
+        yield ("day", "organisation", "who", "channel", "currency", "payments", "taken",
+               "refunds", "given_back", "left")  # fmt: skip
+        for one in self.rows:
+            taken, back, left = (
+                str(Money(micros, one.currency)).partition(" ")[0]
+                for micros in (one.taken_micros, one.refunded_micros, one.net_micros)
+            )
+            yield (self.day.isoformat(), one.organisation, one.actor, one.channel, one.currency,
+                   str(one.payments), taken, str(one.refunds), back, left)  # fmt: skip

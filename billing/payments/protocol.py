@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from billing.errors import InvalidInput
 from billing.model.payments import (
@@ -72,6 +72,16 @@ class Gateway(Protocol):
 
     def check(self) -> str:
         """Whether the provider can be reached with these credentials, in words; empty: yes."""
+        ...
+
+
+@runtime_checkable
+class CancelsCheckouts(Protocol):
+    """A gateway may have this, too: a page that it can close before anybody has paid there."""
+
+    def cancel(self, order: PaymentOrder) -> Answer:
+        """Close the page of a checkout. CANCELLED where nobody can pay there any more; PAID where
+        somebody has."""
         ...
 
 

@@ -1,8 +1,8 @@
 """A gateway to try everything with: it speaks to a provider on this machine (rig/provider.py).
 
-JSON over HTTP. `POST /payments` and `/refunds`, each with an Idempotency-Key; `GET /payments/KEY`
-and `/refunds/KEY` tell what has become of them. Events are signed as `Provider-Signature:
-t=SECONDS,v1=HEX`, the HMAC-SHA256 of the seconds, a point and the body.
+JSON over HTTP. `POST /payments`, `/cancellations` and `/refunds`, each with an Idempotency-Key;
+`GET /payments/KEY` and `/refunds/KEY` tell what has become of them. Events are signed as
+`Provider-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of the seconds, a point and the body.
 """
 
 from __future__ import annotations
@@ -107,6 +107,9 @@ class SandboxGateway:
 
     def look_up(self, order: PaymentOrder) -> Answer:
         return self._asked("GET", f"/payments/{quote(order.key, safe='')}")
+
+    def cancel(self, order: PaymentOrder) -> Answer:
+        return self._asked("POST", "/cancellations", {"key": order.key})
 
     def refund(self, order: RefundOrder) -> Answer:
         body: dict[str, object] = {

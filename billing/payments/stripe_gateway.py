@@ -100,6 +100,17 @@ class StripeGateway:
             return _asked(lambda: self._find_charge(order), looks=True)
         return _asked(lambda: self._find_session(order), looks=True)
 
+    def cancel(self, order: PaymentOrder) -> Answer:
+        """Stripe expires a session that is open and refuses one that is complete."""
+
+        def expire() -> Answer:
+            found = self._find_session(order)
+            if found.outcome is not Outcome.WAITS or not found.provider_ref:
+                return found
+            return self._session(self.client.v1.checkout.sessions.expire(found.provider_ref))
+
+        return _asked(expire, looks=True)
+
     def refund(self, order: RefundOrder) -> Answer:
         return _asked(
             lambda: _refunded(

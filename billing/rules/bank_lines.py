@@ -39,6 +39,7 @@ def format_problems(wanted: BankFormat) -> list[tuple[str, str]]:
         found.append(("amount_column", "name the column of the amount"))
     if not any(name.strip() for name in wanted.reference_columns):
         found.append(("reference_column", "name the column that says what the money is for"))
+    found += _sign_problems(wanted)
     if wanted.decimal not in _GROUPS:
         found.append(("decimal", "must be , or ."))
     if wanted.separator not in SEPARATORS:
@@ -51,6 +52,25 @@ def format_problems(wanted: BankFormat) -> list[tuple[str, str]]:
         "".encode(wanted.encoding)
     except LookupError:
         found.append(("encoding", "is not known; write utf-8, windows-1252 or iso-8859-1"))
+    return found
+
+
+def _sign_problems(wanted: BankFormat) -> list[tuple[str, str]]:
+    """What is wrong with how a format tells what came in from what went out."""
+    came, went = _words(wanted.in_words), _words(wanted.out_words)
+    if not wanted.sign_column:
+        if came or went:
+            return [("sign_column", "name the column that has these words")]
+        return []
+    if wanted.debit_column:
+        return [("sign_column", "choose one: this, or a column for what went out")]
+    found = []
+    if not came:
+        found.append(("in_word", "say what stands there when money came in, like CR"))
+    if not went:
+        found.append(("out_word", "say what stands there when money went out, like DR"))
+    if came & went:
+        found.append(("out_word", f"{min(came & went)!r} cannot mean both"))
     return found
 
 
@@ -142,9 +162,14 @@ def _line(
         amount = _amount(amount_text, wanted.decimal, currency.upper() or wanted.currency)
     except ValueError as error:
         problems.append((wanted.amount_column, str(error)))
+    came_in = True
+    try:
+        came_in = _came_in(values, amount_text, wanted)
+    except ValueError as error:
+        problems.append((wanted.sign_column, str(error)))
     if amount is None or problems:
         return problems
-    if amount.amount_micros <= 0:
+    if amount.amount_micros <= 0 or not came_in:
         return None
     named = (values[_spelt(name)] for name in wanted.reference_columns if name)
     return BankLine(
@@ -154,6 +179,27 @@ def _line(
         payer=values[_spelt(wanted.payer_column)] if wanted.payer_column else "",
         reference=" ".join(one for one in named if one),
     )
+
+
+def _came_in(values: dict[str, str], amount_text: str, wanted: BankFormat) -> bool:
+    """What the column beside an unsigned amount says; True where there is none: the amount's sign
+    says it. Raises ValueError."""
+    if not wanted.sign_column:
+        return True
+    word = values[_spelt(wanted.sign_column)]
+    if amount_text.startswith(("+", "-")):
+        # Minus beside *credit* may be a credit taken back, or said twice: nobody can tell.
+        raise ValueError(f"{amount_text!r} has a sign, and this column says {word!r} beside it")
+    if _spelt(word) in _words(wanted.in_words):
+        return True
+    if _spelt(word) in _words(wanted.out_words):
+        return False
+    known = ", ".join((*wanted.in_words, *wanted.out_words))
+    raise ValueError(f"{word!r} is none of {known}")
+
+
+def _words(words: Sequence[str]) -> set[str]:
+    return {_spelt(word) for word in words if word.strip()}
 
 
 def _date(text: str, written: str) -> date:

@@ -8,7 +8,6 @@ where it ended; who imports it at the same time shares the work.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,22 +35,20 @@ from billing.model.bank import (
 from billing.model.commerce import MoneyChannel
 from billing.model.views import PaymentReceipt
 from billing.rules.bank_lines import format_problems, keyed, read_statement
-from billing.rules.bank_match import customers_named, match, numbers_named, payment_reference
-from billing.services import bills, prepayments, suspense
+from billing.rules.bank_match import match, payment_reference
+from billing.services import bills, named, prepayments, suspense
 from billing.services.context import Context
 from billing.services.identity import checked_name
 from billing.services.sales import topup
 from billing.services.settling import check_takes_money
-from billing.store import audit, customers, gateways, invoices
+from billing.store import audit, customers, gateways
 from billing.store import bank as store
-from billing.store import prepayments as prepayment_store
 from billing.store.guard import Transaction
 
 CHANNEL = MoneyChannel.BANK_TRANSFER
 FILE_LIMIT = 16 * 1024 * 1024
 """Octets; a year of a busy account is less."""
 LIST_LIMIT = 1_000
-_ID_LIMIT = 2**63
 
 
 def set_account(
@@ -85,8 +82,8 @@ def accounts(context: Context) -> list[BankAccountView]:
 
 def account(context: Context, name: str) -> BankAccountView:
     """By number or name. Raises NotFound, InvalidInput (several organisations have the name)."""
-    named = [one for one in accounts(context) if name in (one.name, str(one.account_id))]
-    found = [one for one in named if str(one.account_id) == name] or named
+    called = [one for one in accounts(context) if name in (one.name, str(one.account_id))]
+    found = [one for one in called if str(one.account_id) == name] or called
     if not found:
         raise NotFound(
             f"no bank account is named {name!r}: see `tollway bank list`", field="account"
@@ -113,10 +110,17 @@ def imported(context: Context, account_id: int, *, limit: int = 50) -> list[Line
 
 
 def import_statement(
-    context: Context, account: BankAccountView, body: bytes, now: datetime, *, dry_run: bool = False
+    context: Context,
+    account: BankAccountView,
+    body: bytes,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    limit: int | None = None,
 ) -> BankImportReport:
-    """Use the money of all lines that were not imported before. `dry_run`: only say how; what lines
-    of the same file pay before is reckoned with, what a top-up settles is not.
+    """Use the money of all lines that were not imported before, or of so many of them. `dry_run`:
+    only say how, of all; what lines of the same file pay before is reckoned with, what a top-up
+    settles is not.
 
     Raises BadLines (all of them; nothing was imported), InvalidInput (the file), Refused (a
     reseller's own staff, rule R1).
@@ -125,16 +129,22 @@ def import_statement(
         check_takes_money(tx, account.org_id)
     statement = _read(account, body)
     lines = keyed(statement.lines)
+    with context.transaction() as tx:
+        known = store.known(tx, account.account_id, [key for key, _ in lines])
+    fresh = [(key, line) for key, line in lines if key not in known]
     if dry_run:
-        found = _rehearsed(context, account, lines)
+        found, left = _rehearsed(context, account, fresh), 0
     else:
-        found = [done for key, line in lines if (done := _import(context, account, key, line, now))]
+        taken = fresh[:limit]
+        left = len(fresh) - len(taken)
+        found = [done for key, line in taken if (done := _import(context, account, key, line, now))]
     return BankImportReport(
         account=account.name,
         dry_run=dry_run,
-        known=len(lines) - len(found),
+        known=len(lines) - len(found) - left,
         outgoing=statement.outgoing,
         lines=tuple(found),
+        left=left,
     )
 
 
@@ -164,23 +174,20 @@ def _rehearsed(
     found = []
     taken: Counter[tuple[NamedKind, int, str]] = Counter()
     with context.at_one_instant() as tx:
-        known = store.known(tx, account.account_id, [key for key, _ in lines])
-        for key, line in lines:
-            if key in known:
-                continue
-            named = [
+        for _, line in lines:
+            left = [
                 replace(one, open_micros=max(0, one.open_micros - taken[_which(one)]))
-                for one in _named(tx, account, line)
+                for one in named.of_text(tx, account.org_id, line.reference)
             ]
-            matched = match(line.amount, named)
+            matched = match(line.amount, left)
             if matched.named is not None:
                 taken[_which(matched.named)] += line.amount.amount_micros
             found.append(_report(line, matched, None))
     return found
 
 
-def _which(named: Named) -> tuple[NamedKind, int, str]:
-    return named.kind, named.customer_id, named.number
+def _which(one: Named) -> tuple[NamedKind, int, str]:
+    return one.kind, one.customer_id, one.number
 
 
 def _import(
@@ -205,11 +212,11 @@ def _use(
 ) -> LineReport | None:
     with context.together() as joined, joined.transaction() as tx:
         if matched is None:
-            matched = match(line.amount, _named(tx, account, line))
+            matched = match(line.amount, named.of_text(tx, account.org_id, line.reference))
         if matched.named is not None:
             # Behind the customer's lock what is open stays as it is read.
             customers.lock_customer(tx, matched.named.customer_id)
-            again = match(line.amount, _named(tx, account, line))
+            again = match(line.amount, named.of_text(tx, account.org_id, line.reference))
             if again.named and again.named.customer_id != matched.named.customer_id:
                 raise Conflict(f"{matched.named.number} changed meanwhile", field="reference")
             matched = again
@@ -231,35 +238,35 @@ def _credit(
     matched: LineMatch,
     now: datetime,
 ) -> PaymentReceipt | None:
-    named = matched.named
-    if named is None:
+    meant = matched.named
+    if meant is None:
         return None
     once = f"bank:{account.account_id}:{key}"
     words = f"{line.booked_on} {line.reference}"[:200]
-    if named.kind is NamedKind.BILL:
+    if meant.kind is NamedKind.BILL:
         return bills.pay(
             joined,
-            named.number,
+            meant.number,
             idempotency_key=once,
             now=now,
             amount_micros=line.amount.amount_micros,
             channel=CHANNEL,
-            customer_id=named.customer_id,
+            customer_id=meant.customer_id,
             reference=words,
         )
-    if named.kind is NamedKind.PREPAYMENT and matched.outcome is LineOutcome.EXACT:
+    if meant.kind is NamedKind.PREPAYMENT and matched.outcome is LineOutcome.EXACT:
         return prepayments.pay(
             joined,
-            named.number,
+            meant.number,
             CHANNEL,
             idempotency_key=once,
             now=now,
-            customer_id=named.customer_id,
+            customer_id=meant.customer_id,
             reference=words,
         )
     return topup(
         joined,
-        named.customer_id,
+        meant.customer_id,
         line.amount.amount_micros,
         channel=CHANNEL,
         idempotency_key=once,
@@ -290,54 +297,6 @@ def _suspend(
     )
     if not kept:
         raise RuntimeError("a line that was not imported is in suspense")
-
-
-def _named(tx: Transaction, account: BankAccountView, line: BankLine) -> list[Named]:
-    """What the line names and the account's organisation, or one below it, has."""
-    org_ids = gateways.organisations_served(tx, account.org_id)
-    found: list[Named] = []
-    for number in sorted(numbers_named(line.reference)):
-        if number.startswith(prepayment_store.SERIES):
-            found += _prepayments(tx, number, org_ids)
-        else:
-            found += _bills(tx, number, org_ids)
-    wanted = {one for one in customers_named(line.reference) if one < _ID_LIMIT}
-    for customer_id, currency in store.customers_there(tx, wanted, org_ids).items():
-        number = payment_reference(customer_id)
-        found.append(
-            Named(
-                kind=NamedKind.CUSTOMER, customer_id=customer_id, number=number, currency=currency
-            )
-        )
-    return found
-
-
-def _bills(tx: Transaction, number: str, org_ids: Iterable[int]) -> list[Named]:
-    return [
-        Named(
-            kind=NamedKind.BILL,
-            customer_id=row.customer_id,
-            number=row.number,
-            currency=row.currency,
-            open_micros=invoices.open_micros(row) or row.written_off_micros,
-        )
-        for row in invoices.find_invoices(tx, number)
-        if row.org_id in org_ids
-    ]
-
-
-def _prepayments(tx: Transaction, number: str, org_ids: Iterable[int]) -> list[Named]:
-    return [
-        Named(
-            kind=NamedKind.PREPAYMENT,
-            customer_id=row.customer_id,
-            number=row.number,
-            currency=row.currency,
-            open_micros=0 if row.paid_at or row.cancelled_at else row.amount_micros,
-        )
-        for row in prepayment_store.numbered(tx, number)
-        if row.org_id in org_ids
-    ]
 
 
 def _row(

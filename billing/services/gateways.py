@@ -109,6 +109,16 @@ def listed(context: Context) -> list[GatewayView]:
         return [store.gateway_view(row) for row in store.all_gateways(tx)]
 
 
+def serving(context: Context, org_id: int) -> list[GatewayView]:
+    """Those that customers of an organisation can begin payments by now."""
+    with context.transaction() as tx:
+        return [
+            store.gateway_view(row)
+            for row in store.all_gateways(tx)
+            if row.disabled_at is None and org_id in store.organisations_served(tx, row.org_id)
+        ]
+
+
 def find(context: Context, wanted: str) -> GatewayView:
     """By its number or name. Raises NotFound, InvalidInput (several organisations have one)."""
     with context.transaction() as tx:
@@ -165,8 +175,13 @@ def hooked(nobody: Context, token: str) -> tuple[Context, int] | None:
     if known is None:
         return None
     gateway_id, org_id, org_ids = known
-    actor = f"gateway:{gateway_id}"
+    actor = actor_of(gateway_id)
     return replace(nobody, actor=actor, home_org_id=org_id, org_ids=org_ids), gateway_id
+
+
+def actor_of(gateway_id: int) -> str:
+    """Who did what a provider says, in the books and the audit log."""
+    return f"gateway:{gateway_id}"
 
 
 def _sealed(context: Context, gateway_id: int, plain: Mapping[str, str]) -> bytes:

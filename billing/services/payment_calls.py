@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing.errors import NotFound, Unavailable
@@ -31,7 +31,7 @@ from billing.rules.payments import LEASE, event_of, next_look_up
 from billing.services import recharges, reversals
 from billing.services.context import Context
 from billing.services.customers import changing_customer
-from billing.services.gateways import Gateways, found
+from billing.services.gateways import Gateways, actor_of, found
 from billing.services.payment_steps import advance
 from billing.store import gateways as gateway_store
 from billing.store import payments as store
@@ -48,6 +48,7 @@ AtOnce = Callable[[Callable[[tuple[int, int]], None], list[tuple[int, int]]], It
 class _Call:
     """What somebody is to be asked. `first`: it is not known there yet."""
 
+    gateway_id: int
     gateway: Gateway
     order: PaymentOrder
     first: bool
@@ -55,6 +56,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RefundCall:
+    gateway_id: int
     gateway: Gateway
     order: RefundOrder
     first: bool
@@ -110,7 +112,13 @@ def carry_out(
     if call is None:
         return
     asked = call.gateway.pay if call.first else call.gateway.look_up
-    settle(context, customer_id, attempt_id, asked(call.order), clock())
+    told_by = by_gateway(context, call.gateway_id)
+    settle(told_by, customer_id, attempt_id, asked(call.order), clock())
+
+
+def by_gateway(context: Context, gateway_id: int) -> Context:
+    """Whoever asks, the gateway took the money: it is in no cashier's shift."""
+    return replace(context, actor=actor_of(gateway_id))
 
 
 def settle(
@@ -159,25 +167,37 @@ def _take(
         else:
             row.lookups += 1
         row.due_at = now + LEASE
-        order = PaymentOrder(
-            key=row.key,
-            kind=PaymentKind(row.kind),
-            amount=Money(row.amount_micros, row.currency),
-            text=row.text,
-            method=None if method is None else method.reference,
-            # A card belongs to the payer it was left by.
-            payer=gateway_store.payer_at(tx, customer_id, row.gateway_id)
-            if method is None
-            else method.payer,
-            provider_ref=row.provider_ref,
-            email=customer.email,
-            phone=customer.phone,
-            return_url=row.return_url,
-            saves_method=row.saves_method,
-            sent_at=row.sent_at,
-            sent_ago=_since(row.sent_at, now),
-        )
-    return _Call(gateway=gateway, order=order, first=first)
+        order = order_of(tx, customer, row, method, now)
+        gateway_id = row.gateway_id
+    return _Call(gateway_id=gateway_id, gateway=gateway, order=order, first=first)
+
+
+def order_of(
+    tx: Transaction,
+    customer: tables.Customer,
+    row: tables.PaymentAttempt,
+    method: tables.PaymentMethod | None,
+    now: datetime,
+) -> PaymentOrder:
+    """What its provider is told of a payment; `method`: of a charge."""
+    return PaymentOrder(
+        key=row.key,
+        kind=PaymentKind(row.kind),
+        amount=Money(row.amount_micros, row.currency),
+        text=row.text,
+        method=None if method is None else method.reference,
+        # A card belongs to the payer it was left by.
+        payer=gateway_store.payer_at(tx, row.customer_id, row.gateway_id)
+        if method is None
+        else method.payer,
+        provider_ref=row.provider_ref,
+        email=customer.email,
+        phone=customer.phone,
+        return_url=row.return_url,
+        saves_method=row.saves_method,
+        sent_at=row.sent_at,
+        sent_ago=_since(row.sent_at, now),
+    )
 
 
 def _not_sent(
@@ -209,7 +229,8 @@ def carry_out_refund(
     if call is None:
         return
     asked = call.gateway.refund if call.first else call.gateway.look_up_refund
-    settle_refund(context, customer_id, reversal_id, asked(call.order), clock())
+    told_by = by_gateway(context, call.gateway_id)
+    settle_refund(told_by, customer_id, reversal_id, asked(call.order), clock())
 
 
 def settle_refund(
@@ -263,7 +284,8 @@ def _take_refund(
             provider_ref=made.provider_ref,
             sent_ago=_since(made.sent_at, now),
         )
-    return _RefundCall(gateway=gateway, order=order, first=first)
+        gateway_id = row.gateway_id
+    return _RefundCall(gateway_id=gateway_id, gateway=gateway, order=order, first=first)
 
 
 def _put_off(

@@ -116,29 +116,14 @@ def pay(
     top-ups. Raises NotFound, Refused (paid or cancelled), InvalidInput, Conflict."""
     checked_channel(channel)
     with context.transaction() as tx:
-        known = _numbered(tx, number, customer_id)
+        known = prepayment_numbered(tx, number, customer_id)
         owner_id, prepayment_id = known.customer_id, known.prepayment_id
     with changing_customer(context, owner_id) as (tx, customer):
         check_takes_money(tx, customer.org_id)
 
         def act() -> PaymentReceipt:
             row = store.invoice(tx, owner_id, prepayment_id)
-            if row.paid_at or row.cancelled_at:
-                done = "paid" if row.paid_at else "cancelled"
-                raise Refused(f"{row.number} is {done} already", field="invoice")
-            amount = Money(row.amount_micros, row.currency)
-            receipt = money_in.credit_wallet(
-                tx,
-                context,
-                customer,
-                row.wallet_id,
-                amount,
-                channel,
-                reference or row.number,
-                now,
-            )
-            row.paid_at, row.payment_id = now, receipt.payment_id
-            return receipt
+            return pay_within(context, tx, customer, row, channel, reference, now)
 
         return run_once(
             tx,
@@ -149,6 +134,46 @@ def pay(
             now=now,
             act=act,
         )
+
+
+def pay_within(
+    context: Context,
+    tx: Transaction,
+    customer: tables.Customer,
+    row: tables.PrepaymentInvoice,
+    channel: MoneyChannel,
+    reference: str | None,
+    now: datetime,
+) -> PaymentReceipt:
+    """Credit its whole amount as part of another command: the customer is locked, and that command
+    is carried out once. Raises Refused (paid or cancelled)."""
+    if row.paid_at or row.cancelled_at:
+        done = "paid" if row.paid_at else "cancelled"
+        raise Refused(f"{row.number} is {done} already", field="invoice")
+    amount = Money(row.amount_micros, row.currency)
+    receipt = money_in.credit_wallet(
+        tx, context, customer, row.wallet_id, amount, channel, reference or row.number, now
+    )
+    row.paid_at, row.payment_id = now, receipt.payment_id
+    return receipt
+
+
+def prepayment_numbered(
+    tx: Transaction, number: str, customer_id: int | None
+) -> tables.PrepaymentInvoice:
+    """The one invoice of this number, of a customer where it is given. Raises NotFound,
+    InvalidInput (several organisations have one)."""
+    found = [
+        row for row in store.numbered(tx, number.strip()) if customer_id in (None, row.customer_id)
+    ]
+    if not found:
+        raise NotFound(f"no prepayment invoice has the number {number!r}", field="invoice")
+    if len(found) > 1:
+        whose = ", ".join(str(row.customer_id) for row in found)
+        raise InvalidInput(
+            f"several organisations have {number}: say whose (customer {whose})", field="customer"
+        )
+    return found[0]
 
 
 def run(context: Context, now: datetime) -> PrepaymentRunReport:
@@ -207,20 +232,6 @@ def _draft(context: Context, row: tables.PrepaymentInvoice) -> MessageDraft:
             "recharge_url": context.portal_url or None,
         },
     )
-
-
-def _numbered(tx: Transaction, number: str, customer_id: int | None) -> tables.PrepaymentInvoice:
-    found = [
-        row for row in store.numbered(tx, number.strip()) if customer_id in (None, row.customer_id)
-    ]
-    if not found:
-        raise NotFound(f"no prepayment invoice has the number {number!r}", field="invoice")
-    if len(found) > 1:
-        whose = ", ".join(str(row.customer_id) for row in found)
-        raise InvalidInput(
-            f"several organisations have {number}: say whose (customer {whose})", field="customer"
-        )
-    return found[0]
 
 
 def _wallet(tx: Transaction, customer_id: int, wallet_id: int | None) -> WalletView:

@@ -9,13 +9,14 @@ from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.payments import SuspenseView
 from billing.model.views import PaymentReceipt
-from billing.services import money_in
+from billing.services import bills, money_in, prepayments
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import check_takes_money, checked_amount, checked_channel
-from billing.store import audit, customers, tables
+from billing.store import audit, customers, invoices, tables
 from billing.store import gateways as store
+from billing.store import prepayments as prepayment_store
 from billing.store.guard import Transaction
 
 LIST_LIMIT = 500
@@ -73,12 +74,14 @@ def keep(
     return kept
 
 
-def listed(context: Context, *, everything: bool = False, limit: int = 50) -> list[SuspenseView]:
-    """What waits, oldest first. Raises InvalidInput."""
+def listed(
+    context: Context, *, everything: bool = False, after: int | None = None, limit: int = 50
+) -> list[SuspenseView]:
+    """What waits, oldest first, behind the one with the number `after`. Raises InvalidInput."""
     if not 1 <= limit <= LIST_LIMIT:
         raise InvalidInput(f"must be 1 to {LIST_LIMIT}", field="limit")
     with context.transaction() as tx:
-        return store.suspended(tx, everything=everything, limit=limit)
+        return store.suspended(tx, everything=everything, after=after, limit=limit)
 
 
 def match(
@@ -90,10 +93,12 @@ def match(
     now: datetime,
     amount_micros: int | None = None,
     wallet_id: int | None = None,
+    number: str | None = None,
     note: str = "",
 ) -> PaymentReceipt:
     """Credit a customer with it, or with a part; the rest goes on waiting. It is used as any money
-    that comes in (rule I4).
+    that comes in (rule I4). `number`: it pays that bill of the customer first, or that prepayment
+    invoice (rule P5), of which it is the whole amount unless another is given.
 
     Raises NotFound, Refused (another currency or organisation, not so much is left), InvalidInput,
     Conflict.
@@ -104,17 +109,12 @@ def match(
             row = _locked(tx, suspense_id)
             if customer.org_id not in store.organisations_served(tx, row.org_id):
                 raise Refused("it came to another organisation", field="customer")
-            wallets = {one.wallet_id: one for one in customers.wallets_of(tx, customer_id)}
-            chosen = wallets.get(wallet_id or min(wallets))
-            if chosen is None:
-                raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
-            if chosen.currency != row.currency:
-                raise Refused(f"the wallet is in {chosen.currency}", field="wallet")
-            amount = _part(row, amount_micros)
-            channel = MoneyChannel(row.channel)
-            receipt = money_in.credit_wallet(
-                tx, context, customer, chosen.wallet_id, amount, channel, row.reference, now
-            )
+            if number is not None:
+                use = _for_prepayment if is_prepayment(number) else _for_bill
+                receipt = use(tx, context, customer, row, number, amount_micros, now)
+            else:
+                receipt = _for_wallet(tx, context, customer, row, wallet_id, amount_micros, now)
+            amount = Money(receipt.amount_micros, receipt.currency)
             _move(tx, context, row, amount, customer_id, receipt.payment_id, note, now)
             return receipt
 
@@ -128,6 +128,7 @@ def match(
                 "suspense": suspense_id,
                 "amount": amount_micros,
                 "wallet": wallet_id,
+                **({"number": number} if number else {}),
             },
             now=now,
             act=act,
@@ -141,14 +142,90 @@ def give_back(
     note: str,
     now: datetime,
     amount_micros: int | None = None,
+    if_left_micros: int | None = None,
 ) -> SuspenseView:
-    """It went back to whom it came from, or a part did. Raises NotFound, Refused, InvalidInput."""
+    """It went back to whom it came from, or a part did. `if_left_micros`: only while just so much
+    is left of it, so that what is sent twice is done once (rule M5). Raises NotFound, Refused,
+    InvalidInput."""
     if not note.strip():
         raise InvalidInput("say how it was given back", field="note")
     with context.transaction() as tx:
         row = _locked(tx, suspense_id)
+        left = row.amount_micros - row.moved_micros
+        if if_left_micros is not None and if_left_micros != left:
+            raise Refused(
+                f"some of it was moved since you looked: {Money(left, row.currency)} is left of it",
+                field="amount",
+            )
         _move(tx, context, row, _part(row, amount_micros), None, None, note.strip(), now)
         return store.suspense_view(row)
+
+
+def is_prepayment(number: str) -> bool:
+    """Whether a number is that of a prepayment invoice; else it is a bill's."""
+    return number.startswith(f"{prepayment_store.SERIES}-")
+
+
+def _for_wallet(
+    tx: Transaction,
+    context: Context,
+    customer: tables.Customer,
+    row: tables.Suspense,
+    wallet_id: int | None,
+    amount_micros: int | None,
+    now: datetime,
+) -> PaymentReceipt:
+    customer_id = customer.customer_id
+    wallets = {one.wallet_id: one for one in customers.wallets_of(tx, customer_id)}
+    chosen = wallets.get(wallet_id or min(wallets))
+    if chosen is None:
+        raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
+    if chosen.currency != row.currency:
+        raise Refused(f"the wallet is in {chosen.currency}", field="wallet")
+    amount, channel = _part(row, amount_micros), MoneyChannel(row.channel)
+    return money_in.credit_wallet(
+        tx, context, customer, chosen.wallet_id, amount, channel, row.reference, now
+    )
+
+
+def _for_bill(
+    tx: Transaction,
+    context: Context,
+    customer: tables.Customer,
+    row: tables.Suspense,
+    number: str,
+    amount_micros: int | None,
+    now: datetime,
+) -> PaymentReceipt:
+    bill = bills.bill_numbered(tx, number, customer.customer_id)
+    if bill.currency != row.currency:
+        raise Refused(f"{bill.number} is in {bill.currency}", field="invoice")
+    if not (invoices.open_micros(bill) or bill.written_off_micros):
+        raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
+    micros, channel = _part(row, amount_micros).amount_micros, MoneyChannel(row.channel)
+    return bills.pay_within(context, tx, customer, bill, micros, channel, row.reference, now)
+
+
+def _for_prepayment(
+    tx: Transaction,
+    context: Context,
+    customer: tables.Customer,
+    row: tables.Suspense,
+    number: str,
+    amount_micros: int | None,
+    now: datetime,
+) -> PaymentReceipt:
+    asked = prepayments.prepayment_numbered(tx, number, customer.customer_id)
+    whole = Money(asked.amount_micros, asked.currency)
+    if asked.currency != row.currency:
+        raise Refused(f"{asked.number} is in {asked.currency}", field="invoice")
+    if _part(row, amount_micros or asked.amount_micros) != whole:
+        raise Refused(
+            f"{asked.number} asks for {whole}, no more and no less; credit the wallet instead",
+            field="amount",
+        )
+    channel = MoneyChannel(row.channel)
+    return prepayments.pay_within(context, tx, customer, asked, channel, row.reference, now)
 
 
 def _locked(tx: Transaction, suspense_id: int) -> tables.Suspense:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -113,14 +114,15 @@ def _line(row: tables.BankImport, number: str | None) -> LineReport:
 
 
 def _view(row: tables.BankAccount) -> BankAccountView:
-    stored = dict(row.format)
-    columns = stored.pop("reference_columns")
-    names = tuple(str(one) for one in columns) if isinstance(columns, list) else ()
-    texts = {name: str(value) for name, value in stored.items()}
+    # Lists are tuples; an account that was set before a word could be chosen has its default.
+    stored: dict[str, Any] = {
+        name: tuple(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in row.format.items()
+    }
     return BankAccountView(
         account_id=row.account_id,
         org_id=row.org_id,
         name=row.name,
-        format=BankFormat(reference_columns=names, **texts),
+        format=BankFormat(**stored),
         created_at=row.created_at,
     )

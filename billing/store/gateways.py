@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -127,10 +127,16 @@ def suspense(tx: Session, suspense_id: int) -> tables.Suspense | None:
     )
 
 
-def suspended(tx: Session, *, everything: bool, limit: int) -> list[SuspenseView]:
-    """Oldest first; `everything`: what was moved in whole, too."""
+def suspended(
+    tx: Session, *, everything: bool, after: int | None, limit: int
+) -> list[SuspenseView]:
+    """Oldest first, behind the one with the number `after`; `everything`: what was moved in whole,
+    too."""
     table = tables.Suspense
     chosen = select(table).order_by(table.received_at, table.suspense_id).limit(limit)
+    if after is not None:
+        came = select(table.received_at).where(table.suspense_id == after).scalar_subquery()
+        chosen = chosen.where(tuple_(table.received_at, table.suspense_id) > tuple_(came, after))
     if not everything:
         chosen = chosen.where(table.moved_micros < table.amount_micros)
     return [suspense_view(row) for row in tx.scalars(chosen)]

@@ -267,6 +267,7 @@ def reversal_view(row: tables.PaymentReversal) -> ReversalView:
         currency=row.currency,
         reason=row.reason,
         provider_ref=row.provider_ref,
+        requested_by=row.requested_by,
         created_at=row.created_at,
         settled_at=row.settled_at,
     )

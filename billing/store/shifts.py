@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -45,6 +46,13 @@ def note(
 def get(tx: Session, shift_id: int, *, lock: bool = False) -> tables.Shift | None:
     """`lock`: what is taken meanwhile waits, or is there already."""
     return tx.get(tables.Shift, shift_id, with_for_update=lock, populate_existing=lock)
+
+
+def open_since(tx: Session, cashier: str) -> datetime | None:
+    """When a cashier's shift was opened that is open; None: there is none."""
+    row = tables.Shift
+    found = select(row.opened_at).where(row.cashier == cashier, row.closed_at.is_(None))
+    return tx.scalar(found)
 
 
 def listed(tx: Session, most: int) -> list[tables.Shift]:

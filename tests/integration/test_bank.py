@@ -213,6 +213,23 @@ def test_a_file_imported_four_times_at_once_counts_once(desk: Desk) -> None:
     desk.check()
 
 
+@pytest.mark.rule("M5")
+def test_a_file_is_imported_in_parts(desk: Desk) -> None:
+    who = desk.make.subscriber(NOW)
+    reference = payment_reference(who.customer_id)
+    text = "\n".join(
+        ("Date,Amount,Payer,Text", *(f"2026-03-19,{n}.00,Ada,{reference}" for n in range(1, 6)))
+    )
+
+    def part() -> tuple[int, int, int]:
+        report = bank.import_statement(desk.context, desk.account, text.encode(), NOW, limit=2)
+        return len(report.lines), report.known, report.left
+
+    assert [part() for _ in range(4)] == [(2, 0, 3), (2, 2, 1), (1, 4, 0), (0, 5, 0)]
+    assert desk.wallet(who) == 15_00
+    desk.check()
+
+
 def test_a_bad_line_stops_the_whole_file(desk: Desk) -> None:
     who, number = desk.billed()
     with pytest.raises(BadLines) as refused:

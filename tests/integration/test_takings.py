@@ -17,13 +17,13 @@ from billing.model.money import Money
 from billing.model.taken import Taken
 from billing.rules.bank_match import payment_reference
 from billing.rules.cycles import day_passed_at, day_start
-from billing.services import catalog, payments, sales, suspense, takings
+from billing.services import catalog, payment_calls, payments, sales, shifts, suspense, takings
 from billing.services.context import Context
 from billing.settings import Settings
 from rig.provider import Provider
 from tests.factories import Factory, Subscriber
 from tests.integration.talker import UNIT
-from tests.integration.till import Till
+from tests.integration.till import GATEWAYS, Till
 
 Run = Callable[..., tuple[int, str, str]]
 CASH, BANK = MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER
@@ -152,6 +152,35 @@ def test_refunds_are_of_who_gave_them(context: Context, make: Factory, noon: dat
         assert [row[:1] + row[2:] for row in of(context, day)] == [("staff:ann", 0, 0, 2, 10)]
 
 
+@pytest.mark.rule("R4")
+def test_what_an_open_shift_is_to_count_is_not_told_to_its_cashier(
+    ann: Context, bob: Context, who: Subscriber, day: date, noon: datetime
+) -> None:
+    take(ann, who, 1, CASH, noon)
+    take(bob, who, 2, CASH, noon)
+    shift = shifts.start(ann, 0, noon + timedelta(hours=1))
+    assert of(ann, day) == [("staff:bob", "cash", 1, 2, 0, 0)]
+    assert takings.of_day(ann, day).is_blind
+    assert len(of(bob, day)) == 2 and not takings.of_day(bob, day).is_blind
+    # A day that was over before it was opened tells nothing of it.
+    assert not takings.of_day(ann, day - timedelta(days=1)).is_blind
+    shifts.close(ann, shift.shift_id, 0, noon + timedelta(hours=2))
+    assert len(of(ann, day)) == 2 and not takings.of_day(ann, day).is_blind
+
+
+@pytest.mark.rule("R4")
+def test_who_asks_a_provider_has_taken_nothing(
+    ann: Context, make: Factory, day: date, noon: datetime
+) -> None:
+    with Provider().serving() as provider:
+        till = Till(ann, make, provider, noon)
+        shift = shifts.start(ann, 0, noon)
+        made = till.begin(till.customer(), 10)
+        payment_calls.carry_out(ann, GATEWAYS, made.customer_id, made.attempt_id, lambda: noon)
+    assert of(ann, day) == [(f"gateway:{till.gateway_id}", "card", 1, 10, 0, 0)]
+    assert shifts.close(ann, shift.shift_id, 0, noon).lines == ()
+
+
 def test_what_is_left_is_reckoned() -> None:
     row = Taken(
         org_id=1,
@@ -230,3 +259,20 @@ def test_a_statement_is_imported_from_the_command_line(
     assert code == 2 and "line 2: Betrag: '1.5' is no amount with the decimal sign ','" in err
     assert run("bank", "import", "/nowhere", "--account", "main")[0] == 2
     assert run("bank", "import", str(file), "--account", "other")[0] == 3
+
+
+def test_a_column_that_says_debit_or_credit_is_set_by_its_words(
+    run: Run, who: Subscriber, tmp_path: Path
+) -> None:
+    columns = ("--date-column", "Day", "--amount-column", "Sum", "--reference-column", "Text")
+    asked = ("bank", "set", "second", *columns, "--sign-column", "C/D")
+    code, _, err = run(*asked)
+    assert code == 2 and "when money came in" in err and "when money went out" in err
+    assert run(*asked, "--in-word", "CR", "--in-word", "RD", "--out-word", "DR")[0] == 0
+    assert "CR is in, RD is in, DR is out" in " ".join(run("bank", "list")[1].split())
+    file = tmp_path / "april.csv"
+    text = payment_reference(who.customer_id)
+    file.write_text(f"Day,Sum,C/D,Text\n2026-04-02,5.00,CR,{text}\n2026-04-02,7.00,DR,{text}\n")
+    out = run("bank", "import", str(file), "--account", "second")[1]
+    assert f"line 2: 5.00 USD to the wallet of customer {who.customer_id}" in out
+    assert "line 3" not in out and "1 not money that came in" in out

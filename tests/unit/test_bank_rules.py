@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,46 @@ def test_money_that_went_out_may_have_a_column_of_its_own() -> None:
     found = read_statement(text, wanted)
     assert (len(found.lines), found.outgoing) == (1, 1)
     assert [(number, field) for number, field, _ in found.problems] == [(4, "Amount")]
+
+
+SIGNED = replace(PLAIN, sign_column="C/D", in_words=("CR", "Storno  D"), out_words=("DR",))
+
+
+def signed(*lines: str) -> tuple[list[str], int, list[tuple[int, str]]]:
+    """What came in, how many lines went out, and which are bad."""
+    found = read_statement("\n".join(("Date,Amount,C/D,Text", *lines)), SIGNED)
+    came = [str(one.amount) for one in found.lines]
+    return came, found.outgoing, [(number, field) for number, field, _ in found.problems]
+
+
+def test_a_column_beside_the_amount_may_say_which_way_it_went() -> None:
+    lines = ("2026-03-05,3.00,DR,fee", "2026-03-05,4.00,cr,x", "2026-03-05,5.00,storno d,y")
+    assert signed(*lines) == (["4.00 EUR", "5.00 EUR"], 1, [])
+    assert signed("2026-03-05,0,CR,nothing") == ([], 1, [])
+
+
+@pytest.mark.parametrize("line", ["3.00,", "3.00,C", "-3.00,DR", "+3.00,CR", "-3.00,CR"])
+def test_what_could_have_gone_either_way_is_a_bad_line(line: str) -> None:
+    assert signed(f"2026-03-05,{line},x") == ([], 0, [(2, "C/D")])
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"sign_column": ""}, "sign_column"),
+        ({"sign_column": "", "in_words": ()}, "sign_column"),
+        ({"sign_column": "", "out_words": ()}, "sign_column"),
+        ({"debit_column": "Out"}, "sign_column"),
+        ({"in_words": (" ",)}, "in_word"),
+        ({"out_words": ()}, "out_word"),
+        ({"out_words": ("DR", "cr")}, "out_word"),
+    ],
+)
+def test_the_words_of_that_column_are_set_and_mean_one_thing(
+    changed: dict[str, Any], field: str
+) -> None:
+    assert format_problems(SIGNED) == []
+    assert [name for name, _ in format_problems(replace(SIGNED, **changed))] == [field]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,15 @@ def _log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> str:
         "/customers/1/credit",
         "/customers/1/promise",
         "/billing/run",
+        "/payments/1/cancel",
+        "/payments/1/look-up",
+        "/payments/1/refund",
+        "/suspense/1/match",
+        "/suspense/1/return",
+        "/bank/1/try",
+        "/bank/1/import",
+        "/shifts",
+        "/shifts/1/close",
     ],
 )
 def test_unsafe_requests_without_a_csrf_token_are_refused(
@@ -85,6 +94,12 @@ def test_unsafe_requests_without_a_csrf_token_are_refused(
     answer = client.post(path, data={"email": owner, "password": PASSWORD, "name": "x"})
     assert answer.status_code == 400
     assert "did not come from this site" in answer.get_data(as_text=True)
+
+
+def test_what_is_too_long_is_told_so(client: FlaskClient) -> None:
+    answer = client.post("/login", data={"email": "x" * 1_000_001})
+    assert answer.status_code == 413
+    assert "longer than the panel takes (1 MB)" in answer.get_data(as_text=True)
 
 
 def test_headers_keep_pages_private_and_scripts_own(client: FlaskClient, owner: str) -> None:

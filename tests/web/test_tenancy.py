@@ -106,9 +106,18 @@ def test_a_resellers_staff_reads_its_customers_and_moves_no_money(
 ) -> None:
     own = customers.find_customer(context, "Corner One").customer_id
     assert "Corner One" in client.get(f"/customers/{own}").get_data(as_text=True)
-    for name in ("pay", "credit", "promise", "sell", "profile", "hold", "details", "charge"):
+    money = ("pay", "credit", "checkout", "charge-card", "recharge", "remove-card")
+    for name in (*money, "promise", "sell", "profile", "hold", "details", "charge"):
         assert client.get(f"/customers/{own}/{name}").status_code == 403
-    assert client.get("/customers/new").status_code == 403
+    for address in ("/customers/new", "/suspense", "/bank", "/payments/day", "/shifts"):
+        assert client.get(address).status_code == 403
+
+
+def test_money_of_others_is_not_listed(client: FlaskClient, isp: Isp) -> None:
+    page = client.get("/payments").get_data(as_text=True)
+    assert "No money came in that matches" in page and "Amina" not in page
+    page = client.get(f"/payments?customer={isp.customer_id}").get_data(as_text=True)
+    assert "No money came in that matches" in page
 
 
 def test_a_request_cannot_widen_what_is_seen(client: FlaskClient) -> None:

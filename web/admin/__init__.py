@@ -3,17 +3,24 @@ database, from the organisations of the person that is logged in (security.md 7)
 
 from flask import Blueprint
 
+from web.guards import may_call
+
 blueprint = Blueprint("admin", __name__)
+blueprint.add_app_template_global(may_call, "may_call")
 
 from web.admin import (  # noqa: E402 (they add routes)
     anomalies,
+    bank_formats,
+    bank_statements,
     billing,
     bills,
     counter,
     customers,
+    day_report,
     design,
     messages,
     orders,
+    payment_pages,
     plans,
     pools,
     prices,
@@ -21,7 +28,9 @@ from web.admin import (  # noqa: E402 (they add routes)
     reseller_requests,
     resellers,
     revenue,
+    shifts,
     subscribers,
+    suspense,
     voucher_batches,
     voucher_sales,
     vouchers,
@@ -29,14 +38,18 @@ from web.admin import (  # noqa: E402 (they add routes)
 
 __all__ = [
     "anomalies",
+    "bank_formats",
+    "bank_statements",
     "billing",
     "bills",
     "blueprint",
     "counter",
     "customers",
+    "day_report",
     "design",
     "messages",
     "orders",
+    "payment_pages",
     "plans",
     "pools",
     "prices",
@@ -44,7 +57,9 @@ __all__ = [
     "reseller_requests",
     "resellers",
     "revenue",
+    "shifts",
     "subscribers",
+    "suspense",
     "voucher_batches",
     "voucher_sales",
     "vouchers",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from flask import Response, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import DateField
@@ -24,9 +22,9 @@ from web.admin import blueprint
 from web.formats import local_day
 from web.forms import needed, show_errors
 from web.guards import EVERYONE, staff_only
+from web.tables import csv_response
 
 _A_DAY = timedelta(days=1)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class DaysForm(FlaskForm):
@@ -91,7 +89,7 @@ def reseller_csv(org_id: int, what: str) -> ResponseReturnValue:
         raise InvalidInput("; ".join(map(str, problems)))
     rows = _wallet_rows(found) if what == "wallet" else _sales_rows(found)
     days = f"{found.wallet.first_day}-{found.wallet.last_day}"
-    return _csv(f"reseller-{org_id}-{what}-{days}.csv", rows)
+    return csv_response(f"reseller-{org_id}-{what}-{days}.csv", rows)
 
 
 def _asked(context: Context, shop: ResellerView) -> tuple[DaysForm, WalletStatement | None]:
@@ -146,18 +144,3 @@ def _sales_rows(found: WalletStatement) -> Iterable[Sequence[str]]:
 def _number(micros: int, currency: str) -> str:
     """`-1234.50`, for programs."""
     return str(Money(micros, currency)).partition(" ")[0]
-
-
-def _csv(name: str, rows: Iterable[Sequence[str]]) -> Response:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerows([_plain(cell) for cell in row] for row in rows)
-    response = Response(out.getvalue(), mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
-
-
-def _plain(cell: str) -> str:
-    """No name is carried out as a formula by the spreadsheet that opens it; numbers stay."""
-    number = cell.removeprefix("-").replace(".", "", 1).isdecimal()
-    return f"'{cell}" if cell.startswith(_FORMULA) and not number else cell

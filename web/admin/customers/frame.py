@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField
 
-from billing.errors import Conflict, InvalidInput, NotBuiltYet, NotFound, Refused
 from billing.model.staff import StaffRole
 from billing.model.views import CustomerView
 from billing.services import customers
 from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
-from web.forms import show_errors
 from web.guards import staff_only
+from web.once import OnceForm, send
 
 Facts = Mapping[str, Any]
 
@@ -38,19 +33,11 @@ class Card:
     actions: tuple[str, ...]
 
 
-class ActionForm(FlaskForm):
-    """A form of an action. `key` makes its command act once (rule M5); `quoted` names the quote
-    that was shown."""
-
-    key = HiddenField()
-    quoted = HiddenField()
+class ActionForm(OnceForm):
+    """A form of an action."""
 
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
         """Set choices; and what the fields hold at first, where it is `fresh`."""
-
-    def shown(self) -> list[Field]:
-        """The fields that a person sees, in their order."""
-        return [one for one in self if one.name not in ("key", "quoted", "csrf_token")]
 
 
 CarryOut = Callable[[Context, CustomerView, Any], Sequence[str]]
@@ -127,49 +114,20 @@ def _answer(made: Action, customer_id: int) -> ResponseReturnValue:
     customer = customers.get_customer(context, customer_id)
     form = made.form()
     fresh = not form.is_submitted()
-    if fresh:
-        form.key.data = secrets.token_hex(16)
     form.prepare(context, customer, fresh=fresh)
-    quote: Sequence[str] | None = None
-    if form.validate_on_submit():
-        try:
-            quote = _quote(made, context, customer, form) if made.quoted else None
-            if quote is None:
-                for sentence in made.carry_out(context, customer, form):
-                    flash(sentence, "success")
-                return redirect(url_for("admin.customer", customer_id=customer_id))
-        except (InvalidInput, NotFound, Refused, Conflict, NotBuiltYet) as error:
-            _show(made, form, error)
+    sent = send(
+        context,
+        form,
+        lambda within: made.carry_out(within, customer, form),
+        quoted=made.quoted,
+        errors_at=made.errors_at,
+    )
+    if sent.done:
+        return redirect(url_for("admin.customer", customer_id=customer_id))
     page = render_template(
-        "admin/customer/_action.html", action=made, form=form, customer=customer, quote=quote
+        "admin/customer/_action.html", action=made, form=form, customer=customer, quote=sent.quote
     )
     return page, 422 if form.errors else 200
-
-
-def _quote(
-    made: Action, context: Context, customer: CustomerView, form: ActionForm
-) -> Sequence[str] | None:
-    """What the action would do; None when the person has confirmed just that."""
-    with context.rehearsed() as trial:
-        said = made.carry_out(trial, customer, form)
-    filled_in = {one.name: one.data for one in form.shown()}
-    digest = sha256(repr((sorted(filled_in.items(), key=str), list(said))).encode()).hexdigest()
-    if form.quoted.data == digest:
-        return None
-    form.quoted.data = digest
-    return said
-
-
-def _show(made: Action, form: ActionForm, error: Any) -> None:
-    if error.field == "idempotency_key":
-        # Sent before with something else in it, as by the browser's way back.
-        form.key.data = secrets.token_hex(16)
-        form.form_errors.append(
-            "This form was sent before with other values, and that was carried out. Look at the "
-            "customer's page; if this is to be done as well, send it again."
-        )
-        return
-    show_errors(form, error, made.errors_at)
 
 
 def request_argument(name: str) -> str | None:

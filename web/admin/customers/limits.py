@@ -18,7 +18,7 @@ from web.forms import MoneyField, NumbersField, WholeField
 from web.guards import CASHIERS
 
 
-class _WalletForm(ActionForm):
+class WalletForm(ActionForm):
     """Of one wallet; asked where there are several."""
 
     wallet = SelectField("Wallet", coerce=int)
@@ -32,7 +32,7 @@ class _WalletForm(ActionForm):
         ]
 
 
-class AlertsForm(_WalletForm):
+class AlertsForm(WalletForm):
     """Of the balance, and of packages."""
 
     balance_percent = WholeField(
@@ -73,7 +73,7 @@ def alerts(context: Context, customer: CustomerView, form: AlertsForm) -> Sequen
     return alert_words(watch) or ["The customer is not told of this wallet any more."]
 
 
-class CapForm(_WalletForm):
+class CapForm(WalletForm):
     """What may be spent in a month."""
 
     cap_micros = MoneyField("Spending cap a month", description="Empty: there is none.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flask import url_for
+from markupsafe import Markup
 from wtforms import RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 
@@ -197,6 +199,15 @@ def _payment_words(receipt: PaymentReceipt) -> list[str]:
     amount = money(receipt.amount_micros, receipt.currency)
     arrived = receipt.payment_id is not None
     said = [f"{amount} was taken." if arrived else f"{amount} of the wallet was used."]
+    if receipt.receipt_number:
+        link = url_for(
+            "admin.receipt_pdf",
+            customer_id=receipt.customer_id,
+            number=receipt.receipt_number,
+            size="receipt",
+        )
+        words = Markup('Receipt {}: <a href="{}">print it</a>.')
+        said.append(words.format(receipt.receipt_number, link))
     if receipt.settled:
         said.append(f"Paid in full: {', '.join(receipt.settled)}.")
     if receipt.recovered_micros:
