@@ -10,7 +10,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from billing.model.commerce import MoneyChannel
 from billing.model.staff import StaffRole
-from billing.services import books, catalog, customer_record, explain, sales, subscribers
+from billing.services import (
+    books,
+    catalog,
+    customer_record,
+    customers,
+    explain,
+    sales,
+    subscribers,
+)
 from billing.services.context import Context
 from tests.web.conftest import PHONE, Visitor
 from tests.web.isp import MONTHLY, Isp
@@ -19,6 +27,13 @@ from tests.web.people import enrolled
 
 def _send(page: Page) -> None:
     page.locator(".panel-buttons button").click()
+
+
+@pytest.fixture(scope="module")
+def billed_id(context: Context, isp: Isp, began: datetime) -> int:
+    """The profile *Homes billed*, whose bills are made by themselves."""
+    profile = replace(MONTHLY, name="Homes billed", automatic_bill=True)
+    return catalog.add_profile(context, profile, began).profile_id
 
 
 def _overdue(context: Context, isp: Isp, at: datetime) -> int:
@@ -72,10 +87,8 @@ def test_customers_are_found_by_name_number_user_name_and_bill(
 
 @pytest.mark.rule("B7", "B19", "I2", "I4")
 def test_from_a_new_customer_to_its_credit_note_without_the_command_line(
-    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+    at_desk: Visitor, context: Context, isp: Isp, billed_id: int, began: datetime
 ) -> None:
-    profile = replace(MONTHLY, name="Homes billed", automatic_bill=True)
-    catalog.add_profile(context, profile, began)
     page = at_desk.open("/customers")
     page.get_by_role("link", name="Add a customer").click()
     page.fill("#name", "Ines Blanco")
@@ -230,7 +243,7 @@ def test_staff_suspends_and_lifts(
 
 @pytest.mark.rule("B5", "B14")
 def test_a_move_to_another_profile_says_first_what_it_costs(
-    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+    at_desk: Visitor, context: Context, isp: Isp, billed_id: int, began: datetime
 ) -> None:
     customer_id = _overdue(context, isp, began)
     page = at_desk.open(f"/customers/{customer_id}/profile")
@@ -271,10 +284,22 @@ def test_contact_is_stored_whole_or_not_at_all(
 
 @pytest.mark.rule("I1", "M5")
 def test_charges_are_added_listed_and_ended(
-    at_desk: Visitor, context: Context, isp: Isp, began: datetime
+    at_desk: Visitor, context: Context, isp: Isp, billed_id: int, began: datetime
 ) -> None:
-    page = at_desk.open("/customers?q=Ines")
-    page.get_by_role("link", name="Ines Blanco").click()
+    customer_id = customers.add_customer(
+        context, name="Olga Brandt", profile_id=billed_id, now=began
+    ).customer_id
+    plans = catalog.list_plans(context, began)
+    (home,) = (one.plan_id for one in plans if one.terms.plan_name == "Home 50")
+    customers.add_subscription(
+        context,
+        customer_id=customer_id,
+        username="olga-home",
+        password="correct horse",
+        plan_id=home,
+        now=began,
+    )
+    page = at_desk.open(f"/customers/{customer_id}")
     page.get_by_role("link", name="Add a charge").click()
     page.fill("#text", "Static IP")
     page.fill("#price_micros", "5")
