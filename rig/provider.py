@@ -1,5 +1,7 @@
 """A payment provider on a free port of loopback, spoken to over HTTP by the sandbox gateway.
 
+At its page a payer pays, is declined, or gives up (rig/provider_page.py).
+
 It is exact about money (a key pays once) and as bad a partner as a test wants: it answers late,
 never or with nonsense, does what it was asked or not, and tells of events when, in which order and
 as often as the test says.
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +23,7 @@ from urllib.parse import unquote
 
 from billing.payments.sandbox import signature
 from rig.ports import free_tcp_port
+from rig.provider_page import PAGES, page
 
 API_KEY = "sandbox key"
 SIGNING_SECRET = "what the sandbox signs with"  # noqa: S105 (of a sandbox)
@@ -58,7 +61,11 @@ class Provider:
     port: int = field(default_factory=free_tcp_port)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    setups: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    at_page: Callable[[str, dict[str, Any]], None] | None = None
+    """Is told of the kind of event and of the payment when a payer has done something at its page,
+    before the payer goes back: as a provider that tells of it at once."""
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     amounts: dict[str, int] = field(default_factory=dict)
     """Minor units that are charged by a method instead of what was asked for."""
@@ -108,6 +115,35 @@ class Provider:
                     "payer": f"payer of {key}",
                 }
             return dict(payment)
+
+    def at_checkout(self, number: str, act: str) -> str:
+        """What a payer does at the page of a payment or method; where it goes on to."""
+        for kind, known in (("payment", self.payments), ("setup", self.setups)):
+            key = next((key for key, one in known.items() if one["id"] == number), None)
+            if key is None:
+                continue
+            if act != "leave":
+                state = "paid" if act == "pay" else "declined"
+                more = {} if act == "pay" else METHODS["hard"]
+                done = self.finish(key, **more) if kind == "payment" else self.leave(key, state)
+                if self.at_page is not None and kind == "payment":
+                    self.at_page(f"payment.{state}", done)
+            return str(known[key]["return_url"])
+        raise KeyError(number)
+
+    def leave(self, key: str, state: str = "paid", number: str = "1881") -> dict[str, Any]:
+        """The payer leaves a card on file, whose number ends so; or the bank refuses it."""
+        with self._lock:
+            setup = self.setups[key]
+            setup.update(state=state)
+            if state == "paid":
+                setup["saved_method"] = {
+                    "reference": f"ok {number}",
+                    "label": f"Visa …{number}",
+                    "payer": f"payer of {key}",
+                    "expires_on": "2031-08-31",
+                }
+            return dict(setup)
 
     def event(
         self,
@@ -160,12 +196,23 @@ class Provider:
                 return 200, {"status": "healthy"}
             if method == "GET":
                 _, kind, key = path.split("/", 2)
-                known = self.payments if kind == "payments" else self.refunds
+                known = {"payments": self.payments, "setups": self.setups}.get(kind, self.refunds)
                 found = known.get(unquote(key))
                 return (200, found) if found else (404, {"error": "not found"})
+            if path == "/setups":
+                return self._set_up(body)
             if path == "/cancellations":
                 return self._cancel(body)
             return self._pay(body) if path == "/payments" else self._refund(body)
+
+    def _set_up(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if body["key"] not in self.setups:
+            number = f"set_{next(self._ids)}"
+            page = f"{self.url}/checkout/{number}"
+            self.setups[body["key"]] = {
+                **body, "id": number, "state": "open", "redirect_url": page
+            }  # fmt: skip
+        return 200, self.setups[body["key"]]
 
     def _pay(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if body["key"] in self.payments:
@@ -218,9 +265,16 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._serve("GET", {})
+            if self.path.startswith(PAGES):
+                self._say(200, page(self.path), "text/html; charset=utf-8")
+            else:
+                self._serve("GET", {})
 
         def do_POST(self) -> None:
+            if self.path.startswith(PAGES):
+                number, act = self.path.removeprefix(PAGES).split("/")
+                self._say(303, b"", location=provider.at_checkout(number, act))
+                return
             self._serve("POST", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         def _serve(self, method: str, body: dict[str, Any]) -> None:
@@ -245,9 +299,14 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 provider.wait(provider.late_seconds)
             self._say(status, b"<html>" if fault is Fault.GARBAGE else said)
 
-        def _say(self, status: int, said: bytes) -> None:
+        def _say(
+            self, status: int, said: bytes, kind: str = "application/json", location: str = ""
+        ) -> None:
             try:
                 self.send_response(status)
+                self.send_header("Content-Type", kind)
+                if location:
+                    self.send_header("Location", location)
                 self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
                 self.wfile.write(said)

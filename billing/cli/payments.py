@@ -16,6 +16,7 @@ from billing.clock import utc_now
 from billing.model.payments import PaymentHistory, PaymentState, PaymentView
 from billing.payments.registry import open_gateway
 from billing.services import customers, gateways, payment_calls, payment_cancel, takings
+from billing.services import methods as methods_on_file
 from billing.services import payments as services
 from billing.services.gateways import Gateways
 
@@ -206,11 +207,23 @@ def cancel(app: App, number: int, at: datetime) -> None:
 def methods(app: App, customer: str) -> None:
     """What a customer has on file."""
     context = app.context
-    found = services.methods(context, customers.find_customer(context, customer).customer_id)
+    found = methods_on_file.of_customer(
+        context, customers.find_customer(context, customer).customer_id
+    )
     app.show_table(
         found,
-        ("method", "label", "gateway", "since"),
-        [(one.method_id, one.label, one.gateway_id, show_instant(one.created_at)) for one in found],
+        ("method", "label", "until", "gateway", "since", "default"),
+        [
+            (
+                one.method_id,
+                one.label,
+                one.expires_on and one.expires_on.isoformat(),
+                one.gateway_id,
+                show_instant(one.created_at),
+                "yes" if one.is_default else None,
+            )
+            for one in found
+        ],
     )
 
 

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 MICROS_PER_UNIT = 1_000_000
 # Below 2^63 by a factor that leaves room for sums over every wallet of a large operator.
 AMOUNT_LIMIT_MICROS = 10**15
+# Of what is typed: a short text like 1e999999999 is a number of a gigabyte.
+_MOST_DIGITS = 15
 
 _MINOR_DIGITS = {
     **dict.fromkeys(
@@ -52,7 +54,7 @@ class Money:
             number = Decimal(text.strip())
         except InvalidOperation as error:
             raise ValueError(f"not an amount: {text!r} (write it like 30.00)") from error
-        if not number.is_finite():
+        if not number.is_finite() or number.adjusted() > _MOST_DIGITS:
             raise ValueError(f"not an amount: {text!r}")
         micros = number * MICROS_PER_UNIT
         if micros != micros.to_integral_value():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from billing.model.commerce import MoneyChannel
@@ -78,11 +78,13 @@ _REVERSALS = frozenset(
 
 
 class PaymentPurpose(StrEnum):
-    """`RECHARGE`: a top-up that auto-recharge asked for (rule P7)."""
+    """`RECHARGE`: a top-up that auto-recharge asked for (rule P7). `PREPAYMENT`: of a prepayment
+    invoice (rule P5)."""
 
     TOP_UP = "top_up"
     BILL = "bill"
     RECHARGE = "recharge"
+    PREPAYMENT = "prepayment"
 
 
 class PaymentKind(StrEnum):
@@ -123,7 +125,8 @@ class ReversalState(StrEnum):
 
 class Outcome(StrEnum):
     """What came of asking a provider. `NO_ANSWER`: none in time, or none that could be understood.
-    `NOT_FOUND`: it knows nothing of what it is asked about."""
+    `NOT_FOUND`: it knows nothing of what it is asked about. `PAID` of a method that is put on file:
+    it is."""
 
     PAID = "paid"
     WAITS = "waits"
@@ -182,11 +185,13 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedMethod:
-    """`reference` is a token of the provider; no card number is ever seen (security.md 11)."""
+    """`reference` is a token of the provider; no card number is ever seen (security.md 11).
+    `label`: brand and last four digits, where it is a card. `expires_on`: its last day."""
 
     reference: str
     label: str
     payer: str | None = None
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +287,7 @@ class PaymentView:
     key: str
     provider_ref: str | None
     redirect_url: str | None
+    decline: DeclineKind | None
     reason: str | None
     payment_id: int | None
     created_at: datetime
@@ -328,15 +334,6 @@ class PaymentHistory:
     payment: PaymentView
     reversals: tuple[ReversalView, ...]
     events: tuple[EventView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodView:
-    customer_id: int
-    method_id: int
-    gateway_id: int
-    label: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ class PrepaymentInvoiceView:
     """Nothing is owed by it; what is paid is credited then."""
 
     customer_id: int
+    prepayment_id: int
     wallet_id: int
     number: str
     month: date

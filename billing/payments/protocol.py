@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from billing.errors import InvalidInput
+from billing.model.method_setups import SetupOrder
 from billing.model.payments import (
     Answer,
     Capabilities,
@@ -82,6 +83,19 @@ class CancelsCheckouts(Protocol):
     def cancel(self, order: PaymentOrder) -> Answer:
         """Close the page of a checkout. CANCELLED where nobody can pay there any more; PAID where
         somebody has."""
+        ...
+
+
+@runtime_checkable
+class SetsUpMethods(Protocol):
+    """A gateway may have this, too: a page where a method goes on file without a payment."""
+
+    def set_up(self, order: SetupOrder) -> Answer:
+        """Open the page. PAID, with the method, when it is on file."""
+        ...
+
+    def look_up_setup(self, order: SetupOrder) -> Answer:
+        """What has become of it, by its key or by the provider's reference."""
         ...
 
 

@@ -1,7 +1,7 @@
 """A gateway to try everything with: it speaks to a provider on this machine (rig/provider.py).
 
-JSON over HTTP. `POST /payments`, `/cancellations` and `/refunds`, each with an Idempotency-Key;
-`GET /payments/KEY` and `/refunds/KEY` tell what has become of them. Events are signed as
+JSON over HTTP. `POST /payments`, `/cancellations`, `/refunds` and `/setups`, each with an
+Idempotency-Key; `GET /payments/KEY` and so on tell what has become of them. Events are signed as
 `Provider-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of the seconds, a point and the body.
 """
 
@@ -12,7 +12,7 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
+from billing.model.method_setups import SetupOrder
 from billing.model.money import Money
 from billing.model.payments import (
     Answer,
@@ -89,7 +90,10 @@ class SandboxGateway:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            channel=MoneyChannel.CARD, saves_methods=True, refunds=True, partial_refunds=True
+            channel=MoneyChannel.CARD,
+            saves_methods=True,
+            refunds=True,
+            partial_refunds=True,
         )
 
     def pay(self, order: PaymentOrder) -> Answer:
@@ -122,6 +126,13 @@ class SandboxGateway:
 
     def look_up_refund(self, order: RefundOrder) -> Answer:
         return self._asked("GET", f"/refunds/{quote(order.key, safe='')}")
+
+    def set_up(self, order: SetupOrder) -> Answer:
+        body: dict[str, object] = {"key": order.key, "return_url": order.return_url}
+        return self._asked("POST", "/setups", body)
+
+    def look_up_setup(self, order: SetupOrder) -> Answer:
+        return self._asked("GET", f"/setups/{quote(order.key, safe='')}")
 
     def check(self) -> str:
         found = self._asked("GET", "/health")
@@ -184,7 +195,9 @@ def _answer(status: int, said: bytes) -> Answer:
         return Answer(
             outcome=_OUTCOMES[found["state"]],
             provider_ref=str(found["id"]),
-            amount=from_minor(int(found["amount"]), str(found["currency"])),
+            amount=from_minor(int(found["amount"]), str(found["currency"]))
+            if "amount" in found
+            else None,
             redirect_url=found.get("redirect_url"),
             decline=DeclineKind(found["decline"]) if found.get("decline") else None,
             reason=found.get("reason"),
@@ -221,6 +234,10 @@ def _method(found: dict[str, Any]) -> SavedMethod | None:
     method = found.get("saved_method")
     if not method:
         return None
+    until = method.get("expires_on")
     return SavedMethod(
-        reference=str(method["reference"]), label=str(method["label"]), payer=method.get("payer")
+        reference=str(method["reference"]),
+        label=str(method["label"]),
+        payer=method.get("payer"),
+        expires_on=date.fromisoformat(until) if until else None,
     )

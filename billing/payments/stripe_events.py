@@ -11,7 +11,9 @@ from billing.payments.stripe_declines import decline_of
 from billing.payments.stripe_units import from_units
 
 KEY, KIND = "tollway_key", "tollway_kind"
-"""In the metadata of what we make."""
+"""In the metadata of the payments that we make."""
+SETUP_KEY = "tollway_setup_key"
+"""In that of a method that goes on file: its events are of no interest, it is asked for."""
 _INTENTS = {
     "payment_intent.succeeded": PaymentEvent.PAID,
     "payment_intent.processing": PaymentEvent.WAITS,

@@ -9,7 +9,7 @@ What of this was checked against what: docs/payments.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ import stripe
 
 from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
+from billing.model.method_setups import SetupOrder
 from billing.model.payments import (
     Answer,
     Capabilities,
@@ -33,12 +34,18 @@ from billing.model.payments import (
 )
 from billing.payments.protocol import EVENT_AGE, WebhookRefused, timeout_seconds
 from billing.payments.stripe_declines import decline_of
-from billing.payments.stripe_events import KEY, KIND, event_of
+from billing.payments.stripe_events import KEY, KIND, SETUP_KEY, event_of
+from billing.payments.stripe_objects import (
+    declined,
+    first_of,
+    id_of,
+    is_of,
+    made_between,
+    saved,
+)
 from billing.payments.stripe_units import from_units, to_units
 
 _PAGE = 100
-_CLOCKS_DIFFER_SECONDS = 600
-"""Stripe counts when something was made by a clock of its own."""
 _REFUNDED = {
     "succeeded": Outcome.PAID,
     "pending": Outcome.WAITS,
@@ -83,14 +90,17 @@ class StripeGateway:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            channel=MoneyChannel.CARD, saves_methods=True, refunds=True, partial_refunds=True
+            channel=MoneyChannel.CARD,
+            saves_methods=True,
+            refunds=True,
+            partial_refunds=True,
         )
 
     def pay(self, order: PaymentOrder) -> Answer:
         try:
             units = to_units(order.amount)
         except Unpayable as error:
-            return _declined(DeclineKind.HARD, f"Stripe takes no such amount: {error}")
+            return declined(DeclineKind.HARD, f"Stripe takes no such amount: {error}")
         if order.kind is PaymentKind.CHARGE:
             return _asked(lambda: self._charge(order, units))
         return _asked(lambda: self._check_out(order, units))
@@ -132,9 +142,15 @@ class StripeGateway:
             found = self.client.v1.refunds.list(
                 {"payment_intent": order.payment_ref, "limit": _PAGE}
             )
-            return _first(_refunded(one) for one in found.auto_paging_iter() if _is(one, order))
+            return first_of(_refunded(one) for one in found.auto_paging_iter() if is_of(one, order))
 
         return _asked(find, looks=True)
+
+    def set_up(self, order: SetupOrder) -> Answer:
+        return _asked(lambda: self._open_setup(order))
+
+    def look_up_setup(self, order: SetupOrder) -> Answer:
+        return _asked(lambda: self._find_setup(order), looks=True)
 
     def check(self) -> str:
         found = _asked(self._balance)
@@ -209,6 +225,52 @@ class StripeGateway:
         made = self.client.v1.checkout.sessions.create(params, {"idempotency_key": order.key})
         return self._session(made)
 
+    def _open_setup(self, order: SetupOrder) -> Answer:
+        """A page of Stripe's that makes a SetupIntent; its key is not one of a payment's."""
+        back = order.return_url or self.return_url
+        params: stripe.params.checkout.SessionCreateParams = {
+            "mode": "setup",
+            "allowed_payment_method_types": ["card"],
+            "client_reference_id": order.key,
+            "metadata": {SETUP_KEY: order.key},
+            "setup_intent_data": {"metadata": {SETUP_KEY: order.key}},
+            "success_url": back,
+            "cancel_url": back,
+        }
+        if order.payer:
+            params["customer"] = order.payer
+        else:
+            params["customer_creation"] = "always"
+            if order.email:
+                params["customer_email"] = order.email
+        made = self.client.v1.checkout.sessions.create(params, {"idempotency_key": order.key})
+        return self._set_up(made)
+
+    def _find_setup(self, order: SetupOrder) -> Answer:
+        sessions = self.client.v1.checkout.sessions
+        if order.provider_ref:
+            return self._set_up(sessions.retrieve(order.provider_ref))
+        chosen: stripe.params.checkout.SessionListParams = {"limit": _PAGE}
+        if order.sent_at is not None:
+            begun, last = made_between(order.sent_at)
+            chosen["created"] = {"gte": begun, "lte": last}
+        found = sessions.list(chosen).auto_paging_iter()
+        return first_of(self._set_up(one) for one in found if is_of(one, order, SETUP_KEY))
+
+    def _set_up(self, session: stripe.checkout.Session) -> Answer:
+        if session.status == "expired":
+            return Answer(outcome=Outcome.CANCELLED, provider_ref=session.id)
+        if session.status != "complete":
+            return Answer(outcome=Outcome.WAITS, provider_ref=session.id, redirect_url=session.url)
+        intent = self.client.v1.setup_intents.retrieve(
+            id_of(session.setup_intent) or "", {"expand": ["payment_method"]}
+        )
+        method = intent.payment_method
+        if intent.status != "succeeded" or not isinstance(method, stripe.PaymentMethod):
+            return declined(DeclineKind.HARD, f"it is {intent.status}", session.id)
+        payer = id_of(intent.customer) or id_of(session.customer)
+        return Answer(outcome=Outcome.PAID, provider_ref=session.id, method=saved(method, payer))
+
     def _find_charge(self, order: PaymentOrder) -> Answer:
         if order.provider_ref:
             return _paid(self.client.v1.payment_intents.retrieve(order.provider_ref))
@@ -216,10 +278,10 @@ class StripeGateway:
         if order.payer:
             chosen["customer"] = order.payer
         if order.sent_at is not None:
-            first, last = _made_between(order.sent_at)
+            first, last = made_between(order.sent_at)
             chosen["created"] = {"gte": first, "lte": last}
         found = self.client.v1.payment_intents.list(chosen)
-        return _first(_paid(one) for one in found.auto_paging_iter() if _is(one, order))
+        return first_of(_paid(one) for one in found.auto_paging_iter() if is_of(one, order))
 
     def _find_session(self, order: PaymentOrder) -> Answer:
         sessions = self.client.v1.checkout.sessions
@@ -227,10 +289,10 @@ class StripeGateway:
             return self._session(sessions.retrieve(order.provider_ref))
         chosen: stripe.params.checkout.SessionListParams = {"limit": _PAGE}
         if order.sent_at is not None:
-            first, last = _made_between(order.sent_at)
+            first, last = made_between(order.sent_at)
             chosen["created"] = {"gte": first, "lte": last}
         found = sessions.list(chosen)
-        return _first(self._session(one) for one in found.auto_paging_iter() if _is(one, order))
+        return first_of(self._session(one) for one in found.auto_paging_iter() if is_of(one, order))
 
     def _session(self, session: stripe.checkout.Session) -> Answer:
         if session.status == "expired":
@@ -238,7 +300,7 @@ class StripeGateway:
         if session.status == "complete" and session.payment_status == "paid":
             return Answer(
                 outcome=Outcome.PAID,
-                provider_ref=_id(session.payment_intent) or session.id,
+                provider_ref=id_of(session.payment_intent) or session.id,
                 amount=from_units(session.amount_total or 0, session.currency or ""),
                 method=self._method(session),
             )
@@ -249,20 +311,12 @@ class StripeGateway:
         if not session.payment_intent:
             return None
         intent = self.client.v1.payment_intents.retrieve(
-            _id(session.payment_intent) or "", {"expand": ["payment_method"]}
+            id_of(session.payment_intent) or "", {"expand": ["payment_method"]}
         )
         method = intent.payment_method
         if intent.setup_future_usage is None or not isinstance(method, stripe.PaymentMethod):
             return None
-        return SavedMethod(
-            reference=method.id, label=method_label(method), payer=_id(intent.customer)
-        )
-
-
-def method_label(method: stripe.PaymentMethod) -> str:
-    """For people: Visa …4242."""
-    card = method.card
-    return f"{card.brand.capitalize()} …{card.last4}" if card is not None else method.type
+        return saved(method, id_of(intent.customer))
 
 
 def _paid(intent: stripe.PaymentIntent) -> Answer:
@@ -272,12 +326,12 @@ def _paid(intent: stripe.PaymentIntent) -> Answer:
     if intent.status == "canceled":
         return Answer(outcome=Outcome.CANCELLED, provider_ref=intent.id)
     if intent.status == "requires_action":
-        return _declined(DeclineKind.AUTHENTICATION, None, intent.id)
+        return declined(DeclineKind.AUTHENTICATION, None, intent.id)
     if intent.status == "requires_payment_method":
         error: Any = intent.last_payment_error
         code = None if error is None else getattr(error, "decline_code", None) or error.code
         said = None if error is None else error.message
-        return _declined(decline_of(code), said, intent.id)
+        return declined(decline_of(code), said, intent.id)
     return Answer(outcome=Outcome.WAITS, provider_ref=intent.id)
 
 
@@ -300,44 +354,13 @@ def _asked(call: Callable[[], Answer], *, looks: bool = False) -> Answer:
         code = getattr(said, "decline_code", None) or error.code
         intent = getattr(said, "payment_intent", None)
         advice = getattr(said, "advice_code", None)
-        return _declined(decline_of(code, advice), error.user_message, _id(intent))
+        return declined(decline_of(code, advice), error.user_message, id_of(intent))
     except stripe.InvalidRequestError as error:
         if looks and error.http_status == 404:
             return Answer(outcome=Outcome.NOT_FOUND, reason=error.user_message)
         if looks or error.http_status not in (400, 402, 404):
             return Answer(outcome=Outcome.NO_ANSWER, reason=error.user_message)
         # It has refused to try: nothing was taken.
-        return _declined(DeclineKind.HARD, error.user_message)
+        return declined(DeclineKind.HARD, error.user_message)
     except (stripe.StripeError, Unpayable) as error:
         return Answer(outcome=Outcome.NO_ANSWER, reason=str(error) or type(error).__name__)
-
-
-def _declined(kind: DeclineKind, reason: str | None, ref: str | None = None) -> Answer:
-    return Answer(outcome=Outcome.DECLINED, decline=kind, reason=reason, provider_ref=ref)
-
-
-def _first(found: Iterator[Answer]) -> Answer:
-    """The pages after it are not asked for."""
-    return next(found, Answer(outcome=Outcome.NOT_FOUND))
-
-
-def _is(one: Any, order: PaymentOrder | RefundOrder) -> bool:
-    """Whether it has our key, as Stripe keeps it."""
-    metadata = one.metadata
-    return bool(metadata) and metadata.to_dict().get(KEY) == order.key
-
-
-def _made_between(sent_at: datetime) -> tuple[int, int]:
-    """Seconds of Unix time: an order is sent once, so nothing of it is older or newer. On a busy
-    account that leaves a few pages to go through, not all of its payments."""
-    sent = int(sent_at.timestamp())
-    return sent - _CLOCKS_DIFFER_SECONDS, sent + _CLOCKS_DIFFER_SECONDS
-
-
-def _id(one: object) -> str | None:
-    """Of what may be expanded."""
-    if one is None or isinstance(one, str):
-        return one
-    if isinstance(one, Mapping):
-        return str(one["id"])
-    return str(getattr(one, "id", "")) or None

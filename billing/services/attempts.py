@@ -35,6 +35,7 @@ def store_attempt(
     return_url: str = "",
     saves_method: bool = False,
     follows_id: int | None = None,
+    prepayment_id: int | None = None,
 ) -> tables.PaymentAttempt:
     """Due at once: the worker calls its provider where nobody else does. The customer is locked."""
     row = tables.PaymentAttempt(
@@ -56,6 +57,7 @@ def store_attempt(
         return_url=return_url,
         requested_by=requested_by,
         follows_id=follows_id,
+        prepayment_id=prepayment_id,
         created_at=now,
         due_at=now,
     )

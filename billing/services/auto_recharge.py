@@ -9,10 +9,10 @@ from datetime import datetime
 from billing.errors import InvalidFields, NotFound, Refused
 from billing.model.payments import RechargeView
 from billing.rules.recharge import Terms, problems
-from billing.services import recharges, renewals
+from billing.services import methods, recharges, renewals
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
-from billing.services.settling import checked_amount
+from billing.services.settling import checked_charge
 from billing.store import customers, gateways, prepayments, spending, tables
 from billing.store import recharge as store
 from billing.store.guard import Transaction
@@ -37,7 +37,7 @@ def set_up(
     Raises NotFound, InvalidInput, InvalidFields.
     """
     with _changing(context, customer_id, wallet_id) as (tx, customer, wallet):
-        checked_amount(amount_micros, wallet.currency)
+        checked_charge(amount_micros, wallet.currency)
         found = problems(
             Terms(
                 threshold_micros=threshold_micros,
@@ -48,9 +48,7 @@ def set_up(
         )
         if found:
             raise InvalidFields(found)
-        method = gateways.method(tx, customer_id, method_id)
-        if method is None or method.removed_at is not None:
-            raise NotFound(f"no method on file has the number {method_id}", field="method")
+        methods.on_file(tx, customer_id, method_id)
         row = store.get(tx, customer_id, wallet.wallet_id)
         if row is None:
             row = tables.AutoRecharge(

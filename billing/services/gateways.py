@@ -156,6 +156,12 @@ def usable(tx: Transaction, gateway_id: int) -> tables.Gateway:
     return row
 
 
+def serves(tx: Transaction, gateway: tables.Gateway, customer: tables.Customer) -> None:
+    """Raises NotFound where it takes no money for the customer's organisation."""
+    if customer.org_id not in store.organisations_served(tx, gateway.org_id):
+        raise NotFound(f"no gateway has the number {gateway.gateway_id}", field="gateway")
+
+
 def config_of(context: Context, row: tables.Gateway) -> GatewayConfig:
     opened = context.box.open(row.secrets_sealed, _associated(row.gateway_id))
     return GatewayConfig(
@@ -177,6 +183,17 @@ def hooked(nobody: Context, token: str) -> tuple[Context, int] | None:
     gateway_id, org_id, org_ids = known
     actor = actor_of(gateway_id)
     return replace(nobody, actor=actor, home_org_id=org_id, org_ids=org_ids), gateway_id
+
+
+def provider_of(nobody: Context, payer: Context, gateway_id: int) -> Context:
+    """The context of a gateway's provider, as `hooked`, for a payer who may use the gateway: what
+    the provider answers is carried out with its eyes, not with the payer's. Raises NotFound."""
+    with payer.transaction() as tx:
+        token = found(tx, gateway_id).hook_token
+    known = hooked(nobody, token)
+    if known is None:
+        raise NotFound(f"no gateway has the number {gateway_id}", field="gateway")
+    return known[0]
 
 
 def actor_of(gateway_id: int) -> str:

@@ -28,14 +28,14 @@ from billing.model.payments import (
 )
 from billing.payments.protocol import Gateway
 from billing.rules.payments import LEASE, event_of, next_look_up
-from billing.services import recharges, reversals
+from billing.services import method_setup, recharges, reversals
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.gateways import Gateways, actor_of, found
 from billing.services.payment_steps import advance
 from billing.store import gateways as gateway_store
+from billing.store import method_setups, tables
 from billing.store import payments as store
-from billing.store import tables
 from billing.store.guard import Transaction
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ def run_due(
     other waiting. `at_once`: runs them, `map` one after the other. Raises Unavailable."""
     with context.transaction() as tx:
         payments = store.due_attempts(tx, clock(), limit)
+        setups = method_setups.due(tx, clock(), limit)
         refunds = store.due_reversals(tx, clock(), limit)
 
     def pay(due: tuple[int, int]) -> None:
@@ -96,7 +97,18 @@ def run_due(
             log.exception("refund %d cannot be carried out", reversal_id)
             _put_off_refund(context, customer_id, reversal_id, clock())
 
-    return len(list(at_once(pay, payments))) + len(list(at_once(refund, refunds)))
+    def set_up(due: tuple[int, int]) -> None:
+        customer_id, setup_id = due
+        try:
+            method_setup.carry_out(context, gateways, customer_id, setup_id, clock)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("method %d cannot be put on file", setup_id)
+            method_setup.put_off(context, customer_id, setup_id, clock())
+
+    calls = ((pay, payments), (refund, refunds), (set_up, setups))
+    return sum(len(list(at_once(call, due))) for call, due in calls)
 
 
 def carry_out(

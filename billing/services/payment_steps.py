@@ -23,7 +23,7 @@ from billing.rules.payments import Effect, next_look_up, step
 from billing.services import bills, enforcement, gateways, money_in, recharges, reversals
 from billing.services.context import Context
 from billing.services.reversals import Done
-from billing.store import audit, invoices, tables
+from billing.store import audit, invoices, prepayments, tables
 from billing.store import gateways as gateway_store
 from billing.store import payments as store
 from billing.store.guard import Transaction
@@ -173,6 +173,7 @@ def save_method(
             reference=method.reference,
             payer=method.payer,
             label=method.label,
+            expires_on=method.expires_on,
             created_at=now,
         ),
     )
@@ -199,6 +200,8 @@ def _credit(
         paid = money_in.credit_wallet(
             tx, context, customer, row.wallet_id, amount, channel, reference, now
         )
+    if row.prepayment_id is not None:
+        _meet(tx, customer.customer_id, row.prepayment_id, paid.payment_id, now)
     row.payment_id, row.state = paid.payment_id, PaymentState.SUCCEEDED
     row.settled_at, row.due_at, row.reason, row.decline = now, None, None, None
     tx.flush()
@@ -206,6 +209,15 @@ def _credit(
     # Looked at again, now that it is not pending any more (rule P7).
     enforcement.reconcile(tx, context, customer.customer_id, now)
     _note(tx, context, row, "payment.succeeded", now, {"reference": reference})
+
+
+def _meet(
+    tx: Transaction, customer_id: int, prepayment_id: int, payment_id: int | None, now: datetime
+) -> None:
+    """The request for money that was paid, unless it was met or cancelled meanwhile (rule P5)."""
+    asked = prepayments.find_invoice(tx, customer_id, prepayment_id)
+    if asked is not None and not (asked.paid_at or asked.cancelled_at):
+        asked.paid_at, asked.payment_id = now, payment_id
 
 
 def _open(

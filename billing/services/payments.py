@@ -12,7 +12,6 @@ from datetime import datetime
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.money import Money
 from billing.model.payments import (
-    MethodView,
     PaymentHistory,
     PaymentKind,
     PaymentPurpose,
@@ -20,14 +19,13 @@ from billing.model.payments import (
     PaymentView,
     ReversalView,
 )
-from billing.services import enforcement, gateways, reversals
+from billing.services import gateways, methods, reversals
 from billing.services.attempts import new_key, store_attempt
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
-from billing.services.settling import checked_amount
-from billing.store import customers, invoices, tables
-from billing.store import gateways as gateway_store
+from billing.services.settling import checked_charge
+from billing.store import customers, invoices, prepayments, tables
 from billing.store import payments as store
 from billing.store.guard import Transaction
 
@@ -58,7 +56,7 @@ def top_up(
         chosen = wallets.get(wallet_id or min(wallets))
         if chosen is None:
             raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
-        amount = checked_amount(amount_micros, chosen.currency)
+        amount = checked_charge(amount_micros, chosen.currency)
         return _begin(
             tx,
             context,
@@ -85,6 +83,7 @@ def pay_bill(
     now: datetime,
     customer_id: int | None = None,
     method_id: int | None = None,
+    saves_method: bool = False,
     return_url: str = "",
 ) -> PaymentView:
     """Begin to pay all that is open of a bill, or was written off (rules B8, I5). What is paid of
@@ -112,6 +111,47 @@ def pay_bill(
             text=f"Payment of {bill.number}",
             method_id=method_id,
             invoice_id=invoice_id,
+            saves_method=saves_method,
+            return_url=return_url,
+            command_key=idempotency_key,
+            now=now,
+        )
+
+
+def pay_prepayment(
+    context: Context,
+    customer_id: int,
+    prepayment_id: int,
+    gateway_id: int,
+    *,
+    idempotency_key: str,
+    now: datetime,
+    method_id: int | None = None,
+    saves_method: bool = False,
+    return_url: str = "",
+) -> PaymentView:
+    """Begin to pay the whole of a prepayment invoice (rule P5). Where it is paid or cancelled
+    meanwhile, the money is free credit. Raises as `top_up`; Refused (it is not open)."""
+    with changing_customer(context, customer_id) as (tx, customer):
+        asked = prepayments.find_invoice(tx, customer_id, prepayment_id)
+        if asked is None:
+            raise NotFound("there is no such prepayment invoice", field="invoice")
+        known = _known(tx, customer_id, idempotency_key)
+        if known is None and (asked.paid_at or asked.cancelled_at):
+            done = "paid" if asked.paid_at else "cancelled"
+            raise Refused(f"{asked.number} is {done} already", field="invoice")
+        return _begin(
+            tx,
+            context,
+            customer,
+            gateway_id=gateway_id,
+            wallet_id=asked.wallet_id,
+            purpose=PaymentPurpose.PREPAYMENT,
+            amount=Money(asked.amount_micros, asked.currency),
+            text=f"Prepayment {asked.number}",
+            method_id=method_id,
+            prepayment_id=prepayment_id,
+            saves_method=saves_method,
             return_url=return_url,
             command_key=idempotency_key,
             now=now,
@@ -175,17 +215,24 @@ def retry(context: Context, attempt_id: int, *, idempotency_key: str, now: datet
             customer,
             gateway_id=row.gateway_id,
             wallet_id=row.wallet_id,
-            # A person asks for it: auto-recharge counts its own.
-            purpose=PaymentPurpose.BILL if row.invoice_id else PaymentPurpose.TOP_UP,
+            purpose=_asked_for(row),
             amount=Money(row.amount_micros, row.currency),
             text=row.text,
             method_id=row.method_id if row.kind == PaymentKind.CHARGE else None,
             invoice_id=row.invoice_id,
+            prepayment_id=row.prepayment_id,
             return_url=row.return_url,
             saves_method=row.saves_method,
             command_key=idempotency_key,
             now=now,
         )
+
+
+def _asked_for(row: tables.PaymentAttempt) -> PaymentPurpose:
+    """Of one that a person begins anew: auto-recharge counts its own."""
+    if row.prepayment_id is not None:
+        return PaymentPurpose.PREPAYMENT
+    return PaymentPurpose.TOP_UP if row.invoice_id is None else PaymentPurpose.BILL
 
 
 def ask_again(context: Context, attempt_id: int, now: datetime) -> PaymentView:
@@ -226,24 +273,6 @@ def listed(
         return store.listed(tx, customer_id=customer_id, states=states, before=before, limit=limit)
 
 
-def methods(context: Context, customer_id: int) -> list[MethodView]:
-    """What the customer has on file."""
-    with context.transaction() as tx:
-        return gateway_store.methods_of(tx, customer_id)
-
-
-def remove_method(context: Context, customer_id: int, method_id: int, now: datetime) -> None:
-    """It is charged no more; auto-recharge from it pauses when it is next due. Raises NotFound."""
-    with changing_customer(context, customer_id) as (tx, customer):
-        row = gateway_store.method(tx, customer_id, method_id)
-        if row is None or row.removed_at is not None:
-            raise NotFound(f"customer {customer_id} has no method {method_id}", field="method")
-        row.removed_at = now
-        enforcement.reconcile(tx, context, customer_id, now)
-        detail: dict[str, object] = {"method": method_id, "label": row.label}
-        audit_customer(context, tx, customer, "payment.method_removed", now, detail)
-
-
 def _begin(
     tx: Transaction,
     context: Context,
@@ -258,6 +287,7 @@ def _begin(
     now: datetime,
     method_id: int | None = None,
     invoice_id: int | None = None,
+    prepayment_id: int | None = None,
     saves_method: bool = False,
     return_url: str = "",
 ) -> PaymentView:
@@ -265,16 +295,16 @@ def _begin(
     known = _known(tx, customer.customer_id, command_key)
     kind = PaymentKind.CHECKOUT if method_id is None else PaymentKind.CHARGE
     if known is not None:
-        asked = (gateway_id, wallet_id, amount, invoice_id, purpose, kind, method_id)
+        request = (invoice_id, prepayment_id)
+        asked = (gateway_id, wallet_id, amount, request, purpose, kind, method_id)
         if asked != _content(known):
             raise _used(command_key)
         return _view(tx, known.attempt_id)
     gateway = gateways.usable(tx, gateway_id)
-    if customer.org_id not in gateway_store.organisations_served(tx, gateway.org_id):
-        raise NotFound(f"no gateway has the number {gateway_id}", field="gateway")
+    gateways.serves(tx, gateway, customer)
     if method_id is not None:
-        method = gateway_store.method(tx, customer.customer_id, method_id)
-        if method is None or method.removed_at is not None or method.gateway_id != gateway_id:
+        method = methods.on_file(tx, customer.customer_id, method_id)
+        if method.gateway_id != gateway_id:
             raise NotFound(f"no method on file has the number {method_id}", field="method")
     row = store_attempt(
         tx,
@@ -289,6 +319,7 @@ def _begin(
         now=now,
         method_id=method_id,
         invoice_id=invoice_id,
+        prepayment_id=prepayment_id,
         command_key=command_key,
         return_url=return_url,
         saves_method=saves_method,
@@ -315,7 +346,7 @@ def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
         row.gateway_id,
         row.wallet_id,
         amount,
-        row.invoice_id,
+        (row.invoice_id, row.prepayment_id),
         row.purpose,
         row.kind,
         charged,

@@ -102,6 +102,15 @@ def invoices_of(
         return store.invoices_of(tx, customer_id, limit)
 
 
+def invoice_of(context: Context, customer_id: int, prepayment_id: int) -> PrepaymentInvoiceView:
+    """Raises NotFound."""
+    with context.transaction() as tx:
+        row = store.find_invoice(tx, customer_id, prepayment_id)
+        if row is None:
+            raise NotFound("there is no such prepayment invoice", field="invoice")
+        return store.invoice_view(row)
+
+
 def pay(
     context: Context,
     number: str,

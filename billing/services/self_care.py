@@ -17,7 +17,7 @@ from billing.model.self_care import CUSTOMER_LIMITS, SubscriberAttempt, Subscrib
 from billing.services import customers, passwords, subscriber_passwords
 from billing.services.context import Context
 from billing.services.identity import PASSWORD_LIMIT_OCTETS
-from billing.store import audit
+from billing.store import audit, gateways
 from billing.store import self_care as store
 from billing.store.guard import Transaction
 
@@ -87,6 +87,14 @@ def context_of(context: Context, login: SubscriberLogin) -> Context:
         org_ids=(login.org_id,),
         customer_id=login.customer_id,
     )
+
+
+def payer_of(context: Context, login: SubscriberLogin) -> Context:
+    """The same, for what it pays: it sees the gateways of its organisation and of those above, too.
+    `context` is nobody's."""
+    with context.transaction() as tx:
+        org_ids = gateways.organisations_above(tx, login.org_id)
+    return replace(context_of(context, login), org_ids=org_ids)
 
 
 def session_login(

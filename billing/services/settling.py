@@ -7,6 +7,7 @@ from datetime import datetime
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
+from billing.model.payments import from_minor
 from billing.model.profile import TaxPoint
 from billing.model.views import WalletView
 from billing.rules.taxes import Charge, due_by_payment, due_by_recovery
@@ -15,6 +16,8 @@ from billing.store import customers, invoices, ledger, resellers, tables, usage,
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
+LARGEST_MINOR = 99_999_999
+"""No provider of payments takes more at once."""
 _BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
@@ -30,6 +33,15 @@ def checked_amount(amount_micros: int, currency: str) -> Money:
         raise InvalidInput(
             f"finer than the smallest unit of {currency}, which nobody can pay", field="amount"
         )
+    return amount
+
+
+def checked_charge(amount_micros: int, currency: str) -> Money:
+    """An amount that a provider can be asked for: payable, of eight digits in minor units at most.
+    Raises InvalidInput."""
+    amount = checked_amount(amount_micros, currency)
+    if amount.amount_micros > from_minor(LARGEST_MINOR, currency).amount_micros:
+        raise InvalidInput(f"must be {from_minor(LARGEST_MINOR, currency)} at most", field="amount")
     return amount
 
 

@@ -7,13 +7,14 @@ redeemed. What is refused leaves everything as it was, but for the count of wron
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
+from billing.model.self_care import SubscriberLogin
 from billing.model.vouchers import Redemption, VoucherState, serial_text
 from billing.rules.cycles import local_day
 from billing.rules.vouchers import canonical, could_be_code
@@ -26,7 +27,7 @@ from billing.services.money_in import credit_wallet
 from billing.services.sales import sell_for_voucher
 from billing.services.voucher_codes import code_hash, password_of
 from billing.services.voucher_sales import begun, close_logins
-from billing.store import audit, catalog, customers, messages, tables
+from billing.store import audit, catalog, customers, gateways, messages, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction
 
@@ -75,6 +76,42 @@ def redeem(
             )
     voucher_guesses.count_failure(context, source, now)
     raise NotFound(_NOBODYS, field="code")
+
+
+def redeem_own(
+    nobody: Context,
+    login: SubscriberLogin,
+    code: str,
+    *,
+    idempotency_key: str,
+    now: datetime,
+    password: str = "",
+) -> Redemption:
+    """Redeem a code for the subscription that is logged in. A card is good for whoever holds it,
+    so the voucher's organisation is seen, too, and those above; the customer is the login's alone.
+    `nobody`: the context of who is not logged in. Raises as `redeem`."""
+    text = canonical(code)
+    with nobody.transaction() as tx:
+        known = None
+        if could_be_code(text):
+            known = store.organisation_of(tx, code_hash(nobody.box, text))
+        org_ids = {
+            above
+            for org_id in (login.org_id, known)
+            if org_id is not None
+            for above in gateways.organisations_above(tx, org_id)
+        }
+    actor = f"subscriber:{login.username}"
+    return redeem(
+        replace(nobody, actor=actor, home_org_id=login.org_id, org_ids=tuple(sorted(org_ids))),
+        code,
+        login.customer_id,
+        source=f"customer:{login.customer_id}",
+        idempotency_key=idempotency_key,
+        now=now,
+        password=password,
+        subscription_id=login.subscription_id,
+    )
 
 
 def _is_right(

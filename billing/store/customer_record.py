@@ -67,6 +67,18 @@ def payments(tx: Session, customer_id: int, limit: int) -> list[PaymentLine]:
     ]
 
 
+def last_top_up(tx: Session, customer_id: int, wallet_id: int) -> int:
+    """What came into a wallet the last time, in micros; 0: nothing yet."""
+    table = tables.Payment
+    found = tx.scalar(
+        select(table.amount_micros)
+        .where(table.customer_id == customer_id, table.wallet_id == wallet_id)
+        .order_by(table.payment_id.desc())
+        .limit(1)
+    )
+    return found or 0
+
+
 def credit_notes(tx: Session, customer_id: int, limit: int) -> list[CreditNoteView]:
     """Newest first."""
     note, bill = tables.CreditNote, tables.Invoice

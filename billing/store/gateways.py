@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.model.payments import GatewayView, MethodView, SuspenseView
+from billing.model.method_setups import MethodView
+from billing.model.payments import GatewayView, SuspenseView
 from billing.store import tables
 from billing.store.pool import named_query
 
@@ -45,8 +46,15 @@ def organisations_served(tx: Session, org_id: int) -> list[int]:
     return [row.org_id for row in rows]
 
 
+def organisations_above(tx: Session, org_id: int) -> tuple[int, ...]:
+    """An organisation and those above it, whoever asks."""
+    rows = tx.connection().exec_driver_sql(named_query("organisations_above"), {"org_id": org_id})
+    return tuple(rows.scalar_one())
+
+
 def save_method(tx: Session, row: tables.PaymentMethod) -> int:
-    """Its number; a method that is on file already keeps its own. The customer is locked."""
+    """Its number; a method that is on file already keeps its own. The first is the default. The
+    customer is locked."""
     table = tables.PaymentMethod
     known = tx.scalar(
         select(table).where(
@@ -58,7 +66,9 @@ def save_method(tx: Session, row: tables.PaymentMethod) -> int:
     )
     if known is not None:
         known.label, known.payer = row.label, row.payer or known.payer
+        known.expires_on = row.expires_on or known.expires_on
         return known.method_id
+    row.is_default = not methods_of(tx, row.customer_id)
     tx.add(row)
     tx.flush()
     return row.method_id
@@ -85,9 +95,27 @@ def methods_of(tx: Session, customer_id: int) -> list[MethodView]:
             gateway_id=row.gateway_id,
             label=row.label,
             created_at=row.created_at,
+            expires_on=row.expires_on,
+            is_default=row.is_default,
         )
         for row in rows
     ]
+
+
+def make_default(tx: Session, customer_id: int, method_id: int | None) -> None:
+    """This one and no other; None: none. The customer is locked."""
+    table = tables.PaymentMethod
+    tx.flush()
+    for chosen, value in (
+        (table.is_default, False),
+        (table.method_id == method_id, True),
+    ):
+        tx.execute(
+            update(table)
+            .where(table.customer_id == customer_id, chosen)
+            .values(is_default=value)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def payer_at(tx: Session, customer_id: int, gateway_id: int) -> str | None:

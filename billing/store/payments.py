@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.payments import (
+    DeclineKind,
     EventOutcome,
     EventView,
     PaymentKind,
@@ -50,6 +51,14 @@ def by_command(tx: Session, customer_id: int, command_key: str) -> tables.Paymen
             _ATTEMPT.customer_id == customer_id, _ATTEMPT.command_key == command_key
         )
     )
+
+
+def count_open(tx: Session, customer_id: int) -> int:
+    """Payments of a customer whose outcome is still to come."""
+    chosen = select(func.count()).where(
+        _ATTEMPT.customer_id == customer_id, _ATTEMPT.state.in_(OPEN_STATES)
+    )
+    return tx.scalar(chosen) or 0
 
 
 def meant_by(
@@ -247,6 +256,7 @@ def _view(row: tables.PaymentAttempt, customer_name: str, gateway: str) -> Payme
         key=row.key,
         provider_ref=row.provider_ref,
         redirect_url=row.redirect_url,
+        decline=None if row.decline is None else DeclineKind(row.decline),
         reason=row.reason,
         payment_id=row.payment_id,
         created_at=row.created_at,

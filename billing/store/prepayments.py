@@ -105,22 +105,32 @@ def invoice(tx: Session, customer_id: int, prepayment_id: int) -> tables.Prepaym
     return tx.get_one(_INVOICE, key, populate_existing=True)
 
 
+def find_invoice(
+    tx: Session, customer_id: int, prepayment_id: int
+) -> tables.PrepaymentInvoice | None:
+    """As stored now."""
+    key = {"customer_id": customer_id, "prepayment_id": prepayment_id}
+    return tx.get(_INVOICE, key, populate_existing=True)
+
+
 def invoices_of(tx: Session, customer_id: int, limit: int) -> list[PrepaymentInvoiceView]:
     """Newest first."""
     chosen = select(_INVOICE).where(_INVOICE.customer_id == customer_id)
     rows = tx.scalars(chosen.order_by(_INVOICE.prepayment_id.desc()).limit(limit))
-    return [
-        PrepaymentInvoiceView(
-            customer_id=row.customer_id,
-            wallet_id=row.wallet_id,
-            number=row.number,
-            month=row.month,
-            amount_micros=row.amount_micros,
-            currency=row.currency,
-            issued_at=row.issued_at,
-            due_on=row.due_on,
-            paid_at=row.paid_at,
-            cancelled_at=row.cancelled_at,
-        )
-        for row in rows
-    ]
+    return [invoice_view(row) for row in rows]
+
+
+def invoice_view(row: tables.PrepaymentInvoice) -> PrepaymentInvoiceView:
+    return PrepaymentInvoiceView(
+        customer_id=row.customer_id,
+        prepayment_id=row.prepayment_id,
+        wallet_id=row.wallet_id,
+        number=row.number,
+        month=row.month,
+        amount_micros=row.amount_micros,
+        currency=row.currency,
+        issued_at=row.issued_at,
+        due_on=row.due_on,
+        paid_at=row.paid_at,
+        cancelled_at=row.cancelled_at,
+    )

@@ -107,6 +107,15 @@ def by_hash(tx: Session, code_hmac: bytes) -> tables.Voucher | None:
     return tx.scalar(select(tables.Voucher).where(tables.Voucher.code_hmac == code_hmac))
 
 
+def organisation_of(tx: Session, code_hmac: bytes) -> int | None:
+    """Whose the voucher with this hash is, whoever asks; None: nobody's."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("organisation_of_voucher"), {"code_hmac": code_hmac}
+    )
+    found: int | None = rows.scalar_one()
+    return found
+
+
 def by_serial(tx: Session, serial: int, *, lock: bool = False) -> tables.Voucher | None:
     """As it is now; with `lock` nobody else changes it until this transaction ends. Customers are
     locked before vouchers."""

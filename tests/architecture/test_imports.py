@@ -90,6 +90,7 @@ MODULES: dict[str, set[str]] = {
     "billing.documents.cii": {"billing.rules.e_invoices"},
     "billing.payments.paypal_client": {"requests"},
     "billing.payments.stripe_gateway": {"stripe"},
+    "billing.payments.stripe_objects": {"stripe"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.gateways": {"billing.payments.registry"},

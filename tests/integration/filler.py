@@ -29,6 +29,7 @@ _WORDS = {
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
     ("message_template", "kind"): "invoice_issued",
+    ("method_setup", "state"): "failed",
     ("payment_attempt", "kind"): "charge",
     ("payment_attempt", "purpose"): "top_up",
     ("payment_attempt", "state"): "failed",

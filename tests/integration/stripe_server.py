@@ -3,12 +3,13 @@ before it that loses answers, as networks do.
 
 localstripe takes no filters when it lists payment intents, which Stripe does, and lists the oldest
 first: the proxy writes the filters down and leaves them out, so that the rest of a look-up is
-tried.
+tried. It has no Checkout either, which `stripe_checkout` adds.
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from rig.ports import free_tcp_port
+from tests.integration.stripe_checkout import PAGES, SESSIONS, Checkout
 
 _START_SECONDS = 60.0
 
@@ -32,9 +34,13 @@ class StripeServer:
     port: int = field(default_factory=free_tcp_port)
     lose_answers: int = 0
     posts: list[str] = field(default_factory=list)
+    checkout: Checkout = field(init=False)
     listed: list[dict[str, str]] = field(default_factory=list)
     """The parameters of each list that was asked for."""
     _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.checkout = Checkout(self.forward, self.url)
 
     @property
     def url(self) -> str:
@@ -83,6 +89,8 @@ class StripeServer:
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes]:
         parts = urlsplit(path)
+        if parts.path.startswith(SESSIONS):
+            return self.checkout.answer(method, path, body, headers)
         if method == "GET" and parts.path == "/v1/payment_intents":
             asked = dict(parse_qsl(parts.query))
             self.listed.append(asked)
@@ -92,9 +100,16 @@ class StripeServer:
         try:
             client.request(method, path, body or None, headers)
             answer = client.getresponse()
-            return answer.status, answer.read()
+            return answer.status, self._completed(parts.path, answer.read())
         finally:
             client.close()
+
+    def _completed(self, path: str, said: bytes) -> bytes:
+        """What localstripe does not keep of a payment intent."""
+        usage = self.checkout.future_usage.get(path.rpartition("/")[2])
+        if not path.startswith("/v1/payment_intents/"):
+            return said
+        return json.dumps({**json.loads(said), "setup_future_usage": usage}).encode()
 
     def call_hook(self, url: str, secret: str) -> None:
         """Have it tell of events there from now on."""
@@ -112,14 +127,35 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._serve("GET")
+            if self.path.startswith(PAGES):
+                self._page(server.checkout.page(self.path))
+            else:
+                self._serve("GET")
 
         def do_POST(self) -> None:
-            self._serve("POST")
+            if not self.path.startswith(PAGES):
+                self._serve("POST")
+                return
+            typed = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            on, said = server.checkout.pay(self.path, typed)
+            if on:
+                self.send_response(303)
+                self.send_header("Location", on)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self._page(server.checkout.page(self.path, said))
+
+        def _page(self, page: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
 
         def _serve(self, method: str) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            names = ("Authorization", "Content-Type")
+            names = ("Authorization", "Content-Type", "Idempotency-Key")
             headers = {name: self.headers[name] for name in names if name in self.headers}
             status, said = server.forward(method, self.path, body, headers)
             if method == "POST":

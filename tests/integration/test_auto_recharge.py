@@ -18,6 +18,7 @@ from billing.services import (
     enforcement,
     gateways,
     messages,
+    methods,
     payment_calls,
     payments,
     prepayments,
@@ -354,7 +355,7 @@ def test_a_recharge_restores_who_was_used_up(till: Till, ada: Talker) -> None:
 
 def test_a_method_that_is_removed_pauses_it(till: Till, ada: Talker) -> None:
     view = recharge(till, ada)
-    payments.remove_method(till.context, ada.who.customer_id, view.method_id, NOW)
+    methods.remove(till.context, ada.who.customer_id, view.method_id, NOW)
     use(till, ada, 80)
     assert (recharges(till, ada), setting(till, ada).paused_for) == (
         [],
@@ -511,7 +512,7 @@ def test_what_an_event_missed_the_daily_check_finds(till: Till, ada: Talker) -> 
 @pytest.mark.rule("P5")
 def test_it_needs_a_method_on_file(till: Till, ada: Talker) -> None:
     view = recharge(till, ada)
-    payments.remove_method(till.context, ada.who.customer_id, view.method_id, NOW)
+    methods.remove(till.context, ada.who.customer_id, view.method_id, NOW)
 
     def set_up(method_id: int, cap_day: int | None = None) -> None:
         auto_recharge.set_up(

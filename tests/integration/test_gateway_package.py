@@ -21,6 +21,7 @@ from billing.errors import InvalidInput
 from billing.model.payments import EventOutcome, PaymentState, PaymentView
 from billing.rules.payments import GIVEN_UP_AFTER
 from billing.services import books, contacts, customers, gateways, payment_calls, payments, suspense
+from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from billing.settings import Settings
 from examples.mobile_money.tests.mobile_network import (
@@ -367,7 +368,7 @@ def test_a_number_on_file_is_asked_the_next_time(kiosk: Kiosk) -> None:
     made = kiosk.begin(saves=True)
     kiosk.work()
     kiosk.told("push.confirmed", kiosk.network.confirm(made.key))
-    (method,) = payments.methods(kiosk.context, kiosk.who.customer_id)
+    (method,) = methods_on_file.of_customer(kiosk.context, kiosk.who.customer_id)
     assert method.label == "Phone …678"
     kiosk.call_at(None)
     again = kiosk.begin(method_id=method.method_id)

@@ -10,7 +10,7 @@ import pytest
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.payments import EventOutcome, PaymentState, PaymentView, SavedMethod
 from billing.rules.payments import GIVEN_UP_AFTER, LEASE
-from billing.services import bills, doctor, gateways, payment_calls, payments, write_offs
+from billing.services import bills, doctor, gateways, methods, payment_calls, payments, write_offs
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
@@ -74,7 +74,7 @@ def test_a_checkout_is_credited_when_it_was_paid(till: Till, ada: Subscriber) ->
     paid = till.provider.finish(made.key)
     assert till.hear("payment.paid", paid) is EventOutcome.APPLIED
     assert outcome(till, ada, made) == (S.SUCCEEDED, 10, 10)
-    (method,) = payments.methods(till.context, ada.customer_id)
+    (method,) = methods.of_customer(till.context, ada.customer_id)
     assert method.label == "Card …4242"
 
 
@@ -291,8 +291,8 @@ def test_what_was_sent_before_it_was_disabled_is_still_asked_for(
 
 def test_a_method_that_was_removed_meanwhile_is_not_charged(till: Till, ada: Subscriber) -> None:
     made = till.begin(ada)
-    (method,) = payments.methods(till.context, ada.customer_id)
-    payments.remove_method(till.context, ada.customer_id, method.method_id, NOW)
+    (method,) = methods.of_customer(till.context, ada.customer_id)
+    methods.remove(till.context, ada.customer_id, method.method_id, NOW)
     till.work()
     assert outcome(till, ada, made) == (S.FAILED, 0, 0)
     assert till.seen(made).reason == "the method of payment was removed"

@@ -16,6 +16,7 @@ from flask import Flask
 from billing.errors import InvalidInput
 from billing.model.payments import PaymentState, PaymentView, SavedMethod
 from billing.services import books, customers, gateways, payment_calls, payments, suspense
+from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
@@ -193,7 +194,7 @@ def test_what_was_approved_is_captured_at_once_when_paypal_tells_so(desk: Desk) 
 
 def test_an_account_that_stays_on_file_is_charged_later(desk: Desk) -> None:
     desk.paid(saves=True)
-    (method,) = payments.methods(desk.context, desk.who.customer_id)
+    (method,) = methods_on_file.of_customer(desk.context, desk.who.customer_id)
     assert method.label == "PayPal a…@payer.example"
     made = desk.begin(method_id=method.method_id)
     desk.work()

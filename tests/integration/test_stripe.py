@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -21,9 +21,18 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from billing.errors import InvalidInput
+from billing.model.method_setups import SetupState, SetupView
 from billing.model.payments import PaymentState, PaymentView, SavedMethod
 from billing.payments.stripe_events import KEY
-from billing.services import books, customers, gateways, payment_calls, payments
+from billing.services import (
+    books,
+    customers,
+    gateways,
+    method_setup,
+    methods,
+    payment_calls,
+    payments,
+)
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
@@ -350,3 +359,115 @@ def test_what_cannot_be_set_up(context: Context, secrets: dict[str, str], field:
             now=NOW,
         )
     assert refused.value.field == field
+
+
+def check_out(desk: Desk, *, saves: bool = False) -> PaymentView:
+    """A payment that is begun at the page."""
+    made = payments.top_up(
+        desk.context,
+        desk.who.customer_id,
+        desk.gateway_id,
+        12_340_000,
+        idempotency_key=f"stripe {next(_keys)}",
+        now=desk.now,
+        saves_method=saves,
+        return_url="http://127.0.0.1/back",
+    )
+    desk.work()
+    return desk.seen(made)
+
+
+def type_card(desk: Desk, url: str | None, number: str) -> tuple[str, str]:
+    """At the page: where it leads to, or what it says."""
+    path = (url or "").removeprefix(desk.server.url)
+    return desk.server.checkout.pay(path, f"number={number}".encode())
+
+
+@pytest.mark.rule("P1")
+def test_a_checkout_is_paid_and_its_card_stays_on_file(desk: Desk) -> None:
+    made = check_out(desk, saves=True)
+    assert (made.state, desk.balance()) == (S.PENDING, 0)
+    assert type_card(desk, made.redirect_url, "4000000000000002")[1] == "Your card was declined."
+    desk.work(MINUTE)
+    assert desk.seen(made).state is S.PENDING
+    assert type_card(desk, made.redirect_url, "4242424242424242")[0] == "http://127.0.0.1/back"
+    desk.work(timedelta(hours=1))
+    assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 12)
+    (method,) = methods.of_customer(desk.context, desk.who.customer_id)
+    assert (method.label, method.expires_on) == ("Visa …4242", date(2031, 8, 31))
+    again = check_out(desk)
+    session = desk.server.checkout.sessions[again.provider_ref or ""]
+    assert session["customer"] is not None, "the payer that Stripe knows already"
+
+
+@pytest.mark.rule("P1")
+def test_a_checkout_that_expires_takes_nothing(desk: Desk) -> None:
+    made = check_out(desk)
+    desk.server.checkout.expire(made.provider_ref or "")
+    desk.work(MINUTE)
+    assert (desk.seen(made).state, desk.balance()) == (S.CANCELLED, 0)
+    assert methods.of_customer(desk.context, desk.who.customer_id) == []
+
+
+@pytest.mark.rule("M5")
+def test_a_checkout_that_was_never_answered_is_found_by_its_key(desk: Desk) -> None:
+    desk.server.lose_answers = 1
+    made = check_out(desk)
+    assert (made.state, made.redirect_url) == (S.UNKNOWN, None)
+    desk.work(MINUTE)
+    made = desk.seen(made)
+    assert made.state is S.PENDING
+    type_card(desk, made.redirect_url, "4242424242424242")
+    desk.work(timedelta(hours=1))
+    assert desk.balance() == 12
+
+
+def leave_card(desk: Desk) -> SetupView:
+    """A card that is to go on file."""
+    made = method_setup.begin(
+        desk.context,
+        GATEWAYS,
+        desk.who.customer_id,
+        desk.gateway_id,
+        idempotency_key=f"stripe {next(_keys)}",
+        now=desk.now,
+        return_url="http://127.0.0.1/back",
+    )
+    desk.work()
+    return method_setup.show(desk.context, made.customer_id, made.setup_id)
+
+
+@pytest.mark.rule("P5")
+def test_a_card_goes_on_file_without_a_payment_and_is_charged(desk: Desk) -> None:
+    made = leave_card(desk)
+    assert type_card(desk, made.redirect_url, "4000000000000002")[1] == "Your card was declined."
+    type_card(desk, made.redirect_url, "4242424242424242")
+    desk.work(MINUTE)
+    (method,) = methods.of_customer(desk.context, desk.who.customer_id)
+    assert (method.label, method.expires_on) == ("Visa …4242", date(2031, 8, 31))
+    paid = payments.top_up(
+        desk.context,
+        desk.who.customer_id,
+        desk.gateway_id,
+        10 * UNIT,
+        idempotency_key=f"stripe {next(_keys)}",
+        now=desk.now,
+        method_id=method.method_id,
+    )
+    desk.work()
+    assert (desk.seen(paid).state, desk.balance()) == (S.SUCCEEDED, 10)
+
+
+@pytest.mark.rule("P5", "M5")
+def test_a_card_whose_page_was_never_answered_or_has_expired(desk: Desk) -> None:
+    desk.server.lose_answers = 1
+    made = leave_card(desk)
+    assert made.redirect_url is None
+    desk.work(MINUTE)
+    made = method_setup.show(desk.context, made.customer_id, made.setup_id)
+    number = (made.redirect_url or "").rpartition("/")[2]
+    desk.server.checkout.expire(number)
+    desk.work(timedelta(hours=1))
+    made = method_setup.show(desk.context, made.customer_id, made.setup_id)
+    assert made.state is SetupState.FAILED
+    assert methods.of_customer(desk.context, desk.who.customer_id) == []

@@ -39,6 +39,7 @@ from billing.store.tables.organisations import InvoiceDesign, Operator, Organisa
 from billing.store.tables.payments import (
     AutoRecharge,
     Gateway,
+    MethodSetup,
     PaymentAttempt,
     PaymentMethod,
     PaymentReversal,
@@ -113,6 +114,7 @@ __all__ = [
     "LoginThrottle",
     "Message",
     "MessageTemplate",
+    "MethodSetup",
     "Nas",
     "Operator",
     "Organisation",

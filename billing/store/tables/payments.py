@@ -49,6 +49,12 @@ class PaymentMethod(Base):
             unique=True,
             postgresql_where=text("removed_at IS NULL"),
         ),
+        Index(
+            "payment_method_default_key",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -60,6 +66,40 @@ class PaymentMethod(Base):
     label: Mapped[str]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    expires_on: Mapped[date | None]
+    """Its last day."""
+    is_default: Mapped[bool] = mapped_column(server_default="false")
+
+
+class MethodSetup(Base):
+    """A method that is put on file at the provider's page, without a payment. `key` and `due_at` as
+    of a payment; no money hangs on it."""
+
+    __tablename__ = "method_setup"
+    __table_args__ = (
+        CheckConstraint("state IN ('created', 'pending', 'done', 'failed')", name="state"),
+        CheckConstraint("(method_id IS NOT NULL) = (state = 'done')", name="done"),
+        Index("method_setup_command_key", "customer_id", "command_key", unique=True),
+        Index("method_setup_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    customer_id: Mapped[CustomerKey]
+    setup_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    gateway_id: Mapped[int] = mapped_column(ForeignKey("gateway.gateway_id"))
+    state: Mapped[str]
+    key: Mapped[str]
+    command_key: Mapped[str]
+    return_url: Mapped[str] = mapped_column(server_default="")
+    provider_ref: Mapped[str | None]
+    redirect_url: Mapped[str | None]
+    reason: Mapped[str | None]
+    method_id: Mapped[int | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    lookups: Mapped[Int] = mapped_column(server_default="0")
 
 
 class PaymentAttempt(Base):
@@ -74,7 +114,7 @@ class PaymentAttempt(Base):
         CheckConstraint("amount_micros > 0", name="amount"),
         CheckConstraint("refunded_micros BETWEEN 0 AND amount_micros", name="refunded"),
         CheckConstraint("charged_back_micros BETWEEN 0 AND amount_micros", name="charged_back"),
-        CheckConstraint("purpose IN ('top_up', 'bill', 'recharge')", name="purpose"),
+        CheckConstraint("purpose IN ('top_up', 'bill', 'recharge', 'prepayment')", name="purpose"),
         CheckConstraint("kind IN ('checkout', 'charge')", name="kind"),
         CheckConstraint(
             "state IN ('created', 'pending', 'unknown', 'succeeded', 'failed', 'cancelled',"
@@ -138,6 +178,8 @@ class PaymentAttempt(Base):
     due_at: Mapped[datetime | None]
     lookups: Mapped[Int] = mapped_column(server_default="0")
     payment_id: Mapped[int | None]
+    prepayment_id: Mapped[int | None]
+    """The request for money that it pays (rule P5)."""
 
 
 class PaymentReversal(Base):

@@ -1,0 +1,52 @@
+"""Methods of payment that a customer has on file (rule P5, security.md 11)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import NotFound
+from billing.model.method_setups import MethodView
+from billing.services import enforcement
+from billing.services.context import Context
+from billing.services.customers import audit_customer, changing_customer
+from billing.store import gateways as store
+from billing.store import tables
+from billing.store.guard import Transaction
+
+
+def of_customer(context: Context, customer_id: int) -> list[MethodView]:
+    """What is on file, oldest first."""
+    with context.transaction() as tx:
+        return store.methods_of(tx, customer_id)
+
+
+def make_default(context: Context, customer_id: int, method_id: int, now: datetime) -> None:
+    """It is offered first. What auto-recharge charges is set there. Raises NotFound."""
+    with changing_customer(context, customer_id) as (tx, customer):
+        row = on_file(tx, customer_id, method_id)
+        store.make_default(tx, customer_id, method_id)
+        detail: dict[str, object] = {"method": method_id, "label": row.label}
+        audit_customer(context, tx, customer, "payment.method_default", now, detail)
+
+
+def remove(context: Context, customer_id: int, method_id: int, now: datetime) -> None:
+    """It is charged no more; auto-recharge from it pauses when it is next due. The oldest of the
+    others is the default then. Raises NotFound."""
+    with changing_customer(context, customer_id) as (tx, customer):
+        row = on_file(tx, customer_id, method_id)
+        row.removed_at = now
+        if row.is_default:
+            tx.flush()
+            left = store.methods_of(tx, customer_id)
+            store.make_default(tx, customer_id, left[0].method_id if left else None)
+        enforcement.reconcile(tx, context, customer_id, now)
+        detail: dict[str, object] = {"method": method_id, "label": row.label}
+        audit_customer(context, tx, customer, "payment.method_removed", now, detail)
+
+
+def on_file(tx: Transaction, customer_id: int, method_id: int) -> tables.PaymentMethod:
+    """Raises NotFound: it is removed, or another customer's."""
+    row = store.method(tx, customer_id, method_id)
+    if row is None or row.removed_at is not None:
+        raise NotFound(f"no method on file has the number {method_id}", field="method")
+    return row
