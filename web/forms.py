@@ -23,19 +23,22 @@ from web.formats import amount_text
 class MoneyField(StringField):
     """An amount like 30.00 in the operator's currency; `data` is micros (rule M1), or None."""
 
+    def currency(self) -> str:
+        return parts.operator().currency
+
     def process_formdata(self, valuelist: list[str]) -> None:
         text = valuelist[0].strip() if valuelist else ""
         self.data = None
         if text:
             try:
-                self.data = Money.parse(text, parts.operator().currency).amount_micros
+                self.data = Money.parse(text, self.currency()).amount_micros
             except ValueError as error:
                 raise ValueError(str(error)) from None
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else amount_text(self.data, parts.operator().currency)
+        return "" if self.data is None else amount_text(self.data, self.currency())
 
 
 class AmountField(MoneyField):
@@ -237,8 +240,8 @@ class DunningStepsField(LinesField):
 
 
 def needed(form: FlaskForm, field: Field) -> None:
-    """Validator: the field must hold something."""
-    if field.data is None or field.data == "":
+    """Validator: the field must hold something. Of what makes no sense that is said alone."""
+    if (field.data is None or field.data == "") and not field.process_errors:
         raise ValidationError("must be filled in")
 
 

@@ -6,14 +6,15 @@ from flask import Response, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from billing.model.self_care import SubscriberLogin
-from billing.services import self_care
+from billing.model.views import SubscriptionView
+from billing.services import self_care, subscribers
 from billing.services.context import Context
 from web import devices, parts
 
 _SESSION = "subscriber_session"
 DEVICE = "my-device"
-LIVE = "customer.now_part"
-"""What a page asks for by itself: it keeps nobody logged in."""
+LIVE = ("customer.now_part", "customer.payment_part")
+"""What pages ask for by themselves: it keeps nobody logged in."""
 
 
 def login() -> SubscriberLogin | None:
@@ -28,7 +29,7 @@ def login() -> SubscriberLogin | None:
                 int(customer_id),
                 str(token),
                 parts.now(),
-                used=request.endpoint != LIVE,
+                used=request.endpoint not in LIVE,
             )
     found: SubscriberLogin | None = g.subscriber
     return found
@@ -46,6 +47,22 @@ def context() -> Context:
     """Sees and changes the customer who is logged in, and no other: it comes from the session only,
     and the database holds to it (security.md 7)."""
     return self_care.context_of(parts.login_context(), me())
+
+
+def payer() -> Context:
+    """The same, for what the customer pays: it sees the gateways that take its money, too."""
+    if "payer" not in g:
+        g.payer = self_care.payer_of(parts.login_context(), me())
+    found: Context = g.payer
+    return found
+
+
+def view() -> SubscriptionView:
+    """What is logged in, as it stood when the request first asked."""
+    if "subscription_view" not in g:
+        g.subscription_view = subscribers.show(context(), me().subscription_id, parts.now())
+    found: SubscriptionView = g.subscription_view
+    return found
 
 
 def begin(found: SubscriberLogin, token: str) -> None:

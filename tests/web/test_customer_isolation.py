@@ -24,6 +24,8 @@ from billing.services import (
     customer_record,
     customers,
     metering,
+    payments,
+    prepayments,
     receipts,
     sales,
     self_care,
@@ -49,6 +51,7 @@ class House:
     invoice_id: int
     receipt: str
     session_ids: tuple[int, ...]
+    prepayment_id: int
 
 
 @pytest.fixture
@@ -101,6 +104,9 @@ def _house(
         amount_micros=30 * UNIT,
         now=now - timedelta(days=2),
     )
+    prepayments.set_up(context, customer_id, 5 * UNIT, now=now)
+    prepayments.run(context, now)
+    (asked,) = prepayments.invoices_of(context, customer_id)
     with closing(
         HotConnection(settings.dsn("radius"), statement_timeout_ms=9000, lock_timeout_ms=9000)
     ) as lane:
@@ -114,6 +120,7 @@ def _house(
         bill.invoice_id,
         receipt or "",
         tuple(one.session_id for one in running),
+        asked.prepayment_id,
     )
 
 
@@ -156,6 +163,8 @@ def _addresses(house: House) -> list[str]:
         f"/my/services/{house.second_id}",
         f"/my/bills/{house.invoice_id}.pdf",
         f"/my/bills/{house.invoice_id}/pay",
+        f"/my/bills/{house.invoice_id}/card",
+        f"/my/prepayments/{house.prepayment_id}/card",
         f"/my/receipts/{house.receipt}.pdf",
     ]
 
@@ -169,6 +178,16 @@ def test_every_address_with_a_number_is_crawled(app: Flask) -> None:
         "customer.receipt_pdf",
         "customer.end_session",
         "customer.confirm",  # a plan, which everybody may see
+        "customer.pay_bill_online",
+        "customer.pay_prepayment",
+        # test_customer_paying.py, test_own_money.py
+        "customer.payment",
+        "customer.payment_part",
+        "customer.to_provider",
+        "customer.method_page",
+        "customer.to_setup",
+        "customer.default_method",
+        "customer.remove_method",
     }
     named = {
         rule.endpoint
@@ -202,6 +221,8 @@ def test_nothing_of_another_customer_is_changed(
     form = {"csrf_token": token, "key": "k", "amount": "1000000", "total": "0"}
     for address in (
         f"/my/bills/{theirs.invoice_id}/pay",
+        f"/my/bills/{theirs.invoice_id}/card",
+        f"/my/prepayments/{theirs.prepayment_id}/card",
         *(f"/my/sessions/{one}/end" for one in theirs.session_ids),
     ):
         assert client.post(address, data=form).status_code in (302, 404)
@@ -213,6 +234,8 @@ def _state(context: Context, house: House, now: datetime) -> object:
         customers.get_customer(context, house.customer_id),
         customer_record.bills(context, house.customer_id, now),
         receipts.of_customer(context, house.customer_id),
+        payments.listed(context, customer_id=house.customer_id),
+        prepayments.invoices_of(context, house.customer_id),
         coa.list_orders(context, states=list(OrderState), subscription_id=house.subscription_id),
     )
 

@@ -13,6 +13,7 @@ from billing.clock import utc_now
 from billing.model.commerce import MoneyChannel
 from billing.model.staff import StaffRole
 from billing.services import auto_recharge, books, customers, payments, sales
+from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from billing.settings import Settings
 from rig.provider import Fault, Provider
@@ -210,7 +211,9 @@ def test_a_card_is_charged_recharges_a_wallet_pauses_goes_on_and_goes(
     page.locator("#funding").get_by_role("link", name="remove").last.click()
     send(page)
     expect(page.locator("#funding")).not_to_contain_text("card hard")
-    assert [one.label for one in payments.methods(till.context, customer_id)] == ["Card …4242"]
+    assert [one.label for one in methods_on_file.of_customer(till.context, customer_id)] == [
+        "Card …4242"
+    ]
 
 
 def test_support_asks_and_hands_out_links_and_moves_no_money(

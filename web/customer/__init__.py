@@ -13,8 +13,26 @@ from web.customer import (  # noqa: E402 (they add routes)
     buy,
     entry,
     home,
+    methods,
+    paying,
+    payments,
+    recharge,
     settings,
     usage,
+    voucher,
 )
 
-__all__ = ["bills", "blueprint", "buy", "entry", "home", "settings", "usage"]
+__all__ = [
+    "bills",
+    "blueprint",
+    "buy",
+    "entry",
+    "home",
+    "methods",
+    "paying",
+    "payments",
+    "recharge",
+    "settings",
+    "usage",
+    "voucher",
+]

@@ -17,7 +17,7 @@ from billing.model.documents import Paper
 from billing.model.money import Money
 from billing.model.views import WalletView
 from billing.services import bills as service
-from billing.services import customer_record, customers, designs, documents, receipts
+from billing.services import customer_record, customers, designs, documents, prepayments, receipts
 from billing.services.context import Context
 from web import parts, subscribers
 from web.admin.bills import pdf_response
@@ -41,15 +41,21 @@ class PayForm(FlaskForm):
 def bills() -> ResponseReturnValue:
     """All of the customer's, newest first."""
     context, me = subscribers.context(), subscribers.me()
+    page_before = request.args.get("before", type=int)
     page = customer_record.bills(
         context,
         me.customer_id,
         parts.now(),
-        before=request.args.get("before", type=int),
+        before=page_before,
         limit=PAGE_ROWS,
     )
     found = receipts.of_customer(context, me.customer_id, limit=RECEIPTS_SHOWN)
-    return render_template("customer/bills.html", page=page, receipts=found)
+    asked = [
+        one
+        for one in prepayments.invoices_of(context, me.customer_id)
+        if one.state == "open" and not page_before
+    ]
+    return render_template("customer/bills.html", page=page, receipts=found, asked=asked)
 
 
 @blueprint.get("/bills/<int:invoice_id>.pdf")

@@ -43,7 +43,8 @@ _WHAT_TO_DO = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a subscription is, in words for its customer; `act`: home's button, buy or bills."""
+    """How a subscription is, in words for its customer; `act`: the page that home's button
+    leads to: buy, bills or top_up."""
 
     on: bool
     reason: str
@@ -108,8 +109,8 @@ def standing(view: SubscriptionView, reason: Reason) -> Standing:
     if reason is Reason.NOT_COVERED and view.upcoming is not None:
         missing = view.upcoming.total_micros - view.wallet.spendable_micros
         if missing > 0:
-            todo = f"Put {money(missing, view.wallet.currency)} more into your wallet."
-    act = {_BUY: "buy", "Pay it.": "bills"}.get(todo)
+            said = f"Your wallet lacks {money(missing, view.wallet.currency)} for the next period."
+    act = {_BUY: "buy", "Pay it.": "bills", _TOP_UP: "top_up"}.get(todo)
     if act == "buy" and view.profile.kind is BillingKind.MONTHLY:
         act, todo = None, _ASK
     return Standing(False, said, todo, act)

@@ -19,6 +19,7 @@ from billing.services import (
     payment_calls,
     payments,
 )
+from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, Facts, action, card, request_argument
@@ -41,7 +42,7 @@ _SHOWN = 5
 def funding(context: Context, customer: CustomerView) -> Facts:
     """What is on file, how wallets recharge themselves, and what is on its way."""
     return {
-        "methods": payments.methods(context, customer.customer_id),
+        "methods": methods_on_file.of_customer(context, customer.customer_id),
         "recharges": auto_recharge.settings(context, customer.customer_id),
         "on_its_way": payments.listed(
             context, customer_id=customer.customer_id, states=_OPEN, limit=_SHOWN
@@ -125,7 +126,7 @@ def charge_card(context: Context, customer: CustomerView, form: ChargeForm) -> S
     """Charged, or declined, or asked for until the outcome is known."""
     chosen = next(
         one
-        for one in payments.methods(context, customer.customer_id)
+        for one in methods_on_file.of_customer(context, customer.customer_id)
         if one.method_id == form.method.data
     )
     made = _begin(context, customer, form, chosen.gateway_id, method_id=chosen.method_id)
@@ -155,7 +156,7 @@ class RemoveForm(ActionForm):
 )
 def remove_card(context: Context, customer: CustomerView, form: RemoveForm) -> Sequence[str]:
     """Gone."""
-    payments.remove_method(context, customer.customer_id, form.method.data, parts.now())
+    methods_on_file.remove(context, customer.customer_id, form.method.data, parts.now())
     return ["The card was removed."]
 
 
@@ -222,5 +223,5 @@ def _state_words(one: PaymentView) -> str:
 def _method_choices(context: Context, customer: CustomerView) -> list[SelectChoice]:
     return [
         SelectChoice(one.method_id, one.label)
-        for one in payments.methods(context, customer.customer_id)
+        for one in methods_on_file.of_customer(context, customer.customer_id)
     ]

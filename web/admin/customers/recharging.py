@@ -9,7 +9,8 @@ from wtforms.fields.choices import SelectChoice
 
 from billing.model.payments import RechargeView
 from billing.model.views import CustomerView
-from billing.services import auto_recharge, payments
+from billing.services import auto_recharge
+from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, action, request_argument
@@ -40,7 +41,7 @@ class RechargeForm(WalletForm):
         super().prepare(context, customer, fresh=fresh)
         self.method.choices = [
             SelectChoice(one.method_id, one.label)
-            for one in payments.methods(context, customer.customer_id)
+            for one in methods_on_file.of_customer(context, customer.customer_id)
         ]
         own = customer.wallets[0].wallet_id
         for one in auto_recharge.settings(context, customer.customer_id) if fresh else ():
