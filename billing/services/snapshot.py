@@ -245,15 +245,15 @@ class LoginShelf:
     def first(self, limit: int) -> tuple[int, list[Row]]:
         """The oldest lines, and the number to `drop` them by; lines that can't be read are left
         out."""
+        kept = self._file.logins(limit)
         found: list[Row] = []
-        last_id = 0
-        for last_id, sealed in self._file.logins(limit):  # noqa: B007 (used after the loop)
+        for _, sealed in kept:
             try:
                 text = self._box.open_bytes(sealed, "login")
                 found.append(_LINE.validate_json(text))
             except (InvalidInput, ValidationError):
                 continue
-        return last_id, found
+        return kept[-1][0] if kept else 0, found
 
     def drop(self, last_id: int) -> None:
         """The lines up to this one are written."""
