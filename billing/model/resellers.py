@@ -90,12 +90,52 @@ class ResellerSaleReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resold:
-    """A package that a customer was to get again: its receipt, or why it was not sold."""
+class Renewable:
+    """A customer's package that may be sold again: it follows what ends at `ends_at`."""
 
+    subscription_id: int
     username: str
+    customer_name: str
+    entitlement_id: int
+    plan_id: int
+    plan_name: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A package to sell again. `quoted`: what was said that it costs, as `terms_of` writes it; None
+    for whatever it costs."""
+
+    subscription_id: int
+    entitlement_id: int
+    quoted: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resold:
+    """A package that a customer was, or is, to get again: its receipt, or why it is not sold."""
+
+    package: Renewable
     receipt: ResellerSaleReceipt | None
     problem: str | None
+
+    @property
+    def username(self) -> str:
+        return self.package.username
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalQuote:
+    """What selling packages again would do, in this order, until the wallet is empty: sums of those
+    that fit."""
+
+    rows: tuple[Resold, ...]
+    total_micros: int
+    cost_micros: int
+    available_micros: int
+    """What the wallet has now."""
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +146,7 @@ class UndoReceipt:
     sale_id: int
     org_id: int
     back_micros: int
-    cost_back_micros: int
+    cost_back_micros: int | None
     currency: str
     repeated: bool = False
 
@@ -152,7 +192,8 @@ class SoldView:
     customer_name: str
     plan_name: str
     retail_micros: int
-    cost_micros: int
+    cost_micros: int | None
+    """None for a cashier, who does not see costs."""
     currency: str
     sold_at: datetime
     sold_by: str
@@ -188,7 +229,8 @@ class SaleView:
     username: str
     plan_name: str
     retail_micros: int
-    cost_micros: int
+    cost_micros: int | None
+    """None for a cashier, as is `cost_back_micros`."""
     currency: str
     sold_at: datetime
     sold_by: str
@@ -199,7 +241,7 @@ class SaleView:
     undo_until: datetime
     undone_at: datetime | None
     back_micros: int
-    cost_back_micros: int
+    cost_back_micros: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

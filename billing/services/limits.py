@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from billing.errors import Refused
+from billing.errors import NotFound, Refused
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
+from billing.services.context import Context
 from billing.store import reseller_vouchers, resellers, tables
 from billing.store.guard import Transaction
 
@@ -17,6 +18,14 @@ def check_no_account(tx: Transaction, customer_id: int) -> None:
             "transfers from above only (rule R1)",
             field="customer",
         )
+
+
+def checked_seen(context: Context, tx: Transaction, customer_id: int) -> int:
+    """The customer. Raises NotFound where a cashier looks for the reseller's account, which tells
+    its margins."""
+    if context.cashier and resellers.is_account(tx, customer_id):
+        raise NotFound(f"no customer has the number {customer_id}", field="customer")
+    return customer_id
 
 
 def check_new(tx: Transaction, org_id: int, profile: BillingProfile) -> None:

@@ -49,6 +49,7 @@ def transfer(
     Raises InvalidInput, NotFound, Conflict (rule M5), Refused (a wallet does not cover it; the
     reseller is closed; who asks is not above it).
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         customer_id = _lock(tx, org_id).customer_id
@@ -74,6 +75,7 @@ def ask(
 ) -> RequestView:
     """A reseller asks for money; one request waits at a time. Raises InvalidInput, NotFound,
     Conflict (another waits)."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         level = _lock(tx, org_id)
         row = tables.ResellerRequest(
@@ -105,6 +107,7 @@ def answer(
 ) -> RequestView:
     """Approve a request, which transfers its amount, or decline it; once. By who is above only.
     Raises NotFound and what `transfer` raises."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         found = store.find_request(tx, request_id)
         if found is None:
@@ -132,6 +135,7 @@ def answer(
 
 def requests(context: Context) -> list[RequestView]:
     """Those that the caller may see: what waits first, then the newest."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         return [_request(row, name) for row, name in store.requests(tx, _LISTED_MOST)]
 
@@ -150,6 +154,7 @@ def statement_of_days(
     to its closing. Raises NotFound, InvalidInput (the days are in the wrong order)."""
     if next_first_day <= first_day:
         raise InvalidInput("must not lie before the first day", field="to")
+    context.refuse_cashier()
     with context.transaction() as tx:
         found = store.get(tx, org_id)
         if found is None:

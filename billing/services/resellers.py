@@ -110,6 +110,7 @@ def change(
     """Its limits, by who is above it. A closed one sells nothing and gets no money. Raises
     InvalidInput, NotFound, Refused."""
     _check_limits(undo_minutes, max_customers, alert_percent)
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         row = store.lock_row(tx, org_id)
@@ -158,6 +159,7 @@ def set_cost(
 
     Raises InvalidInput, NotFound, Refused.
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         terms = plan_on_sale(tx, plan_id, now)
@@ -195,6 +197,7 @@ def set_retail(
     """What a reseller's customers pay for a plan from now on, as the plan's price is meant (with or
     without taxes, as the billing profile says); None: the plan's own price. By the reseller itself,
     for a plan on its list, and not less than its cost. Raises InvalidInput, NotFound, Refused."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         _row(tx, org_id)
         terms = plan_on_sale(tx, plan_id, now)
@@ -223,6 +226,7 @@ def set_retail(
 
 def price_list(context: Context, org_id: int, now: datetime) -> list[PriceLine]:
     """The plans that it may sell, by name. Raises NotFound."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         _row(tx, org_id)
         retails = store.retails_of(tx, org_id)

@@ -63,10 +63,12 @@ class Database:
         customer_id: int | None = None,
         frozen: bool = False,
         actor: str | None = None,
+        cashier: bool = False,
     ) -> Iterator[Session]:
         """One transaction; committed on leaving, rolled back on an exception. `customer_id`: the
         one customer of these organisations whose rows it sees and may write. `frozen`: all that is
         read in it is seen as at one instant. `actor`: whose shift it is that money is taken in.
+        `cashier`: a reseller's, whom the policies let sell only.
 
         Raises Unavailable when the server does not answer.
         """
@@ -79,6 +81,10 @@ class Database:
                     session.connection().exec_driver_sql(
                         "SELECT set_config('tollway.org_ids', %s, true)",
                         (",".join(map(str, org_ids)),),
+                    )
+                if cashier:
+                    session.connection().exec_driver_sql(
+                        "SELECT set_config('tollway.cashier', 'on', true)"
                     )
                 if customer_id is not None:
                     session.connection().exec_driver_sql(

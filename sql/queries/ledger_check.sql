@@ -324,13 +324,13 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS sold FROM posting
     ON p.customer_id = v.sold_customer_id AND p.entry_id = v.sold_entry_id
 WHERE v.face <> COALESCE(p.sold, 0)
 UNION ALL
--- What is in a cashier's shift is what the entry moved, and a closed one expects what was taken (R4).
+-- What is in a cashier's shift is what the entry moved, at a reseller's counter as the reseller's money, and a closed one expects what was taken (R4).
 SELECT 'money of a shift differs from its entry', s.customer_id, concat('entry ', s.entry_id),
     s.amount_micros, -COALESCE(p.moved, 0)
 FROM shift_entry s
 LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS moved FROM posting o
                    WHERE o.customer_id = s.customer_id AND o.entry_id = s.entry_id
-                     AND o.account = concat('money:', s.channel)) p ON true
+                     AND o.account IN (concat('money:', s.channel), 'money:reseller')) p ON true
 WHERE s.amount_micros <> -COALESCE(p.moved, 0)
 UNION ALL
 SELECT 'shift expects another amount than it took', 0, concat('shift ', s.shift_id),

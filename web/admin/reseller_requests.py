@@ -18,7 +18,7 @@ from web.admin import blueprint
 from web.admin.counter import own_context, own_shop
 from web.formats import CHANNELS, money
 from web.forms import MoneyField, needed, show_errors
-from web.guards import ABOVE, SELLERS, staff_only
+from web.guards import ABOVE, SHOPKEEPERS, staff_only
 
 APPROVE, DECLINE = "approve", "decline"
 
@@ -47,7 +47,7 @@ class AnswerForm(FlaskForm):
 
 
 @blueprint.route("/counter/money", methods=["GET", "POST"])
-@staff_only(SELLERS)
+@staff_only(SHOPKEEPERS)
 def counter_money() -> ResponseReturnValue:
     """Ask who is above; and what became of earlier requests."""
     context, form = own_context(), AskForm()

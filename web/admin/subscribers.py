@@ -10,7 +10,7 @@ from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
 from web.charts import usage_chart
-from web.guards import EVERYONE, staff_only
+from web.guards import STAFF, staff_only
 
 PAGE_ROWS = 25
 CHART_DAYS = 31
@@ -18,7 +18,7 @@ PAST_SESSIONS = 20
 
 
 @blueprint.get("/")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def subscribers() -> ResponseReturnValue:
     """The list; a request of the search box or of `more` gets only what it replaces."""
     text = request.args.get("q", "").strip()
@@ -39,7 +39,7 @@ def subscribers() -> ResponseReturnValue:
 
 
 @blueprint.get("/subscribers/<int:subscription_id>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def subscriber(subscription_id: int) -> ResponseReturnValue:
     """Everything about one subscription."""
     context, now = parts.context(), parts.now()
