@@ -41,11 +41,19 @@ class ResellerView:
     available_micros: int
     currency: str
     alert_percent: int | None
+    alert_below_micros: int | None
+    """What `alert_percent` of the last transfer is; None: it is not told."""
     undo_minutes: int
     max_customers: int | None
     customers: int
     created_at: datetime
     closed_at: datetime | None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less is left than it is told at (rule P6)."""
+        below = self.alert_below_micros
+        return below is not None and self.available_micros < below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +170,21 @@ class TransferReceipt:
     available_micros: int
     receipt_number: str | None
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferView:
+    """Money that came into a reseller's wallet, or, negative, was taken back. `channel` None: from
+    the wallet of the reseller above. `reference`: why, or by which slip."""
+
+    transfer_id: int
+    org_id: int
+    amount_micros: int
+    currency: str
+    channel: str | None
+    reference: str | None
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

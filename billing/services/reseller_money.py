@@ -13,6 +13,7 @@ from billing.model.resellers import (
     ResellerStatement,
     StatementLine,
     TransferReceipt,
+    TransferView,
 )
 from billing.rules.alerts import BalanceAlert, armed_below
 from billing.rules.cycles import day_start, next_month
@@ -138,6 +139,16 @@ def requests(context: Context) -> list[RequestView]:
     context.refuse_cashier()
     with context.transaction() as tx:
         return [_request(row, name) for row, name in store.requests(tx, _LISTED_MOST)]
+
+
+def transfers(context: Context, org_id: int) -> list[TransferView]:
+    """What came into a reseller's wallet from above, or went back, newest first. Raises
+    NotFound."""
+    context.refuse_cashier()
+    with context.transaction() as tx:
+        if store.get(tx, org_id) is None:
+            raise NotFound(f"organisation {org_id} is no reseller", field="reseller")
+        return [_transfer_view(row) for row in store.transfers(tx, org_id, _LISTED_MOST)]
 
 
 def statement(context: Context, org_id: int, month: date) -> ResellerStatement:
@@ -266,6 +277,19 @@ def _armed(tx: Transaction, level: Level, available_micros: int) -> int | None:
     percent = store.account_wallet(tx, level.customer_id).alert_percent
     alert = BalanceAlert(percent=percent, topped_up_micros=available_micros, below_micros=None)
     return armed_below(alert, available_micros)
+
+
+def _transfer_view(row: tables.ResellerTransfer) -> TransferView:
+    return TransferView(
+        transfer_id=row.transfer_id,
+        org_id=row.org_id,
+        amount_micros=row.amount_micros,
+        currency=row.currency,
+        channel=row.channel,
+        reference=row.reference,
+        at=row.at,
+        by=row.by,
+    )
 
 
 def _name(tx: Transaction, org_id: int) -> str:

@@ -14,6 +14,7 @@ from billing.model.plan import PlanTerms
 from billing.model.resellers import PriceLine, ResellerView
 from billing.rules.cycles import local_day
 from billing.rules.resellers import cost_problem
+from billing.services.alerts import balance_alert
 from billing.services.context import Context
 from billing.services.identity import checked_name, checked_optional
 from billing.services.issuing import operator_of
@@ -288,6 +289,7 @@ def _view(tx: Transaction, org_id: int) -> ResellerView:
         available_micros=wallet_view(wallet).available_micros,
         currency=wallet.currency,
         alert_percent=wallet.alert_percent,
+        alert_below_micros=balance_alert(wallet).threshold_micros,
         undo_minutes=row.undo_minutes,
         max_customers=row.max_customers,
         customers=store.customers_of(tx, org_id),

@@ -336,6 +336,13 @@ def statement_lines(tx: Session, org_id: int, start: datetime, end: datetime) ->
     )
 
 
+def transfers(tx: Session, org_id: int, limit: int) -> list[tables.ResellerTransfer]:
+    """Newest first."""
+    row = tables.ResellerTransfer
+    found = select(row).where(row.org_id == org_id).order_by(row.transfer_id.desc())
+    return list(tx.scalars(found.limit(limit)))
+
+
 def balance_before(tx: Session, customer_id: int, instant: datetime) -> int:
     """What the account's wallet had at an instant, in micros."""
     posting, entry = tables.Posting, tables.JournalEntry

@@ -65,7 +65,11 @@ def counter_money() -> ResponseReturnValue:
             flash(f"You asked for {money(asked.amount_micros, asked.currency)}.", "success")
             return redirect(url_for("admin.counter_money"))
     page = render_template(
-        "admin/counter_money.html", form=form, shop=shop, asked=reseller_money.requests(context)
+        "admin/counter_money.html",
+        form=form,
+        shop=shop,
+        asked=reseller_money.requests(context),
+        moved=reseller_money.transfers(context, shop.org_id),
     )
     return page, 422 if form.errors else 200
 
