@@ -15,8 +15,10 @@ from web import parts, subscribers
 
 View = Callable[..., ResponseReturnValue]
 
-STAFF = frozenset(StaffRole)
-"""Subscribers and customers to read: all staff."""
+ALL = frozenset(StaffRole)
+"""Receipts to print, and where one's own pages begin."""
+STAFF = ALL - {StaffRole.COLLECTOR}
+"""Subscribers and customers to read: all but collectors."""
 EVERYONE = STAFF - {StaffRole.SHOP_CASHIER}
 """What is sold, who owes what, and what came of it, to read: all but a reseller's cashiers."""
 EDITORS = frozenset({StaffRole.OWNER})
@@ -31,6 +33,8 @@ SELLERS = SHOPKEEPERS | {StaffRole.SHOP_CASHIER}
 """A reseller's counter: its packages, from its wallet."""
 ABOVE = CASHIERS | SHOPKEEPERS
 """Money for a reseller: by who is above it, which the service looks at."""
+COLLECTORS = CASHIERS | {StaffRole.COLLECTOR}
+"""Cash that is taken in the field."""
 TILLS = CASHIERS | SELLERS
 """Who takes money in a shift."""
 EMPLOYERS = EDITORS | SHOPKEEPERS

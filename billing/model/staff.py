@@ -17,6 +17,9 @@ class StaffRole(StrEnum):
     SUPPORT = "support"
     """Reads the operator's subscribers, plans, profiles and money; takes promises to pay, hands
     out links to pay at."""
+    COLLECTOR = "collector"
+    """Takes cash of the operator's customers in the field, by the numbers of its receipt book, and
+    sees what they owe; nothing else (rule R4)."""
     RESELLER = "reseller"
     """Owns a reseller: reads its organisation and those below it, sells at its counter, sets its
     prices, moves its money, says who else works there (rule R1)."""
@@ -66,6 +69,10 @@ class StaffMember:
     @property
     def is_shop_cashier(self) -> bool:
         return StaffRole.SHOP_CASHIER in self.roles
+
+    @property
+    def is_collector(self) -> bool:
+        return StaffRole.COLLECTOR in self.roles
 
     @property
     def may_edit(self) -> bool:

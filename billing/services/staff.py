@@ -317,7 +317,7 @@ def _check_roles(tx: Transaction, roles: frozenset[StaffRole], org_id: int) -> N
     if bool(OF_RESELLERS & roles) != (parent is not None) or len(roles) > 1:
         raise InvalidInput(
             "a reseller's staff has the role reseller or cashier, the operator's has owner, "
-            "billing or support",
+            "billing, support or collector",
             field="role",
         )
 

@@ -35,6 +35,11 @@ def visible(tx: Session) -> list[int]:
     return list(tx.scalars(select(tables.Reseller.org_id).order_by(tables.Reseller.org_id)))
 
 
+def is_reseller(tx: Session, org_id: int) -> bool:
+    """Whether an organisation is a reseller, seen or not: a customer sees none."""
+    return bool(tx.scalar(select(func.is_reseller_v1(org_id))))
+
+
 def is_account(tx: Session, customer_id: int) -> bool:
     """Whether a customer is a reseller's account, seen or not."""
     return bool(tx.scalar(select(func.is_account_v1(customer_id))))

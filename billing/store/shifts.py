@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from billing.model.collections import COLLECTED
 from billing.model.shifts import CASH, DESK_CHANNELS, ShiftLine
 from billing.store import tables
 
@@ -78,6 +79,22 @@ def _note(
     tx.flush()
 
 
+def own_open(tx: Session, currency: str) -> int | None:
+    """The number of the actor's open shift in this currency, kept open until the transaction ends;
+    None: there is none."""
+    shift = tables.Shift
+    found = select(shift).where(
+        shift.cashier == tx.info.get("actor"), shift.closed_at.is_(None), shift.currency == currency
+    )
+    row = tx.scalar(found.with_for_update(read=True))
+    return None if row is None else row.shift_id
+
+
+def in_none(tx: Session) -> None:
+    """What is posted from now on in this transaction is in nobody's drawer."""
+    tx.info["actor"] = None
+
+
 def get(tx: Session, shift_id: int, *, lock: bool = False) -> tables.Shift | None:
     """`lock`: what is taken meanwhile waits, or is there already."""
     return tx.get(tables.Shift, shift_id, with_for_update=lock, populate_existing=lock)
@@ -114,7 +131,17 @@ def lines(tx: Session, shift_id: int) -> tuple[ShiftLine, ...]:
         .group_by(row.channel)
         .order_by(row.channel)
     )
-    return tuple(
+    handed = tables.CollectorSettlement
+    collected = tx.execute(
+        select(func.count(), func.coalesce(func.sum(handed.counted_micros), 0)).where(
+            handed.shift_id == shift_id
+        )
+    ).one()
+    taken = [
         ShiftLine(channel=channel, count=count, in_micros=int(inn), out_micros=int(out))
         for channel, count, inn, out in found
-    )
+    ]
+    if collected[0]:
+        count, micros = collected
+        taken.append(ShiftLine(channel=COLLECTED, count=count, in_micros=int(micros), out_micros=0))
+    return tuple(taken)

@@ -21,6 +21,8 @@ BEGIN
         EXECUTE format('CREATE POLICY no_change_by_cashier ON %I AS RESTRICTIVE FOR UPDATE TO tollway_panel '
                        'USING (NOT (SELECT is_cashier_v1()))', v_table);
     END LOOP;
+    EXECUTE 'CREATE POLICY no_removal_by_cashier ON invoice_design AS RESTRICTIVE FOR DELETE '
+            'TO tollway_panel USING (NOT (SELECT is_cashier_v1()))';
     EXECUTE 'CREATE POLICY no_change_by_cashier ON reseller AS RESTRICTIVE FOR UPDATE TO tollway_panel '
             'USING (NOT (SELECT is_cashier_v1()))';
     -- The journal of the reseller's account tells costs and margins.

@@ -94,10 +94,16 @@ TO_READ_AT_A_SHOP = {
     "voucher_find",
     "vouchers",
 }
+COLLECTORS = CASHIERS | {StaffRole.COLLECTOR}
 OTHERS = {
     "bank_import": CASHIERS,
     "bank_try": CASHIERS,
     "billing_run": CASHIERS,
+    "brand": SHOPKEEPERS,
+    "collect_from": COLLECTORS,
+    "collections": CASHIERS,
+    "collector_book_close": CASHIERS,
+    "collector_hand_over": CASHIERS,
     "counter_confirm": SELLERS,
     "counter_money": SHOPKEEPERS,
     "counter_new": SELLERS,
@@ -109,7 +115,7 @@ OTHERS = {
     "customer_cap": CASHIERS,
     "customer_charge": CASHIERS,
     "customer_charge_card": CASHIERS,
-    "customer_checkout": DESK,
+    "customer_checkout": DESK | SHOPKEEPERS,
     "customer_credit": CASHIERS,
     "customer_details": CASHIERS,
     "customer_discontinue": CASHIERS,
@@ -180,6 +186,15 @@ def test_a_resellers_cashier_opens_these_pages_only(app: Flask) -> None:
     }  # fmt: skip
     changing = {name for name, roles in OTHERS.items() if StaffRole.SHOP_CASHIER in roles}
     assert opens == TO_READ_AT_A_SHOP | changing
+
+
+@pytest.mark.rule("R4")
+def test_a_collector_opens_these_pages_only(app: Flask) -> None:
+    opens = {
+        name.removeprefix("admin.") for name, view in app.view_functions.items()
+        if name.startswith("admin.") and StaffRole.COLLECTOR in view.allowed
+    }  # fmt: skip
+    assert opens == {"collect", "collect_from", "collected", "receipt_pdf", "subscribers"}
 
 
 def test_only_signed_webhooks_are_exempt_from_csrf(app: Flask) -> None:

@@ -22,6 +22,7 @@ ROLE_WORDS = {
     StaffRole.OWNER: "Owner: everything",
     StaffRole.BILLING: "Billing: customers and their money",
     StaffRole.SUPPORT: "Support: looks things up",
+    StaffRole.COLLECTOR: "Collector: takes cash in the field, by receipt numbers",
     StaffRole.RESELLER: "Owner of the shop: sells, prices, money, staff",
     StaffRole.SHOP_CASHIER: "Cashier of the shop: sells in a shift, sees no margins",
 }
