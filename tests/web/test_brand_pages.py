@@ -86,8 +86,7 @@ def test_customers_see_the_brand_of_their_reseller(
     expect(page.locator(".my-name")).to_contain_text(name)
     expect(page.locator("#contact")).to_have_text("Call +1 555 0100 & ask")
     assert page.evaluate("document.querySelector('.my-logo').naturalWidth") == 8
-    top = "getComputedStyle(document.querySelector('.my-top')).borderTopColor"
-    assert page.evaluate(top) == "rgb(170, 34, 17)"
+    expect(page.locator(".my-top")).to_have_css("border-top-color", "rgb(170, 34, 17)")
     assert visitor.overflow() == 0
     design = designs.design_of(context, shop.org_id)
     assert (design.accent, design.footer) == ("#aa2211", "Call +1 555 0100 &amp; ask")
