@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from billing.languages import languages
 from billing.messages import mail, webhook
 from billing.messages.render import Rendered, Unrenderable, render, short
 from billing.model.messages import (
@@ -45,6 +46,7 @@ def take(context: Context, way: MessageChannel, mail_from: str, now: datetime) -
             leased_until=now + LEASE,
             oldest=now - GIVE_UP_AFTER,
             mail_from=mail_from,
+            spoken=languages(),
         )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, OrgId, serial_key
+from billing.store.tables.money import frozen_letterheads
 
 
 class Receipt(Base):
@@ -26,6 +27,7 @@ class Receipt(Base):
         ),
         CheckConstraint("kind NOT IN ('top_up', 'voucher') OR tax_micros = 0", name="top_up"),
         Index("receipt_number_idx", "number"),
+        *frozen_letterheads(),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -47,6 +49,8 @@ class Receipt(Base):
     rounding_micros: Mapped[int]
     total_micros: Mapped[int]
     currency: Mapped[str]
+    seller_letterhead_id: Mapped[int]
+    buyer_letterhead_id: Mapped[int]
 
 
 class DeferredItem(Base):
