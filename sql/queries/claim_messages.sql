@@ -22,7 +22,7 @@ WITH due AS MATERIALIZED (
         m.attempts, m.mail_id, o.name AS organisation_name,
         COALESCE(o.mail_from, :mail_from) AS sender
 )
-SELECT t.customer_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
+SELECT t.customer_id, t.org_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
     t.attempts AS attempt, t.mail_id, c.name AS customer_name, t.organisation_name, t.sender,
     t.queued_at <= :oldest AS expired, x.language AS own_language, x.mjml AS own_mjml,
     x.text AS own_text
