@@ -71,6 +71,11 @@ class JournalEntry(Base):
     """One movement of money; append-only (rule M4)."""
 
     __tablename__ = "journal_entry"
+    __table_args__ = (
+        Index("journal_entry_at_idx", "customer_id", "at"),
+        # Rows stand in the order in which they were written.
+        Index("journal_entry_range_idx", "at", "entry_id", postgresql_using="brin"),
+    )
 
     customer_id: Mapped[CustomerKey]
     entry_id: Mapped[int] = serial_key()
@@ -87,6 +92,7 @@ class Posting(Base):
     __tablename__ = "posting"
     __table_args__ = (
         Index("posting_account_idx", "customer_id", "account"),
+        Index("posting_range_idx", "entry_id", postgresql_using="brin"),
         CheckConstraint("amount_micros <> 0", name="amount"),
     )
 
