@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     smtp_password_file: str = Field(
         default="", description="empty: keys/smtp.password in the state dir"
     )
+    mail_papers: bool = Field(
+        default=True, description="bills, credit notes, statements and receipts go with their mails"
+    )
     mail_from: str = Field(
         default="", description="From address of organisations that have none of their own"
     )
