@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0044"
-down_revision = "0043"
+revision = "0046"
+down_revision = "0045"
 branch_labels = None
 depends_on = None
 
@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_index(op.f("receipt_book_org_id_idx"), "receipt_book", ["org_id"])
     _settlements()
     _receipts()
-    run_sql_file("policies/0044_collectors.sql")
+    run_sql_file("policies/0046_collectors.sql")
 
 
 def _settlements() -> None:
