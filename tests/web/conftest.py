@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from billing.clock import utc_now
 from billing.model.staff import StaffRole
 from billing.services.context import Context
 from billing.settings import Settings
+from rig.loopback import answering
 from tests.web.isp import Isp, build
 from tests.web.people import PASSWORD, enrolled
 from web import create_app
@@ -134,15 +134,9 @@ def panel(settings: Settings, isp: Isp) -> Iterator[str]:
     """Address of a running panel, as the database role `panel`."""
     app = create_app(settings)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["tollway"].close()
+    app.extensions["tollway"].close()
 
 
 @pytest.fixture(scope="module")
