@@ -176,7 +176,7 @@ def test_a_form_that_is_sent_twice_sells_once(
 def test_a_new_subscriber_buys_with_the_keyboard_alone(at_counter: Visitor, shop: Shop) -> None:
     before = shop.wallet()
     page = at_counter.open("/counter")
-    # The cursor is in the search box.
+    expect(page.locator("[data-search]")).to_be_focused()
     page.keyboard.type("Karla")
     page.keyboard.press("Enter")
     expect(page.locator("#rows")).to_contain_text("No subscriber of yours matches")
