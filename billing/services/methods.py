@@ -34,14 +34,26 @@ def remove(context: Context, customer_id: int, method_id: int, now: datetime) ->
     others is the default then. Raises NotFound."""
     with changing_customer(context, customer_id) as (tx, customer):
         row = on_file(tx, customer_id, method_id)
-        row.removed_at = now
-        if row.is_default:
-            tx.flush()
-            left = store.methods_of(tx, customer_id)
-            store.make_default(tx, customer_id, left[0].method_id if left else None)
+        take_off_file(tx, customer_id, method_id, now)
         enforcement.reconcile(tx, context, customer_id, now)
         detail: dict[str, object] = {"method": method_id, "label": row.label}
         audit_customer(context, tx, customer, "payment.method_removed", now, detail)
+
+
+def take_off_file(tx: Transaction, customer_id: int, method_id: int, now: datetime) -> None:
+    """As part of another command; the customer is locked. Raises NotFound."""
+    row = on_file(tx, customer_id, method_id)
+    row.removed_at = now
+    if row.is_default:
+        tx.flush()
+        left = store.methods_of(tx, customer_id)
+        store.make_default(tx, customer_id, left[0].method_id if left else None)
+    tx.flush()
+
+
+def known(tx: Transaction, customer_id: int, method_id: int) -> tables.PaymentMethod | None:
+    """One on file or removed."""
+    return store.method(tx, customer_id, method_id)
 
 
 def on_file(tx: Transaction, customer_id: int, method_id: int) -> tables.PaymentMethod:

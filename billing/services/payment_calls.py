@@ -174,6 +174,10 @@ def _take(
             advance(tx, context, customer, row, told, now)
             return None
         gateway = gateways.open(tx, context, row.gateway_id)
+        if gateway.capabilities.by_file:
+            # Nobody is called; what the bank says of it comes by itself.
+            row.state, row.due_at = PaymentState.PENDING, None
+            return None
         if first:
             row.state, row.sent_at = PaymentState.PENDING, now
         else:

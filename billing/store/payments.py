@@ -61,6 +61,16 @@ def count_open(tx: Session, customer_id: int) -> int:
     return tx.scalar(chosen) or 0
 
 
+def bill_is_being_paid(tx: Session, customer_id: int, invoice_id: int) -> bool:
+    """Whether a payment of it by any gateway has no outcome yet."""
+    chosen = select(_ATTEMPT.attempt_id).where(
+        _ATTEMPT.customer_id == customer_id,
+        _ATTEMPT.invoice_id == invoice_id,
+        _ATTEMPT.state.in_(OPEN_STATES),
+    )
+    return tx.scalar(chosen.limit(1)) is not None
+
+
 def meant_by(
     tx: Session, gateway_id: int, key: str | None, provider_ref: str | None
 ) -> tuple[int, int] | None:

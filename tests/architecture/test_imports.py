@@ -89,6 +89,7 @@ MODULES: dict[str, set[str]] = {
     # What an e-invoice needs is told before it is written, here and where the switch is set.
     "billing.documents.cii": {"billing.rules.e_invoices"},
     "billing.payments.paypal_client": {"requests"},
+    "billing.payments.sepa_gateway": {"sepaxml", "stdnum"},
     "billing.payments.stripe_gateway": {"stripe"},
     "billing.payments.stripe_objects": {"stripe"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
@@ -97,6 +98,7 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
     "billing.cli.payments": {"billing.payments.registry"},
+    "billing.cli.sepa": {"billing.payments.registry"},
     "billing.cli.relay": {"billing.messages.smtp", "billing.messages.webhook", "billing.settings"},
     "billing.cli.worker": {
         "billing.jobs.figures",

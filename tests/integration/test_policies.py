@@ -81,6 +81,8 @@ SECRETS = (
     ("gateway", "secrets_sealed"),
     ("gateway", "hook_token"),
     ("provider_event", "body"),
+    ("sepa_mandate", "iban_sealed"),
+    ("sepa_file", "body_sealed"),
 )
 
 

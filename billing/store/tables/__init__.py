@@ -63,6 +63,7 @@ from billing.store.tables.resellers import (
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
+from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
@@ -146,6 +147,9 @@ __all__ = [
     "ResellerVoucherSale",
     "ResellerVoucherShare",
     "Reservation",
+    "SepaCollection",
+    "SepaFile",
+    "SepaMandate",
     "ServicePause",
     "SessionHistory",
     "SessionSlot",

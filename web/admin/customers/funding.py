@@ -37,7 +37,7 @@ _SHOWN = 5
     "funding",
     "Cards and recharge",
     place="right",
-    actions=("checkout", "charge-card", "recharge"),
+    actions=("checkout", "charge-card", "recharge", "mandate"),
 )
 def funding(context: Context, customer: CustomerView) -> Facts:
     """What is on file, how wallets recharge themselves, and what is on its way."""
