@@ -24,7 +24,15 @@ from billing.model.vouchers import (
     VoucherView,
     serial_text,
 )
-from billing.services import catalog, customers, designs, resellers, voucher_redeem, voucher_sales
+from billing.services import (
+    catalog,
+    customers,
+    designs,
+    resellers,
+    voucher_keys,
+    voucher_redeem,
+    voucher_sales,
+)
 from billing.services import vouchers as services
 from billing.services.voucher_sales import Range
 
@@ -39,6 +47,15 @@ _HEADINGS = ("batch", "name", "worth", "numbers", "in stock", "sold", "used", "o
 @click.group(cls=Group)
 def voucher() -> None:
     """Vouchers: batches of codes for a plan or for money."""
+
+
+@voucher.command("rotate-key", cls=Command)
+@at_option
+@click.pass_obj
+def rotate_key(app: App, at: datetime) -> None:
+    """Hash new codes with a new key from now on; codes that were printed stay good."""
+    number = voucher_keys.rotate(app.context, at)
+    app.show({"key": number}, f"new codes are hashed with key {number}; earlier ones stay good")
 
 
 @voucher.group("batch", cls=Group)

@@ -57,7 +57,7 @@ _BY_TYPE = {
     "ARRAY": "{}",
     "jsonb": "{}",
 }
-_SHARED = {"hearing", "operator", "organisation", "schema_version", "voucher_guess"}
+_SHARED = {"hearing", "operator", "organisation", "schema_version", "voucher_guess", "voucher_key"}
 
 
 @dataclass(frozen=True)

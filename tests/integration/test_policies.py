@@ -82,6 +82,7 @@ SECRETS = (
     ("gateway", "hook_token"),
     ("provider_event", "body"),
     ("sepa_mandate", "iban_sealed"),
+    ("voucher_key", "key_sealed"),
     ("sepa_file", "body_sealed"),
 )
 

@@ -72,7 +72,13 @@ from billing.store.tables.usage import (
     DailyUsage,
     UsageCharge,
 )
-from billing.store.tables.vouchers import Voucher, VoucherBatch, VoucherCounter, VoucherGuess
+from billing.store.tables.vouchers import (
+    Voucher,
+    VoucherBatch,
+    VoucherCounter,
+    VoucherGuess,
+    VoucherKey,
+)
 
 __all__ = [
     "AcctDeadLetter",
@@ -166,6 +172,7 @@ __all__ = [
     "VoucherBatch",
     "VoucherCounter",
     "VoucherGuess",
+    "VoucherKey",
     "Wallet",
     "WriteOff",
 ]

@@ -119,3 +119,16 @@ class VoucherGuess(Base):
     source: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[Int]
     window_started_at: Mapped[datetime]
+
+
+class VoucherKey(Base):
+    """A key that codes are hashed with since it was made, sealed with the installation's, from
+    which the first one follows. Of no organisation."""
+
+    __tablename__ = "voucher_key"
+    __table_args__ = (CheckConstraint("key_id > 0", name="number"),)
+
+    key_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key_sealed: Mapped[bytes]
+    made_at: Mapped[datetime]
+    made_by: Mapped[str]

@@ -39,7 +39,7 @@ class MandateForm(ActionForm):
     signed_on = DateField("Signed on", [Optional()], description="Today, unless given.")
     reference = StringField("Reference", description="Made up, unless given.")
     sequence = SelectField(
-        "Collected", choices=[(kind.value, words) for kind, words in _KINDS.items()]
+        "Collected", choices=[SelectChoice(kind.value, words) for kind, words in _KINDS.items()]
     )
 
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
