@@ -101,6 +101,15 @@ class SetsUpMethods(Protocol):
 
 
 @runtime_checkable
+class DetachesMethods(Protocol):
+    """A gateway may have this, too: a method that is taken off file here is forgotten there."""
+
+    def detach(self, reference: str) -> Answer:
+        """PAID where it is gone, NOT_FOUND where it was before."""
+        ...
+
+
+@runtime_checkable
 class CollectsByFile(Protocol):
     """A gateway may have this, too: nobody is called, and payments wait for a file that the bank is
     given (`Capabilities.by_file`)."""

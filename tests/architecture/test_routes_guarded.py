@@ -50,7 +50,7 @@ def test_public_routes_are_these_only(app: Flask) -> None:
         name for name, view in app.view_functions.items()
         if getattr(view, "allowed", None) == "public"
     }  # fmt: skip
-    assert public == {"customer.log_in", "entry.enrol", "entry.healthz", "hooks.hook"}
+    assert public == {"api.redeem", "customer.log_in", "entry.enrol", "entry.healthz", "hooks.hook"}
 
 
 def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) -> None:
@@ -143,7 +143,7 @@ def test_pages_that_change_something_are_for_owners_but_for_the_listed(app: Flas
         assert allowed == OTHERS.get(name, {StaffRole.OWNER}), name
 
 
-def test_only_signed_webhooks_are_exempt_from_csrf(app: Flask) -> None:
+def test_only_what_looks_at_no_cookie_is_exempt_from_csrf(app: Flask) -> None:
     protection = app.extensions["csrf"]
-    assert protection._exempt_views == {"web.hooks.hook"}
+    assert protection._exempt_views == {"web.api.redeem", "web.hooks.hook"}
     assert not protection._exempt_blueprints

@@ -55,6 +55,9 @@ class PaymentMethod(Base):
             unique=True,
             postgresql_where=text("is_default"),
         ),
+        Index(
+            "payment_method_detach_idx", "detach_at", postgresql_where=text("detach_at IS NOT NULL")
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -69,6 +72,9 @@ class PaymentMethod(Base):
     expires_on: Mapped[date | None]
     """Its last day."""
     is_default: Mapped[bool] = mapped_column(server_default="false")
+    detach_at: Mapped[datetime | None]
+    """When its provider is told that it was removed, again where it gave no answer."""
+    detach_tries: Mapped[Int] = mapped_column(server_default="0")
 
 
 class MethodSetup(Base):
