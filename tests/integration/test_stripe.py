@@ -39,14 +39,14 @@ from billing.services.payment_steps import save_method
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import Factory, Subscriber
-from tests.integration.stripe_server import StripeServer
+from tests.integration.stripe_server import GATEWAY_KEY, StripeServer
 from tests.integration.talker import UNIT
 from tests.integration.till import GATEWAYS
 from web import create_app
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-API_KEY = "sk_test_of_localstripe"
+API_KEY = GATEWAY_KEY
 SIGNING_SECRET = "whsec_of_a_test"
 REPLAYS = 1_000
 PAGE = 100
@@ -58,6 +58,7 @@ _keys = count(1)
 def server() -> Iterator[StripeServer]:
     with StripeServer().serving() as running:
         yield running
+        assert running.broken == []
 
 
 @dataclass
