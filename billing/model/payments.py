@@ -278,6 +278,8 @@ class PaymentView:
     wallet_id: int
     gateway_id: int
     gateway: str
+    channel: str
+    """Of the gateway; empty where it belongs to an organisation that is not seen."""
     purpose: PaymentPurpose
     kind: PaymentKind
     state: PaymentState

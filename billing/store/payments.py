@@ -235,10 +235,15 @@ def view(tx: Session, attempt_id: int) -> PaymentView | None:
     return None if row is None else _view(*row)
 
 
-def _views() -> Select[tables.PaymentAttempt, str, str]:
+def _views() -> Select[tables.PaymentAttempt, str, str, str]:
     gateway = tables.Gateway
     return (
-        select(_ATTEMPT, tables.Customer.name, func.coalesce(gateway.name, ""))
+        select(
+            _ATTEMPT,
+            tables.Customer.name,
+            func.coalesce(gateway.name, ""),
+            func.coalesce(gateway.channel, ""),
+        )
         .join(tables.Customer, tables.Customer.customer_id == _ATTEMPT.customer_id)
         # It may belong to an organisation above, which whoever asks does not see.
         .outerjoin(gateway, gateway.gateway_id == _ATTEMPT.gateway_id)
@@ -246,7 +251,9 @@ def _views() -> Select[tables.PaymentAttempt, str, str]:
     )
 
 
-def _view(row: tables.PaymentAttempt, customer_name: str, gateway: str) -> PaymentView:
+def _view(
+    row: tables.PaymentAttempt, customer_name: str, gateway: str, channel: str
+) -> PaymentView:
     return PaymentView(
         customer_id=row.customer_id,
         attempt_id=row.attempt_id,
@@ -255,6 +262,7 @@ def _view(row: tables.PaymentAttempt, customer_name: str, gateway: str) -> Payme
         wallet_id=row.wallet_id,
         gateway_id=row.gateway_id,
         gateway=gateway,
+        channel=channel,
         purpose=PaymentPurpose(row.purpose),
         kind=PaymentKind(row.kind),
         state=PaymentState(row.state),
