@@ -27,8 +27,8 @@ from billing.model.vouchers import (
 from billing.services import (
     catalog,
     customers,
-    designs,
     resellers,
+    voucher_designs,
     voucher_keys,
     voucher_redeem,
     voucher_sales,
@@ -313,7 +313,7 @@ def _hand_over(
 ) -> None:
     if csv_file is None and pdf_file is None:
         raise InvalidInput("say where the codes go: --csv FILE, --pdf FILE", field="csv")
-    design = designs.design_of(app.context, services.get_batch(app.context, number).org_id)
+    design = voucher_designs.design_of(app.context, services.get_batch(app.context, number).org_id)
 
     def take(view: BatchView, codes: list[Code]) -> None:
         # The PDF first: it may be refused, and then nothing is written.

@@ -83,6 +83,7 @@ MODULES: dict[str, set[str]] = {
     "billing.services.metrics": {"prometheus_client"},
     # A design is checked by the sandbox that it will run in; nothing is set.
     "billing.services.designs": {"billing.documents.checks"},
+    "billing.services.voucher_designs": {"billing.documents.checks"},
     "billing.documents.checks": {"tinycss2"},
     "billing.documents.press": {"weasyprint", "PIL"},
     "billing.documents.voucher_cards": {"qrcode"},

@@ -33,6 +33,7 @@ from web.admin import (  # noqa: E402 (they add routes)
     subscribers,
     suspense,
     voucher_batches,
+    voucher_design,
     voucher_sales,
     vouchers,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "subscribers",
     "suspense",
     "voucher_batches",
+    "voucher_design",
     "voucher_sales",
     "vouchers",
 ]

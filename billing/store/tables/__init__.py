@@ -76,6 +76,7 @@ from billing.store.tables.vouchers import (
     Voucher,
     VoucherBatch,
     VoucherCounter,
+    VoucherDesign,
     VoucherGuess,
     VoucherKey,
 )
@@ -171,6 +172,7 @@ __all__ = [
     "Voucher",
     "VoucherBatch",
     "VoucherCounter",
+    "VoucherDesign",
     "VoucherGuess",
     "VoucherKey",
     "Wallet",

@@ -132,3 +132,23 @@ class VoucherKey(Base):
     key_sealed: Mapped[bytes]
     made_at: Mapped[datetime]
     made_by: Mapped[str]
+
+
+class VoucherDesign(Base):
+    """How an organisation's voucher cards look. `logo`: a picture as a `data:` address."""
+
+    __tablename__ = "voucher_design"
+    __table_args__ = (CheckConstraint("width_mm > 0 AND height_mm > 0", name="size"),)
+
+    org_id: Mapped[int] = mapped_column(
+        ForeignKey("organisation.org_id"), primary_key=True, autoincrement=False
+    )
+    accent: Mapped[str]
+    paper: Mapped[str]
+    blocks: Mapped[list[str]]
+    width_mm: Mapped[Small]
+    height_mm: Mapped[Small]
+    logo: Mapped[str | None]
+    text: Mapped[str | None]
+    css: Mapped[str | None]
+    changed_at: Mapped[datetime]
