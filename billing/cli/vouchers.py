@@ -12,6 +12,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount as money
 from billing.cli.units import DAY, INSTANT, show_instant, show_money
+from billing.clock import utc_now
 from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
@@ -229,7 +230,7 @@ def revoke(
 @click.pass_obj
 def show(app: App, serial: int) -> None:
     """A voucher by the number that is printed on it."""
-    found = services.show(app.context, serial)
+    found = services.look_up(app.context, serial, utc_now())
     app.show(found, *_lines(found))
 
 

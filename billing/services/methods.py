@@ -17,8 +17,8 @@ from billing.services import enforcement
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
 from billing.services.gateways import Gateways
+from billing.store import audit, customers, tables
 from billing.store import gateways as store
-from billing.store import tables
 from billing.store.guard import Transaction
 
 DETACH_TRIES = 48
@@ -29,6 +29,24 @@ def of_customer(context: Context, customer_id: int) -> list[MethodView]:
     """What is on file, oldest first."""
     with context.transaction() as tx:
         return store.methods_of(tx, customer_id)
+
+
+def looked_up(context: Context, customer_id: int, now: datetime) -> list[MethodView]:
+    """The same for a member of staff; that it was looked at is written down, where there is any."""
+    with context.transaction() as tx:
+        found = store.methods_of(tx, customer_id)
+        customer = customers.customer_view(tx, customer_id) if found else None
+        if customer is not None:
+            audit.append(
+                tx,
+                at=now,
+                org_id=customer.org_id,
+                actor=context.actor,
+                action="payment.methods_looked_up",
+                subject=f"customer:{customer_id}",
+                detail={"methods": [one.method_id for one in found]},
+            )
+        return found
 
 
 def make_default(context: Context, customer_id: int, method_id: int, now: datetime) -> None:

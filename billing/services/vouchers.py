@@ -159,6 +159,25 @@ def show(context: Context, serial: int) -> VoucherView:
         return store.view(tx, numbered(tx, serial))
 
 
+def look_up(context: Context, serial: int, now: datetime) -> VoucherView:
+    """The same for a member of staff: whose it is was looked up, and by whom, is written down.
+    Raises NotFound."""
+    with context.transaction() as tx:
+        row = numbered(tx, serial)
+        view = store.view(tx, row)
+        if row.customer_id is not None:
+            audit.append(
+                tx,
+                at=now,
+                org_id=row.org_id,
+                actor=context.actor,
+                action="voucher.look_up",
+                subject=f"voucher:{serial}",
+                detail={"customer": row.customer_id},
+            )
+        return view
+
+
 def replace(context: Context, serial: int, now: datetime) -> Code:
     """Another card for one that is damaged: the old code is worth nothing from now on, the new one
     what the old one was. One that is used up for good is refused.

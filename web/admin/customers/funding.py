@@ -43,7 +43,7 @@ _SHOWN = 5
 def funding(context: Context, customer: CustomerView) -> Facts:
     """What is on file, how wallets recharge themselves, and what is on its way."""
     return {
-        "methods": methods_on_file.of_customer(context, customer.customer_id),
+        "methods": methods_on_file.looked_up(context, customer.customer_id, parts.now()),
         "prepaid": prepayments.settings(context, customer.customer_id),
         "recharges": auto_recharge.settings(context, customer.customer_id),
         "on_its_way": payments.listed(
