@@ -13,7 +13,15 @@ from billing.errors import InvalidInput
 from billing.model.sepa import CURRENCY, CollectionView, FileView, MandateView, ReturnReport
 from billing.model.sepa import Sequence as Kind
 from billing.payments.registry import open_gateway
-from billing.services import customers, gateways, sepa_files, sepa_mandates, sepa_results, sepa_run
+from billing.services import (
+    customers,
+    gateways,
+    sepa_files,
+    sepa_mandates,
+    sepa_preview,
+    sepa_results,
+    sepa_run,
+)
 from billing.services.gateways import Gateways
 
 _GATEWAY = click.option("--gateway", required=True, help="Its number or name.")
@@ -124,25 +132,20 @@ def collect(app: App, gateway: str, collect_on: date | None, dry_run: bool, at: 
     Payers are told at once. Each bill is in one file: run it as often as you like.
     """
     context = app.context
-    report = sepa_run.collect(
-        context,
-        Gateways(open_gateway),
-        gateways.find(context, gateway).gateway_id,
-        at,
-        collect_on=collect_on,
-        dry_run=dry_run,
-    )
+    gateway_id = gateways.find(context, gateway).gateway_id
+    run = sepa_preview.preview if dry_run else sepa_run.collect
+    report = run(context, Gateways(open_gateway), gateway_id, at, collect_on=collect_on)
     lines = [_collection_line(one) for one in report.collections]
     lines += [f"left out: {one}" for one in report.left_out]
-    if report.file is None:
-        lines.append("nothing is to be collected")
-    elif dry_run:
-        total = show_money(report.file.total_micros, CURRENCY)
-        count = report.file.collections
-        lines.append(f"would collect {total} by {count} debits on {report.collect_on}")
-    else:
+    count = len(report.collections)
+    if report.file is not None:
         lines.append(_file_line(report.file))
         lines.append(f"write it by `tollway sepa file {report.file.file_id} --to FILE.xml`")
+    elif count:
+        total = show_money(report.total_micros, CURRENCY)
+        lines.append(f"would collect {total} by {count} debits on {report.collect_on}")
+    else:
+        lines.append("nothing is to be collected")
     app.show(report, *lines)
 
 
@@ -252,8 +255,9 @@ def _collection_line(one: CollectionView) -> str:
     what = one.invoice_number or "credit"
     amount = show_money(one.amount_micros, CURRENCY)
     ended = f" {one.returned_for}" if one.returned_for else ""
+    number = one.end_to_end_id or "not begun"
     return (
-        f"{one.end_to_end_id}: {one.customer_name}, {what}, {amount}, {one.mandate}"
+        f"{number}: {one.customer_name}, {what}, {amount}, {one.mandate}"
         f" {one.sequence.value}, {one.state.value.replace('_', ' ')}{ended}"
     )
 

@@ -121,14 +121,19 @@ class FileView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What a run collected, or would. `file` None: there is nothing to collect. `left_out`: whose
-    mandate is not good any more, or what was paid meanwhile, in words."""
+    """What a run collected, or would: then there is no `file`, and payments of bills have no number
+    yet (0). `left_out`: whose mandate is not good any more, or what was paid meanwhile, in
+    words."""
 
     collect_on: date
     dry_run: bool
     file: FileView | None
     collections: tuple[CollectionView, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def total_micros(self) -> int:
+        return sum(one.amount_micros for one in self.collections)
 
 
 class ReturnEffect(StrEnum):

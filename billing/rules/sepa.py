@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from billing.model.payments import DeclineKind
@@ -150,6 +151,12 @@ def end_to_end_id(file_id: int, attempt_id: int) -> str:
 def batch_id(file_id: int, batch: int) -> str:
     """What a batch of a file is known by: one booking at many banks."""
     return f"{message_id(file_id)}/{batch}"
+
+
+def batches(sequences: Iterable[Sequence]) -> list[Sequence]:
+    """The batches of a file that has these: one of each, numbered from 1."""
+    there = set(sequences)
+    return [sequence for sequence in Sequence if sequence in there]
 
 
 def collections_named(text: str) -> set[tuple[int, int | None, int | None]]:

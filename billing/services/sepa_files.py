@@ -35,7 +35,7 @@ def content(context: Context, file_id: int, now: datetime) -> bytes:
     NotFound."""
     with context.transaction() as tx:
         row = store.file(tx, file_id)
-        if row is None:
+        if row is None or row.body_sealed is None:
             raise _unknown(file_id)
         body = context.box.open_bytes(row.body_sealed, sealed_for(file_id))
         note(tx, context, row.org_id, "sepa.download", file_id, now, {})

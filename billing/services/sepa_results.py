@@ -7,7 +7,7 @@ later is a chargeback, taken from the wallet. Each counts once, whoever tells of
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from io import StringIO
 
@@ -15,8 +15,9 @@ from billing.errors import BadLines, InvalidInput, NotFound
 from billing.model.bank import BankLine, LineMatch, LineOutcome
 from billing.model.money import Money
 from billing.model.payments import EventOutcome, PaymentEvent, PaymentState, ProviderEvent
-from billing.model.sepa import CURRENCY, FileView, ReturnEffect, ReturnReport
+from billing.model.sepa import CURRENCY, FileView, ReturnEffect, ReturnReport, Sequence
 from billing.rules.sepa import (
+    batches,
     collections_named,
     decline_of,
     end_to_end_id,
@@ -102,8 +103,15 @@ def of_line(
     for file_id, batch, attempt_id in sorted(named, key=str):
         row = store.file(tx, file_id) if file_id < _ID_LIMIT else None
         if row is not None and row.org_id in org_ids:
-            lines = store.collected(tx, file_id, batch=batch, attempt_id=attempt_id)
-            found.append((row, lines))
+            lines = store.collected(tx, file_id)
+            kinds = batches(Sequence(line.sequence) for line, _ in lines)
+            meant = [
+                (line, one)
+                for line, one in lines
+                if attempt_id in (None, line.attempt_id)
+                and (batch is None or kinds[batch - 1 : batch] == [line.sequence])
+            ]
+            found.append((row, meant))
     if not found:
         return None
     if len(found) > 1:
@@ -129,10 +137,10 @@ def of_line(
 
 
 def came(
-    tx: Transaction, context: Context, payments: Sequence[tuple[int, int]], now: datetime
+    tx: Transaction, context: Context, payments: Iterable[tuple[int, int]], now: datetime
 ) -> None:
-    """The money of these collections has come, as part of another command."""
-    customers.lock_customers(tx, [customer_id for customer_id, _ in payments])
+    """The money of these collections has come, as part of another command that has locked their
+    customers."""
     for customer_id, attempt_id in payments:
         customer = customers.lock_customer(tx, customer_id)
         if customer is not None:

@@ -1,15 +1,13 @@
 """Files of SEPA direct debits: what is due becomes payments, and these one file (rules P1, M5).
 
-Each collection is stored as a payment that waits before a file is made, and is in a file by the
-transaction that writes the file down, sealed, with its notice to the payer. Whatever dies on the
-way, the next run goes on: a payment is in one file, and a bill is begun once.
+Each collection is stored as a payment that waits before it is put into a file, by a short
+transaction of its own customer, which also queues the notice; when all are in, the file is written
+and sealed. Whatever dies on the way, the next run goes on with the same file: a payment is in one
+file, and a bill is begun once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.errors import InvalidInput
@@ -29,10 +27,11 @@ from billing.model.sepa import (
     CollectionFile,
     CollectionOrder,
     RunReport,
+    Sequence,
 )
-from billing.model.sepa import Sequence as Kind
 from billing.payments.protocol import CollectsByFile
 from billing.rules.sepa import (
+    batches,
     cleaned,
     collection_problem,
     earliest_collection,
@@ -49,22 +48,14 @@ from billing.services.gateways import Gateways
 from billing.services.issuing import operator_of
 from billing.services.payment_steps import advance
 from billing.services.settling import check_takes_money
-from billing.store import customers, invoices, messages, tables
+from billing.store import invoices, messages, tables
 from billing.store import payments as payment_store
 from billing.store import sepa as store
 from billing.store.guard import Transaction
 
 ACTOR = "direct debit"
-FILE_LIMIT = 1_000
-"""Collections of a file: the customers in it are locked while it is made."""
-_BATCHES = {kind: place for place, kind in enumerate(Kind)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    customer: tables.Customer
-    attempt: tables.PaymentAttempt
-    mandate: tables.SepaMandate
+FILE_LIMIT = 5_000
+"""Collections of a file, by and large."""
 
 
 def collect(
@@ -74,34 +65,36 @@ def collect(
     now: datetime,
     *,
     collect_on: date | None = None,
-    dry_run: bool = False,
 ) -> RunReport:
-    """Put what is due by `collect_on` (the earliest day unless given) into a file, with the
-    recharges that wait; at most FILE_LIMIT collections: run again for the rest. `dry_run`: only
-    say what would be.
+    """Put what is due by `collect_on` (the earliest day unless given) into a file, with what else
+    waits; at most FILE_LIMIT collections: run again for the rest.
 
     Raises NotFound, Refused (no gateway by file; disabled; a reseller's, rule R1), InvalidInput
     (the day, the gateway's settings).
     """
-    with _really_or_not(context, dry_run) as joined:
-        with joined.transaction() as tx:
-            row = gateways.usable(tx, gateway_id)
-            check_takes_money(tx, row.org_id)
-            gateway = sepa_mandates.by_file(known, tx, joined, row)
-            day = _day(tx, gateway, collect_on, now)
-            due = store.due_bills(tx, gateway_id, day)
-        for customer_id, invoice_id, method_id in due:
-            _begin(joined, gateway_id, customer_id, invoice_id, method_id, now)
-        return _write(joined, gateway, gateway_id, day, now, dry_run=dry_run)
+    gateway, day, due = asked(context, known, gateway_id, now, collect_on)
+    for customer_id, invoice_id, method_id in due:
+        _begin(context, gateway_id, customer_id, invoice_id, method_id, now)
+    with context.transaction() as tx:
+        waiting = store.waiting(tx, gateway_id, FILE_LIMIT)
+    left_out = [
+        problem
+        for customer_id, attempt_id in waiting
+        if (problem := _put_in(context, gateway, gateway_id, customer_id, attempt_id, day, now))
+    ]
+    return _finished(context, gateway, gateway_id, day, now, left_out)
 
 
-@contextmanager
-def _really_or_not(context: Context, dry_run: bool) -> Iterator[Context]:
-    if not dry_run:
-        yield context
-        return
-    with context.rehearsed() as rehearsed:
-        yield rehearsed
+def asked(
+    context: Context, known: Gateways, gateway_id: int, now: datetime, collect_on: date | None
+) -> tuple[CollectsByFile, date, list[tuple[int, int, int]]]:
+    """The gateway, the day, and the bills that are due by then and were not begun."""
+    with context.transaction() as tx:
+        row = gateways.usable(tx, gateway_id)
+        check_takes_money(tx, row.org_id)
+        gateway = sepa_mandates.by_file(known, tx, context, row)
+        day = _day(tx, gateway, collect_on, now)
+        return gateway, day, store.due_bills(tx, gateway_id, day)
 
 
 def _day(tx: Transaction, gateway: CollectsByFile, wanted: date | None, now: datetime) -> date:
@@ -146,70 +139,142 @@ def _begin(
         tx.flush()
 
 
-def _write(
+def _put_in(
+    context: Context,
+    gateway: CollectsByFile,
+    gateway_id: int,
+    customer_id: int,
+    attempt_id: int,
+    day: date,
+    now: datetime,
+) -> str:
+    """Put a payment into the gateway's file, and tell the payer. One that may not be collected any
+    more ends here: why, in words."""
+    with changing_customer(context, customer_id) as (tx, customer):
+        row = payment_store.attempt(tx, customer_id, attempt_id)
+        if row is None or not PaymentState(row.state).is_open or row.sent_at is not None:
+            return ""  # somebody else was here
+        mandate, problem = usable(tx, row, day)
+        if mandate is None or problem:
+            told = ProviderEvent(
+                event_id="",
+                event=PaymentEvent.DECLINED,
+                kind="not collected",
+                decline=DeclineKind.HARD,
+                reason=problem,
+            )
+            advance(tx, context, customer, row, told, now)
+            return f"{customer.name}, {row.text}: {problem}"
+        file = _file(tx, context, gateway_id, day, now)
+        line = tables.SepaCollection(
+            customer_id=customer_id,
+            attempt_id=attempt_id,
+            org_id=customer.org_id,
+            file_id=file.file_id,
+            mandate_id=mandate.mandate_id,
+            invoice_id=row.invoice_id,
+            sequence=mandate.sequence,
+        )
+        store.insert(tx, line)
+        messages.queue(tx, [_notice(row, mandate, gateway, file.collect_on)], now)
+        row.state, row.sent_at, row.due_at = PaymentState.PENDING, now, None
+        row.provider_ref = end_to_end_id(file.file_id, attempt_id)
+        _used(tx, mandate, file.collect_on, now)
+        return ""
+
+
+def _file(
+    tx: Transaction, context: Context, gateway_id: int, day: date, now: datetime
+) -> tables.SepaFile:
+    """The file that is being filled; another one where it was finished meanwhile."""
+    found = store.unfinished(tx, gateway_id)
+    if found is None:
+        store.lock_gateway(tx, gateway_id)
+        found = store.unfinished(tx, gateway_id)
+    if found is None:
+        found = tables.SepaFile(
+            org_id=gateways.found(tx, gateway_id).org_id,
+            gateway_id=gateway_id,
+            collect_on=day,
+            made_at=now,
+            made_by=context.actor,
+        )
+        store.insert(tx, found)
+    return found
+
+
+def _used(tx: Transaction, mandate: tables.SepaMandate, day: date, now: datetime) -> None:
+    mandate.used_on = day
+    following = sequence_after(Sequence(mandate.sequence))
+    if following is None:
+        sepa_mandates.end(tx, mandate, "its last collection was made", now)
+    else:
+        mandate.sequence = following.value
+    tx.flush()
+
+
+def _finished(
     context: Context,
     gateway: CollectsByFile,
     gateway_id: int,
     day: date,
     now: datetime,
-    *,
-    dry_run: bool,
+    left_out: list[str],
 ) -> RunReport:
+    """The file is written, where there is one: nothing is put into it any more."""
     with context.transaction() as tx:
-        store.lock_gateway(tx, gateway_id)
-        found = store.waiting(tx, gateway_id, FILE_LIMIT)
-        customers.lock_customers(tx, [customer_id for customer_id, _ in found])
-        left_out: list[str] = []
-        chosen = [
-            one
-            for customer_id, attempt_id in found
-            if (one := _chosen(tx, context, customer_id, attempt_id, day, now, left_out))
-        ]
-        if not chosen:
+        row = store.unfinished(tx, gateway_id, lock=True)
+        if row is None:
             return RunReport(
-                collect_on=day, dry_run=dry_run, file=None, collections=(), left_out=tuple(left_out)
+                collect_on=day, dry_run=False, file=None, collections=(), left_out=tuple(left_out)
             )
-        file_id = _store_file(tx, context, gateway, gateway_id, chosen, day, now)
+        lines, mandates = store.collected(tx, row.file_id), store.mandates_of_file(tx, row.file_id)
+        if row.collect_on < day:
+            # Whoever began it has died some time ago: payers are told of the day that it is now.
+            row.collect_on = day
+            told = [_notice(one, mandates[one.attempt_id], gateway, day) for _, one in lines]
+            messages.queue(tx, told, now)
+        kinds = batches(Sequence(line.sequence) for line, _ in lines)
+        lines.sort(key=lambda one: kinds.index(Sequence(one[0].sequence)))
+        wanted = CollectionFile(
+            message_id=message_id(row.file_id),
+            made_at=row.made_at,
+            collect_on=row.collect_on,
+            collections=tuple(
+                _order(context, line, one, mandates[one.attempt_id]) for line, one in lines
+            ),
+        )
+        body = gateway.file(wanted)
+        row.collections = len(lines)
+        row.total_micros = sum(one.amount_micros for _, one in lines)
+        row.body_sealed = context.box.seal_bytes(body, sepa_files.sealed_for(row.file_id))
+        tx.flush()
+        detail: dict[str, object] = {
+            "collections": row.collections,
+            "total_micros": row.total_micros,
+        }
+        sepa_files.note(tx, context, row.org_id, "sepa.file", row.file_id, now, detail)
         return RunReport(
-            collect_on=day,
-            dry_run=dry_run,
-            file=sepa_files.seen(tx, file_id),
-            collections=sepa_files.collection_views(tx, file_id),
+            collect_on=row.collect_on,
+            dry_run=False,
+            file=sepa_files.seen(tx, row.file_id),
+            collections=sepa_files.collection_views(tx, row.file_id),
             left_out=tuple(left_out),
         )
 
 
-def _chosen(
-    tx: Transaction,
-    context: Context,
-    customer_id: int,
-    attempt_id: int,
-    day: date,
-    now: datetime,
-    left_out: list[str],
-) -> _Chosen | None:
-    """A payment that may be collected now; one that may not any more ends here."""
-    customer = customers.lock_customer(tx, customer_id)
-    row = payment_store.attempt(tx, customer_id, attempt_id)
-    if customer is None or row is None or not PaymentState(row.state).is_open or row.sent_at:
-        return None
+def usable(
+    tx: Transaction, row: tables.PaymentAttempt, day: date
+) -> tuple[tables.SepaMandate | None, str]:
+    """The mandate of a payment, and why it may not be collected by it, in words."""
     mandate = (
-        None if row.method_id is None else store.mandate_of_method(tx, customer_id, row.method_id)
+        None
+        if row.method_id is None
+        else store.mandate_of_method(tx, row.customer_id, row.method_id)
     )
-    if mandate is not None and not (problem := _problem(tx, row, mandate, day)):
-        return _Chosen(customer, row, mandate)
     if mandate is None:
-        problem = "its method of payment is no mandate"
-    told = ProviderEvent(
-        event_id="",
-        event=PaymentEvent.DECLINED,
-        kind="not collected",
-        decline=DeclineKind.HARD,
-        reason=problem,
-    )
-    advance(tx, context, customer, row, told, now)
-    left_out.append(f"{customer.name}, {row.text}: {problem}")
-    return None
+        return None, "its method of payment is no mandate"
+    return mandate, _problem(tx, row, mandate, day)
 
 
 def _problem(
@@ -230,105 +295,42 @@ def _problem(
     return ""
 
 
-def _store_file(
-    tx: Transaction,
+def _order(
     context: Context,
-    gateway: CollectsByFile,
-    gateway_id: int,
-    chosen: Sequence[_Chosen],
-    day: date,
-    now: datetime,
-) -> int:
-    file_id = store.next_file_id(tx)
-    kinds = sorted({_kind(one) for one in chosen}, key=_BATCHES.__getitem__)
-    placed = sorted(chosen, key=lambda one: kinds.index(_kind(one)))
-    wanted = CollectionFile(
-        message_id=message_id(file_id),
-        made_at=now,
-        collect_on=day,
-        collections=tuple(_order(context, one, file_id) for one in placed),
-    )
-    org_id = gateways.found(tx, gateway_id).org_id
-    row = tables.SepaFile(
-        file_id=file_id,
-        org_id=org_id,
-        gateway_id=gateway_id,
-        collect_on=day,
-        collections=len(placed),
-        total_micros=sum(one.attempt.amount_micros for one in placed),
-        body_sealed=context.box.seal_bytes(gateway.file(wanted), sepa_files.sealed_for(file_id)),
-        made_at=now,
-        made_by=context.actor,
-    )
-    lines = [
-        tables.SepaCollection(
-            customer_id=one.customer.customer_id,
-            attempt_id=one.attempt.attempt_id,
-            org_id=one.customer.org_id,
-            file_id=file_id,
-            batch=kinds.index(_kind(one)) + 1,
-            mandate_id=one.mandate.mandate_id,
-            invoice_id=one.attempt.invoice_id,
-            sequence=one.mandate.sequence,
-        )
-        for one in placed
-    ]
-    store.insert_file(tx, row, lines)
-    messages.queue(tx, [_notice(one, gateway, day) for one in placed], now)
-    for one in placed:
-        _sent(tx, one, file_id, day, now)
-    detail: dict[str, object] = {"collections": len(placed), "total_micros": row.total_micros}
-    sepa_files.note(tx, context, org_id, "sepa.file", file_id, now, detail)
-    return file_id
-
-
-def _order(context: Context, one: _Chosen, file_id: int) -> CollectionOrder:
-    sealed_for = sepa_mandates.sealed_for(one.mandate.gateway_id, one.mandate.reference)
+    line: tables.SepaCollection,
+    row: tables.PaymentAttempt,
+    mandate: tables.SepaMandate,
+) -> CollectionOrder:
+    sealed_for = sepa_mandates.sealed_for(mandate.gateway_id, mandate.reference)
     return CollectionOrder(
-        end_to_end_id=end_to_end_id(file_id, one.attempt.attempt_id),
-        amount_cents=to_minor(Money(one.attempt.amount_micros, one.attempt.currency)),
-        holder=cleaned(one.mandate.holder) or one.mandate.reference,
-        iban=context.box.open(one.mandate.iban_sealed, sealed_for),
-        bic=one.mandate.bic,
-        mandate=one.mandate.reference,
-        signed_on=one.mandate.signed_on,
-        sequence=_kind(one),
-        text=cleaned(one.attempt.text),
+        end_to_end_id=end_to_end_id(line.file_id, row.attempt_id),
+        amount_cents=to_minor(Money(row.amount_micros, row.currency)),
+        holder=cleaned(mandate.holder) or mandate.reference,
+        iban=context.box.open(mandate.iban_sealed, sealed_for),
+        bic=mandate.bic,
+        mandate=mandate.reference,
+        signed_on=mandate.signed_on,
+        sequence=Sequence(line.sequence),
+        text=cleaned(row.text),
     )
 
 
-def _sent(tx: Transaction, one: _Chosen, file_id: int, day: date, now: datetime) -> None:
-    """The payment is on its way, and the mandate was used."""
-    row, mandate = one.attempt, one.mandate
-    row.state, row.sent_at, row.due_at = PaymentState.PENDING, now, None
-    row.provider_ref = end_to_end_id(file_id, row.attempt_id)
-    mandate.used_on = day
-    following = sequence_after(_kind(one))
-    if following is None:
-        sepa_mandates.end(tx, mandate, "its last collection was made", now)
-    else:
-        mandate.sequence = following.value
-    tx.flush()
-
-
-def _notice(one: _Chosen, gateway: CollectsByFile, day: date) -> MessageDraft:
+def _notice(
+    row: tables.PaymentAttempt, mandate: tables.SepaMandate, gateway: CollectsByFile, day: date
+) -> MessageDraft:
     """What is to be collected, and when, told before (the pre-notification of the rulebook)."""
     return MessageDraft(
-        customer_id=one.customer.customer_id,
+        customer_id=row.customer_id,
         kind=MessageKind.DEBIT_NOTICE,
-        idempotency_key=f"debit:{one.attempt.attempt_id}",
+        idempotency_key=f"debit:{row.attempt_id}:{day}",
         facts={
-            "amount_micros": one.attempt.amount_micros,
-            "currency": one.attempt.currency,
+            "amount_micros": row.amount_micros,
+            "currency": row.currency,
             "collect_on": day.isoformat(),
-            "text": one.attempt.text,
-            "account": one.mandate.account,
-            "mandate": one.mandate.reference,
+            "text": row.text,
+            "account": mandate.account,
+            "mandate": mandate.reference,
             "creditor": gateway.creditor.name,
             "creditor_id": gateway.creditor.creditor_id,
         },
     )
-
-
-def _kind(one: _Chosen) -> Kind:
-    return Kind(one.mandate.sequence)

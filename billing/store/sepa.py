@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -124,18 +123,17 @@ def waiting(tx: Session, gateway_id: int, limit: int) -> list[tuple[int, int]]:
     return [(row.customer_id, row.attempt_id) for row in rows]
 
 
-def next_file_id(tx: Session) -> int:
-    """The number that the next file will have."""
-    name = func.pg_get_serial_sequence("sepa_file", "file_id")
-    return int(tx.scalars(select(func.nextval(name))).one())
+def unfinished(tx: Session, gateway_id: int, *, lock: bool = False) -> tables.SepaFile | None:
+    """The file that payments of a gateway are put into at present: it is not finished before this
+    transaction ends. `lock`: nobody puts anything into it either."""
+    chosen = select(_FILE).where(_FILE.gateway_id == gateway_id, _FILE.body_sealed.is_(None))
+    return tx.scalar(
+        chosen.with_for_update(read=not lock).execution_options(populate_existing=True)
+    )
 
 
-def insert_file(
-    tx: Session, row: tables.SepaFile, collections: Sequence[tables.SepaCollection]
-) -> None:
+def insert(tx: Session, row: tables.SepaFile | tables.SepaCollection) -> None:
     tx.add(row)
-    tx.flush()
-    tx.add_all(collections)
     tx.flush()
 
 
@@ -166,14 +164,13 @@ def _files() -> Select[tables.SepaFile, str, int]:
     return (
         select(_FILE, func.coalesce(gateway.name, ""), still_open)
         .outerjoin(gateway, gateway.gateway_id == _FILE.gateway_id)
+        .where(_FILE.body_sealed.is_not(None))
         .order_by(_FILE.file_id.desc())
     )
 
 
-def collected(
-    tx: Session, file_id: int, *, batch: int | None = None, attempt_id: int | None = None
-) -> list[Collected]:
-    """What a file collects, or one batch or payment of it, in the order of customers."""
+def collected(tx: Session, file_id: int) -> list[Collected]:
+    """What a file collects, in the order of customers."""
     chosen = (
         select(_COLLECTION, _ATTEMPT)
         .join(_ATTEMPT, _of_collection())
@@ -181,11 +178,21 @@ def collected(
         .order_by(_COLLECTION.customer_id, _COLLECTION.attempt_id)
         .execution_options(populate_existing=True)
     )
-    if batch is not None:
-        chosen = chosen.where(_COLLECTION.batch == batch)
-    if attempt_id is not None:
-        chosen = chosen.where(_COLLECTION.attempt_id == attempt_id)
     return [(row, attempt) for row, attempt in tx.execute(chosen)]
+
+
+def mandates_of_file(tx: Session, file_id: int) -> dict[int, tables.SepaMandate]:
+    """By payment."""
+    rows = tx.execute(
+        select(_COLLECTION.attempt_id, _MANDATE)
+        .join(
+            _MANDATE,
+            (_MANDATE.customer_id == _COLLECTION.customer_id)
+            & (_MANDATE.mandate_id == _COLLECTION.mandate_id),
+        )
+        .where(_COLLECTION.file_id == file_id)
+    )
+    return {row.attempt_id: row[1] for row in rows}
 
 
 def collection(tx: Session, customer_id: int, attempt_id: int) -> tables.SepaCollection | None:

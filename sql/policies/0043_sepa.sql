@@ -24,6 +24,7 @@ CREATE POLICY no_customer ON sepa_file AS RESTRICTIVE TO tollway_panel
     USING ((SELECT visible_customer_id_v1()) IS NULL)
     WITH CHECK ((SELECT visible_customer_id_v1()) IS NULL);
 GRANT SELECT, INSERT ON sepa_file TO tollway_panel, tollway_worker;
+GRANT UPDATE (collect_on, collections, total_micros, body_sealed) ON sepa_file TO tollway_panel, tollway_worker;
 GRANT SELECT (file_id, org_id, gateway_id, collect_on, collections, total_micros, made_at, made_by)
     ON sepa_file TO tollway_readonly;
 ALTER TABLE sepa_collection ENABLE ROW LEVEL SECURITY;

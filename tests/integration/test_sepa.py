@@ -40,6 +40,7 @@ from billing.services import (
     payments,
     sepa_files,
     sepa_mandates,
+    sepa_preview,
     sepa_results,
     sepa_run,
 )
@@ -52,6 +53,7 @@ from tests.integration.talker import UNIT
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 DUE = date(2026, 3, 25)
+SCHEMA = "pain.008.001.08"
 KNOWN = Gateways(open_gateway)
 FORMAT = BankFormat(
     date_column="Date", amount_column="Amount", reference_columns=("Text",), currency="EUR"
@@ -140,9 +142,8 @@ class Collector:
         return who, self.bill(who, cents)
 
     def collect(self, *, dry_run: bool = False, on: date | None = None) -> RunReport:
-        return sepa_run.collect(
-            self.context, KNOWN, self.gateway_id, self.now, collect_on=on, dry_run=dry_run
-        )
+        run = sepa_preview.preview if dry_run else sepa_run.collect
+        return run(self.context, KNOWN, self.gateway_id, self.now, collect_on=on)
 
     def made(self) -> int:
         """The number of the file that is made now."""
@@ -261,9 +262,8 @@ def test_what_is_due_later_paid_or_of_nobodys_mandate_is_not_collected(
 def test_a_dry_run_shows_what_a_run_does_and_does_nothing(desk: Collector) -> None:
     ada, number = desk.debtor()
     shown = desk.collect(dry_run=True)
-    assert shown.dry_run and shown.file is not None and shown.file.total_micros == 30 * UNIT
+    assert shown.dry_run and shown.file is None and shown.total_micros == 30 * UNIT
     assert desk.states(ada) == [] and messages_of(desk, ada) == []
-    assert shown.file.file_id not in {one.file_id for one in sepa_files.files(desk.context)}
     done = desk.collect()
     assert [one.invoice_number for one in done.collections] == [number]
     assert done.collections[0].amount_micros == shown.collections[0].amount_micros
@@ -293,15 +293,20 @@ from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store import sepa as store
 from billing.store.pool import Database
-where = sys.argv[3]
+where, left = sys.argv[3], int(sys.argv[4])
 if where == "begun":
-    store.lock_gateway = lambda *_: os._exit(9)
-else:
-    insert = store.insert_file
-    def stored(*rows):
+    store.waiting = lambda *_: os._exit(9)
+elif where == "filled":
+    insert = store.insert
+    def counted(*rows):
+        global left
         insert(*rows)
-        os._exit(9)
-    store.insert_file = stored
+        left -= 1
+        if not left:
+            os._exit(9)
+    store.insert = counted
+else:
+    store.mandates_of_file = lambda *_: os._exit(9)
 settings = Settings()
 context = Context(
     db=Database(settings.dsn("worker")), box=SecretBox(settings.secrets_key()), actor="killed"
@@ -312,9 +317,9 @@ sepa_run.collect(context, Gateways(open_gateway), int(sys.argv[1]), now)
 
 
 @pytest.mark.rule("M5")
-@pytest.mark.parametrize("where", ["begun", "stored"])
+@pytest.mark.parametrize(("where", "told"), [("begun", 0), ("filled", 1), ("written", 3)])
 def test_a_run_that_is_killed_is_taken_up_by_the_next(
-    desk: Collector, settings: Settings, where: str
+    desk: Collector, settings: Settings, where: str, told: int
 ) -> None:
     people = [desk.debtor() for _ in range(3)]
     environment = os.environ | {
@@ -322,16 +327,47 @@ def test_a_run_that_is_killed_is_taken_up_by_the_next(
         "TOLLWAY_DATABASE_URL": settings.database_url,
         "TOLLWAY_DATABASE_NAME": settings.database_name,
     }
-    arguments = [sys.executable, "-c", KILLED, str(desk.gateway_id), NOW.isoformat(), where]
+    # Of "filled": the file, its first collection, and then amid the second.
+    arguments = [sys.executable, "-c", KILLED, str(desk.gateway_id), NOW.isoformat(), where, "3"]
     done = subprocess.run(arguments, env=environment, check=False, timeout=120)
     assert done.returncode == 9
     assert [desk.states(who) for who, _ in people] == [[S.PENDING]] * 3
-    assert all(messages_of(desk, who) == [] for who, _ in people)
+    assert sum(len(messages_of(desk, who)) for who, _ in people) == told
+    unseen = {one.file_id for one in sepa_files.files(desk.context, limit=500)}
     report = desk.collect()
     assert report.file is not None and report.file.collections == 3
+    assert report.file.file_id not in unseen
     assert [desk.states(who) for who, _ in people] == [[S.PENDING]] * 3
     assert all(len(messages_of(desk, who)) == 1 for who, _ in people)
+    try_valid_xml(sepa_files.content(desk.context, report.file.file_id, NOW), SCHEMA)
     assert desk.collect().file is None
+
+
+def test_a_file_that_was_left_for_days_is_collected_later_and_payers_are_told_anew(
+    desk: Collector, settings: Settings
+) -> None:
+    who, _ = desk.debtor()
+    environment = os.environ | {
+        "TOLLWAY_STATE_DIR": str(settings.state_dir),
+        "TOLLWAY_DATABASE_URL": settings.database_url,
+        "TOLLWAY_DATABASE_NAME": settings.database_name,
+    }
+    arguments = [
+        sys.executable,
+        "-c",
+        KILLED,
+        str(desk.gateway_id),
+        NOW.isoformat(),
+        "written",
+        "1",
+    ]
+    assert subprocess.run(arguments, env=environment, check=False, timeout=120).returncode == 9
+    desk.now += timedelta(days=10)
+    report = desk.collect()
+    assert report.file is not None and report.collect_on == date(2026, 4, 7)
+    assert len(messages_of(desk, who)) == 2
+    body = sepa_files.content(desk.context, report.file.file_id, NOW)
+    assert b"2026-04-07" in body and b"2026-03-25" not in body
 
 
 def test_the_payer_is_told_before(desk: Collector) -> None:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import DateField, SelectField, StringField
+from wtforms import DateField, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.sepa import CURRENCY, RunReport
-from billing.services import gateways, sepa_files, sepa_results, sepa_run
+from billing.services import gateways, sepa_files, sepa_preview, sepa_results, sepa_run
 from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
 from web.formats import money
-from web.forms import needed
+from web.forms import needed, show_errors
 from web.guards import CASHIERS, DESK, staff_only
-from web.once import OnceForm, send
 
 _NAMED = 50
 """So many collections are named before they are confirmed."""
 
 
-class CollectForm(OnceForm):
-    """By which gateway, and when."""
+class CollectForm(FlaskForm):
+    """By which gateway, and when. `quoted`: what was shown and is confirmed."""
 
+    quoted = HiddenField()
     gateway = SelectField("By", coerce=int)
     collect_on = DateField(
         "On", [Optional()], description="Empty: the first day that banks and notices allow."
@@ -64,24 +65,38 @@ def debit_collect() -> ResponseReturnValue:
     """What is due goes into a file; what it would hold is shown first."""
     context, form = parts.context(), CollectForm()
     form.gateway.choices = _collectors(context)
-    made: list[int] = []
-
-    def collect(within: Context) -> Sequence[str]:
-        known = parts.parts().gateways
-        report = sepa_run.collect(
-            within, known, form.gateway.data, parts.now(), collect_on=form.collect_on.data
-        )
-        if report.file is not None:
-            made[:] = [report.file.file_id]
-        return _words(report)
-
-    sent = send(context, form, collect, quoted=True)
-    if sent.done:
-        if made:
-            return redirect(url_for("admin.direct_debit_file", file_id=made[0]))
-        return redirect(url_for("admin.direct_debits"))
-    page = render_template("admin/debit_collect.html", form=form, quote=sent.quote)
+    quote = None
+    if form.validate_on_submit():
+        known, asked = parts.parts().gateways, {"collect_on": form.collect_on.data}
+        try:
+            quote = _words(
+                sepa_preview.preview(context, known, form.gateway.data, parts.now(), **asked)
+            )
+            if form.quoted.data == _digest(form, quote):
+                made = sepa_run.collect(context, known, form.gateway.data, parts.now(), **asked)
+                return _collected(made)
+            form.quoted.data = _digest(form, quote)
+        except (InvalidInput, NotFound, Refused) as error:
+            show_errors(form, error, {})
+            quote = None
+    page = render_template("admin/debit_collect.html", form=form, quote=quote)
     return page, 422 if form.errors else 200
+
+
+def _collected(made: RunReport) -> ResponseReturnValue:
+    if made.file is None:
+        flash("Nothing was to be collected any more: no file was made.", "info")
+        return redirect(url_for("admin.direct_debits"))
+    total = money(made.file.total_micros, CURRENCY)
+    flash(f"The file of {total} is made, and its payers are told.", "success")
+    for one in made.left_out[:_NAMED]:
+        flash(f"Left out: {one}.", "warning")
+    return redirect(url_for("admin.direct_debit_file", file_id=made.file.file_id))
+
+
+def _digest(form: CollectForm, quote: Sequence[str]) -> str:
+    """Of what was shown: only that is confirmed."""
+    return sha256(repr((form.gateway.data, form.collect_on.data, quote)).encode()).hexdigest()
 
 
 @blueprint.get("/direct-debits/<int:file_id>")
@@ -148,20 +163,20 @@ def _collectors(context: Context) -> list[SelectChoice]:
 
 
 def _words(report: RunReport) -> list[str]:
-    if report.file is None:
-        said = ["Nothing is to be collected by then: no file is made."]
+    count = len(report.collections)
+    if count:
+        total, day = money(report.total_micros, CURRENCY), f"{report.collect_on:%d %b %Y}"
+        said = [
+            f"{total} by {count} direct {'debit' if count == 1 else 'debits'} on {day}.",
+            "Payers are told at once, by mail.",
+        ]
     else:
-        total = money(report.file.total_micros, CURRENCY)
-        count = report.file.collections
-        day = f"{report.collect_on:%d %b %Y}"
-        said = [f"{total} by {count} direct {'debit' if count == 1 else 'debits'} on {day}."]
-        said.append("Payers are told at once, by mail.")
+        said = ["Nothing is to be collected by then: no file is made."]
     said += [
         f"{one.customer_name}: {one.invoice_number or 'credit'},"
         f" {money(one.amount_micros, CURRENCY)}"
         for one in report.collections[:_NAMED]
     ]
-    more = len(report.collections) - _NAMED
-    if more > 0:
-        said.append(f"and {more} more.")
+    if count > _NAMED:
+        said.append(f"and {count - _NAMED} more.")
     return said + [f"Left out: {one}." for one in report.left_out[:_NAMED]]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
+from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 
 _SEQUENCE = "sequence IN ('FRST', 'RCUR', 'OOFF', 'FNAL')"
 
@@ -41,18 +41,29 @@ class SepaMandate(Base):
 
 
 class SepaFile(Base):
-    """A file as the bank is given it, sealed, as it holds account numbers."""
+    """A file as the bank is given it, sealed, as it holds account numbers; NULL while payments are
+    still put into it."""
 
     __tablename__ = "sepa_file"
-    __table_args__ = (CheckConstraint("collections > 0 AND total_micros > 0", name="collections"),)
+    __table_args__ = (
+        CheckConstraint(
+            "body_sealed IS NULL OR (collections > 0 AND total_micros > 0)", name="collections"
+        ),
+        Index(
+            "sepa_file_unfinished_key",
+            "gateway_id",
+            unique=True,
+            postgresql_where=text("body_sealed IS NULL"),
+        ),
+    )
 
     file_id: Mapped[int] = serial_key()
     org_id: Mapped[OrgId]
     gateway_id: Mapped[int] = mapped_column(ForeignKey("gateway.gateway_id"))
     collect_on: Mapped[date]
-    collections: Mapped[Int]
-    total_micros: Mapped[int]
-    body_sealed: Mapped[bytes]
+    collections: Mapped[Int] = mapped_column(server_default="0")
+    total_micros: Mapped[int] = mapped_column(server_default="0")
+    body_sealed: Mapped[bytes | None]
     made_at: Mapped[datetime]
     made_by: Mapped[str]
 
@@ -64,7 +75,7 @@ class SepaCollection(Base):
     __tablename__ = "sepa_collection"
     __table_args__ = (
         CheckConstraint(_SEQUENCE, name="sequence"),
-        Index("sepa_collection_file_idx", "file_id", "batch"),
+        Index("sepa_collection_file_idx", "file_id"),
         Index(
             "sepa_collection_bill_key",
             "customer_id",
@@ -78,7 +89,6 @@ class SepaCollection(Base):
     attempt_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     org_id: Mapped[OrgId]
     file_id: Mapped[int] = mapped_column(ForeignKey("sepa_file.file_id"))
-    batch: Mapped[Small]
     mandate_id: Mapped[int]
     invoice_id: Mapped[int | None]
     sequence: Mapped[str]

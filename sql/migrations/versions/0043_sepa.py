@@ -74,19 +74,27 @@ def _files() -> None:
         sa.Column("org_id", sa.BigInteger(), nullable=False),
         sa.Column("gateway_id", sa.BigInteger(), nullable=False),
         sa.Column("collect_on", sa.Date(), nullable=False),
-        sa.Column("collections", sa.Integer(), nullable=False),
-        sa.Column("total_micros", sa.BigInteger(), nullable=False),
-        sa.Column("body_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("collections", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("total_micros", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("body_sealed", sa.LargeBinary()),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "collections > 0 AND total_micros > 0", name=op.f("sepa_file_collections_check")
+            "body_sealed IS NULL OR (collections > 0 AND total_micros > 0)",
+            name=op.f("sepa_file_collections_check"),
         ),
         _refers("sepa_file", "gateway_id", "gateway"),
         _refers("sepa_file", "org_id", "organisation"),
         sa.PrimaryKeyConstraint("file_id", name=op.f("sepa_file_pkey")),
     )
     op.create_index(op.f("sepa_file_org_id_idx"), "sepa_file", ["org_id"])
+    op.create_index(
+        "sepa_file_unfinished_key",
+        "sepa_file",
+        ["gateway_id"],
+        unique=True,
+        postgresql_where=sa.text("body_sealed IS NULL"),
+    )
 
 
 def _collections() -> None:
@@ -96,7 +104,6 @@ def _collections() -> None:
         sa.Column("attempt_id", sa.BigInteger(), nullable=False),
         sa.Column("org_id", sa.BigInteger(), nullable=False),
         sa.Column("file_id", sa.BigInteger(), nullable=False),
-        sa.Column("batch", sa.SmallInteger(), nullable=False),
         sa.Column("mandate_id", sa.BigInteger(), nullable=False),
         sa.Column("invoice_id", sa.BigInteger()),
         sa.Column("sequence", sa.Text(), nullable=False),
@@ -109,7 +116,7 @@ def _collections() -> None:
         sa.PrimaryKeyConstraint("customer_id", "attempt_id", name=op.f("sepa_collection_pkey")),
     )
     op.create_index(op.f("sepa_collection_org_id_idx"), "sepa_collection", ["org_id"])
-    op.create_index("sepa_collection_file_idx", "sepa_collection", ["file_id", "batch"])
+    op.create_index("sepa_collection_file_idx", "sepa_collection", ["file_id"])
     op.create_index(
         "sepa_collection_bill_key",
         "sepa_collection",
