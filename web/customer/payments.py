@@ -130,6 +130,14 @@ def _told_paid(one: PaymentView, amount: str) -> Told:
 
 
 def _told_open(one: PaymentView, amount: str) -> Told:
+    if one.channel == MoneyChannel.DIRECT_DEBIT:
+        return Told(
+            look="yellow",
+            title="On its way",
+            text=f"{amount} is collected from your account by direct debit; you get a message with "
+            "the day before. It counts when your bank has paid it.",
+            lasting=False,
+        )
     if one.kind is PaymentKind.CHARGE:
         return Told(
             look="yellow",
