@@ -64,6 +64,7 @@ def test_looking_a_voucher_up_is_kept_where_it_is_somebodys(
 @pytest.mark.rule("P5")
 def test_a_method_that_is_removed_is_detached_however_its_provider_answers(till: Till) -> None:
     for fault in (None, *Fault):
+        till.provider.faults.clear()
         who = till.customer()
         method_id = till.method(who, f"card {fault}")
         methods.remove(till.context, who.customer_id, method_id, till.now)
