@@ -67,7 +67,7 @@ def batch() -> None:
 @batch.command("add", cls=Command)
 @click.argument("name")
 @click.option("--count", type=int, required=True)
-@click.option("--profile", required=True, help="Billing profile: its tax, and that of logins.")
+@click.option("--profile", help="Its tax, and that of logins; else the one for hotspots (daily).")
 @click.option("--plan", help="What one is good for: a plan, …")
 @click.option("--amount", help="… or money, like 10.00.")
 @click.option("--length", type=int, default=12, show_default=True, help="Behind the prefix.")
@@ -86,7 +86,7 @@ def add(
     app: App,
     name: str,
     count: int,
-    profile: str,
+    profile: str | None,
     plan: str | None,
     amount: str | None,
     length: int,
@@ -109,7 +109,9 @@ def add(
             prefix=prefix.upper(),
             password_length=password_length,
         ),
-        profile_id=catalog.find_profile(app.context, profile).profile_id,
+        profile_id=None
+        if profile is None
+        else catalog.find_profile(app.context, profile).profile_id,
         plan_id=None if plan is None else catalog.find_plan(app.context, plan, at).plan_id,
         amount_micros=None if amount is None else money(app, amount, "amount"),
         as_login=as_login,

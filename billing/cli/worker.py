@@ -11,6 +11,7 @@ from functools import partial
 import click
 
 from billing.cli.app import App, Command
+from billing.cli.mailed_papers import attached
 from billing.cli.relay import mail_from, relay, webhook
 from billing.errors import InvalidInput
 from billing.jobs import figures, mailer, payer, queue
@@ -84,7 +85,10 @@ def _senders(app: App, context: Context) -> dict[str, process.Companion]:
         if channel is None:
             log.info("%s: messages stay queued: none is set", name)
         else:
-            found[name] = partial(mailer.run, context, channel, sender)
+            papers = None
+            if name == "mailer" and app.settings.mail_papers:
+                papers = partial(attached, context)
+            found[name] = partial(mailer.run, context, channel, sender, papers=papers)
     return found
 
 

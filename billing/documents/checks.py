@@ -10,7 +10,7 @@ from typing import Any
 import tinycss2
 from jinja2 import TemplateError, TemplateSyntaxError, nodes
 
-from billing.documents.environment import FILTERS, sandbox
+from billing.documents.environment import filters, sandbox
 from billing.documents.sample import BARE, FULL
 from billing.errors import InvalidInput
 from billing.model.designs import NEEDED_BLOCKS, CardDesign, InvoiceDesign
@@ -25,7 +25,7 @@ _PICTURE = re.compile(r"data:image/(png|jpeg)[;,]", re.IGNORECASE)
 _LOGO = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
 _ABSENT = re.compile(r"has no attribute ('\w+')")
 _ADDRESS_FUNCTIONS = {"url", "src", "image", "image-set"}
-_PLAIN_FILTERS = {*FILTERS, "upper", "lower", "trim"}
+_PLAIN_FILTERS = {*filters(), "upper", "lower", "trim"}
 # Whatever is not here could take for ever or fill the memory: each of these is done once.
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name, nodes.Getattr,

@@ -7,11 +7,13 @@ schema and the rules of the norm.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
 from billing.errors import InvalidFields
+from billing.languages import spoken, told
 from billing.model.documents import BillDocument, CreditDocument, DocumentLine, Party, TaxTotal
 from billing.model.money import MICROS_PER_UNIT, Money
 from billing.rules.e_invoices import problems, vat_number
@@ -39,6 +41,7 @@ def to_xml(bill: BillDocument) -> bytes:
     """
     if found := problems(bill):
         raise InvalidFields(found)
+    bill = _in_its_language(bill)
     root = Element(_name("rsm:CrossIndustryInvoice"))
     context = _sub(root, "rsm:ExchangedDocumentContext")
     _text(_sub(context, "ram:GuidelineSpecifiedDocumentContextParameter"), "ram:ID", GUIDELINE)
@@ -53,6 +56,15 @@ def to_xml(bill: BillDocument) -> bytes:
     _settlement(_sub(trade, "ram:ApplicableHeaderTradeSettlement"), bill)
     octets: bytes = tostring(root, encoding="UTF-8", xml_declaration=True)
     return octets
+
+
+def _in_its_language(bill: BillDocument) -> BillDocument:
+    """As the paper says it."""
+    language = spoken(bill.buyer.language)
+    lines = tuple(replace(line, text=told(line.text, language)) for line in bill.lines)
+    if isinstance(bill, CreditDocument):
+        bill = replace(bill, reason=told(bill.reason, language))
+    return replace(bill, lines=lines)
 
 
 def _document(parent: Element, bill: BillDocument) -> None:

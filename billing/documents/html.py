@@ -1,5 +1,5 @@
 """Bills, credit notes and statements as pages of HTML, by sandboxed templates that escape
-everything (rule I3)."""
+everything, in the language of who gets them (rule I3)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.resources import files
 from jinja2 import Template
 
 from billing.documents.environment import sandbox
+from billing.languages import FALLBACK, said, spoken
 from billing.model.designs import Block, CardDesign, InvoiceDesign
 from billing.model.documents import BillDocument, CreditDocument, Paper
 from billing.model.receipts import Receipt
@@ -31,11 +32,13 @@ def to_html(
     name = _NAMES[paper]
     credit = isinstance(document, CreditDocument)
     own = design.css if paper is Paper.A4 else None
-    return _template(name).render(
+    language = spoken(document.buyer.language)
+    return _template(name, language).render(
         bill=document,
+        language=language,
         credit=credit,
-        title="Credit note" if credit else _TITLES[paper],
-        css=_style(_text(f"{name}.css"), design.accent, own),
+        title=said("Credit note" if credit else _TITLES[paper], language),
+        css=_style(_text(f"{name}.css"), design.accent, own, language),
         logo=design.logo,
         blocks=[block.value for block in design.blocks],
         footer=_written(design.footer, document) if Block.FOOTER in design.blocks else None,
@@ -47,10 +50,12 @@ def statement_to_html(statement: Statement, design: InvoiceDesign = PLAIN) -> st
     """A statement of account on A4, in the design's colour, with its logo and its style sheet. A
     footer and a template speak of a bill, which it is not."""
     built_in = _text("invoice.css") + _text("statement.css")
-    return _template("statement").render(
+    language = spoken(statement.buyer.language)
+    return _template("statement", language).render(
+        language=language,
         statement=statement,
         account=statement.account,
-        css=_style(built_in, design.accent, design.css),
+        css=_style(built_in, design.accent, design.css, language),
         logo=design.logo,
     )
 
@@ -71,9 +76,13 @@ def cards_to_html(
     )
 
 
-def _style(built_in: str, accent: str, own: str | None) -> str:
+def _style(built_in: str, accent: str, own: str | None, language: str = FALLBACK) -> str:
     """A style sheet cannot end its element: there is no `<` in it."""
-    sheet = f"{built_in}\n:root {{ --accent: {accent} }}\n{own or ''}"
+    counters = {"page": '" counter(page) "', "pages": '" counter(pages) "'}
+    pages = said("Page {page} of {pages}", language, counters)
+    sheet = (
+        f"{built_in.replace('{page_of_pages}', pages)}\n:root {{ --accent: {accent} }}\n{own or ''}"
+    )
     return sheet.replace("<", r"\3c ")
 
 
@@ -81,12 +90,12 @@ def _written(text: str | None, document: BillDocument) -> str | None:
     """What an operator wrote, with the bill's values escaped in it."""
     if text is None:
         return None
-    return sandbox().from_string(text).render(bill=document)
+    return sandbox(spoken(document.buyer.language)).from_string(text).render(bill=document)
 
 
 @cache
-def _template(name: str) -> Template:
-    return sandbox().from_string(_text(f"{name}.html"))
+def _template(name: str, language: str = FALLBACK) -> Template:
+    return sandbox(language).from_string(_text(f"{name}.html"))
 
 
 @cache
@@ -100,8 +109,11 @@ def receipt_to_html(
     """The receipt of a sale or a payment as a whole page, in the design's colour and with its logo;
     its other parts are written for bills."""
     name = _NAMES[paper]
-    return _template(f"paid_{name}").render(
+    language = spoken(receipt.buyer.language)
+    own = design.css if paper is Paper.A4 else None
+    return _template(f"paid_{name}", language).render(
         receipt=receipt,
-        css=_style(_text(f"{name}.css"), design.accent, design.css if paper is Paper.A4 else None),
+        language=language,
+        css=_style(_text(f"{name}.css"), design.accent, own, language),
         logo=design.logo,
     )

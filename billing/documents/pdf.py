@@ -3,6 +3,7 @@ take for ever, or all of the memory, ends that process and nothing else (rule I3
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from billing.errors import InvalidInput, Refused, Unavailable
 from billing.model.designs import InvoiceDesign
 from billing.model.documents import BillDocument, Paper
 from billing.model.statements import Statement
+
+log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 90
 """Longer than CPU_SECONDS: the machine may be busy."""
@@ -64,6 +67,17 @@ def to_pdf(
     """As `press.set_page`, in a process of its own. Raises Refused (also when it took too long or
     too much memory), Unavailable."""
     return _pressed([(html, paper)], embedded, cpu_seconds)[0]
+
+
+def all_to_pdf(pages: Sequence[tuple[str, Paper]]) -> list[bytes | None]:
+    """Several pages, set by one process; None for one that cannot be set. Raises Unavailable."""
+    try:
+        return [*_pressed(pages)] if pages else []
+    except Refused as error:
+        if len(pages) == 1:
+            log.warning("a paper cannot be set: %s", error)
+            return [None]
+    return [made for page in pages for made in all_to_pdf([page])]
 
 
 def try_design(design: InvoiceDesign) -> None:

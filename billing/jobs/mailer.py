@@ -17,6 +17,7 @@ from billing.model.messages import (
     Handed,
     MessageState,
     Outcome,
+    Papers,
 )
 from billing.services import mailing
 from billing.services.context import Context
@@ -33,11 +34,12 @@ def run(
     mail_from: str,
     stop: threading.Event,
     clock: Callable[[], datetime] = utc_now,
+    papers: Papers | None = None,
 ) -> None:
     """Send what is due until `stop` is set; waits for a database that is away."""
     while not stop.is_set():
         try:
-            taken = tick(context, channel, mail_from, stop, clock)
+            taken = tick(context, channel, mail_from, stop, clock, papers)
         except Unavailable as error:
             log.warning("messages wait for the database: %s", error)
             stop.wait(_DATABASE_SECONDS)
@@ -52,12 +54,14 @@ def tick(
     mail_from: str,
     stop: threading.Event,
     clock: Callable[[], datetime] = utc_now,
+    papers: Papers | None = None,
 ) -> int:
     """One batch; returns how many messages were taken. Raises Unavailable."""
     taken = mailing.take(context, channel.way, mail_from, clock())
+    attached = papers(taken) if papers is not None else {}
     ready: list[tuple[DueMessage, Envelope]] = []
     for message in taken:
-        made = mailing.make(message)
+        made = mailing.make(message, attached.get(message.message_id))
         if isinstance(made, str):
             mailing.settle(context, message, Handed(Outcome.NEVER, made), clock())
         else:

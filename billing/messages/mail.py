@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from billing.messages.render import Rendered, one_line
-from billing.model.messages import Envelope
+from billing.model.messages import Attachment, Envelope
 
 
 def compose(
@@ -20,10 +20,11 @@ def compose(
     addresses: tuple[str, ...],
     mail_id: str,
     queued_at: datetime,
+    attachment: Attachment | None = None,
 ) -> Envelope:
-    """The mail to `addresses`, dated when it was queued. Line breaks cannot get into a header: the
-    library refuses them, and names are squeezed into one line before. Raises ValueError (an
-    address that is none)."""
+    """The mail to `addresses`, dated when it was queued, with a paper where there is one. Line
+    breaks cannot get into a header: the library refuses them, and names are squeezed into one line
+    before. Raises ValueError (an address that is none)."""
     mail = EmailMessage(policy=policy.SMTP)
     mail["From"] = Address(one_line(sender_name), addr_spec=sender)
     mail["To"] = [Address(addr_spec=address) for address in addresses]
@@ -33,4 +34,8 @@ def compose(
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(rendered.text, cte="quoted-printable")
     mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    if attachment is not None:
+        mail.add_attachment(
+            attachment.octets, maintype="application", subtype="pdf", filename=attachment.name
+        )
     return Envelope(sender=sender, addresses=addresses, key=mail_id, content=mail.as_bytes())

@@ -2,8 +2,9 @@
 
 Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part, `KIND.txt` for the subject (its
 first line) and the text part, `KIND.sms` for a telephone; or an organisation's own of the first
-two. They run in a sandbox: no attribute that is not public, no name that is not given, and in MJML
-every value is escaped.
+two. What MJML extends is looked for in the language's folder, then in the English one. They run in
+a sandbox: no attribute that is not public, no name that is not given, and in MJML every value is
+escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import mrml
 from babel import Locale
-from babel.dates import format_date
 from babel.numbers import format_currency
 from jinja2 import (
     Environment,
@@ -29,11 +29,11 @@ from jinja2 import (
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from billing import languages
 from billing.messages.markup import markup_problem
 from billing.model.messages import Facts, MessageKind, OwnTemplate
 from billing.model.money import MICROS_PER_UNIT, Money
 
-FALLBACK_LANGUAGE = "en"
 SUBJECT_LIMIT = 200
 _TEMPLATES = Path(__file__).parent / "templates"
 _SUBJECT = "Subject:"
@@ -89,7 +89,7 @@ def short(
     kind: MessageKind, language: str, *, organisation: str, customer: str, facts: Facts
 ) -> str:
     """The message in a line for a telephone, by the product's template. Raises Unrenderable."""
-    spoken = _spoken(language)
+    spoken = languages.spoken(language)
     source = (_TEMPLATES / spoken / f"{kind}.sms").read_text(encoding="utf-8")
     names = {"organisation": one_line(organisation), "customer": one_line(customer)}
     template = OwnTemplate(language=spoken, mjml="", text=source)
@@ -109,7 +109,7 @@ def check(kind: MessageKind, own: OwnTemplate, facts: Facts) -> Rendered:
 
 def builtin(kind: MessageKind, language: str) -> OwnTemplate:
     """The product's template, in English where there is none in this language."""
-    spoken = _spoken(language)
+    spoken = languages.spoken(language)
     directory = _TEMPLATES / spoken
     return OwnTemplate(
         language=spoken,
@@ -142,23 +142,9 @@ def known_language(language: str) -> str | None:
         return None
 
 
-@cache
-def languages() -> tuple[str, ...]:
-    """The languages that the product has templates in."""
-    return tuple(sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir()))
-
-
 def _squeezed(text: str) -> str:
     printable = "".join(mark if mark.isprintable() else " " for mark in text)
     return " ".join(printable.split())
-
-
-def _spoken(language: str) -> str:
-    known = languages()
-    for wanted in (language, language.replace("-", "_").partition("_")[0]):
-        if wanted in known:
-            return wanted
-    return FALLBACK_LANGUAGE
 
 
 def _filled(field: str, template: OwnTemplate, values: Mapping[str, object]) -> str:
@@ -200,15 +186,24 @@ def _environment(language: str, *, markup: bool) -> Environment:
         rounded = Money(amount_micros, currency).rounded().amount_micros
         return format_currency(Decimal(rounded) / MICROS_PER_UNIT, currency, locale=locale)
 
-    def day(iso: str) -> str:
-        return format_date(date.fromisoformat(iso), "long", locale=locale)
+    spoken = languages.spoken(language)
 
+    def day(iso: str) -> str:
+        return languages.long_day(date.fromisoformat(iso), language)
+
+    def month(iso: str) -> str:
+        return languages.month(date.fromisoformat(f"{iso}-01"), language)
+
+    def told(text: str) -> str:
+        return languages.told(text, spoken)
+
+    folders = [_TEMPLATES / spoken, _TEMPLATES / languages.FALLBACK, _TEMPLATES]
     made = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         autoescape=markup,
         keep_trailing_newline=True,
     )
-    filters: Mapping[str, object] = {"money": money, "day": day}
+    filters: Mapping[str, object] = {"money": money, "day": day, "month": month, "told": told}
     made.filters.update(filters)
     return made

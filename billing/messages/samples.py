@@ -54,6 +54,8 @@ SAMPLES: dict[MessageKind, Facts] = {
         "amount_micros": 10_000_000,
         "currency": "USD",
         "reason": "the card was declined",
+        "came_micros": None,
+        "came_currency": None,
         "recharge_url": None,
         "confirm": False,
         "retry_on": "2026-04-12",

@@ -16,7 +16,8 @@ class Paper(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who bills, or who is billed; `country` as ISO 3166-1 writes it, two capital letters."""
+    """Who bills, or who is billed; `country` as ISO 3166-1 writes it, two capital letters;
+    `language` is the one that papers to them are in, where there is such."""
 
     name: str
     address_lines: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Party:
     country: str | None = None
     email: str | None = None
     phone: str | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

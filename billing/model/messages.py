@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,6 +79,7 @@ class DueMessage:
     """
 
     customer_id: int
+    org_id: int
     message_id: int
     kind: MessageKind
     channel: MessageChannel
@@ -95,6 +96,18 @@ class DueMessage:
     expired: bool
     own: OwnTemplate | None
     """In the place of the product's template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A PDF that goes with a mail."""
+
+    name: str
+    octets: bytes = field(repr=False)
+
+
+Papers = Callable[[Sequence[DueMessage]], Mapping[int, Attachment]]
+"""The papers that messages speak of, by `message_id`; what cannot be set is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ class ReceiptKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """As it was issued, and the names and addresses as they are now. `channel` is how it was paid:
+    """As it was issued, with the names and addresses of that moment. `channel` is how it was paid:
     `wallet`, or a channel of money. `tax_totals` has no rate without tax."""
 
     org_id: int

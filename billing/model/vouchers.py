@@ -65,12 +65,13 @@ class CodeFormat:
 class NewBatch:
     """A batch to be made. Of `plan_id` and `amount_micros` one is given. `profile_id`: the billing
     profile whose tax a plan's price is reckoned with, and that of subscribers who log in by
-    `as_login` vouchers. `expires_at`: from then on none of them can be redeemed."""
+    `as_login` vouchers; None: the organisation's for hotspots (rule B13). `expires_at`: from then
+    on none of them can be redeemed."""
 
     name: str
     count: int
     code: CodeFormat
-    profile_id: int
+    profile_id: int | None = None
     plan_id: int | None = None
     amount_micros: int | None = None
     as_login: bool = False

@@ -23,6 +23,7 @@ from billing.store import audit, dunning
 from billing.store import catalog as store
 from billing.store.guard import Transaction
 
+HOTSPOT = BillingProfile(name="Hotspot", kind=BillingKind.DAILY, payment=Payment.PREPAID)
 _View = TypeVar("_View", ProfileView, PlanView)
 
 
@@ -78,6 +79,16 @@ def add_profile(context: Context, profile: BillingProfile, now: datetime) -> Pro
             detail={"name": profile.name, "kind": profile.kind, "payment": profile.payment},
         )
     return view
+
+
+def hotspot_profile(context: Context, now: datetime) -> ProfileView:
+    """Of who comes by a voucher and was given no other: daily by nature (rule B13). Each
+    organisation has one, by its name, made when it is first needed; its switches may be changed
+    like any other's."""
+    with context.together() as joined, joined.transaction() as tx:
+        return store.find_profile(tx, HOTSPOT.name, context.home_org_id) or add_profile(
+            joined, HOTSPOT, now
+        )
 
 
 def update_profile(

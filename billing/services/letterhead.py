@@ -114,6 +114,7 @@ def party(
         country=row.country,
         email=contact.email if contact else None,
         phone=contact.phone if contact else None,
+        language=contact.locale if contact else "en",
     )
 
 

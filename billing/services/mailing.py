@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from billing.languages import languages
 from billing.messages import mail, webhook
 from billing.messages.render import Rendered, Unrenderable, render, short
 from billing.model.messages import (
+    Attachment,
     DueMessage,
     Envelope,
     Handed,
@@ -45,17 +47,18 @@ def take(context: Context, way: MessageChannel, mail_from: str, now: datetime) -
             leased_until=now + LEASE,
             oldest=now - GIVE_UP_AFTER,
             mail_from=mail_from,
+            spoken=languages(),
         )
 
 
-def make(message: DueMessage) -> Envelope | str:
+def make(message: DueMessage, attachment: Attachment | None = None) -> Envelope | str:
     """What its channel carries, or why there can never be anything."""
     if message.expired:
         return f"it could not be sent within {GIVE_UP_AFTER.days} days"
     if problem := _wrong_address(message):
         return problem
     try:
-        return composed(message)
+        return composed(message, attachment)
     except Unrenderable as error:
         return f"{message.kind}.{error.field}: {error}"
     except Exception as error:
@@ -72,7 +75,7 @@ def _wrong_address(message: DueMessage) -> str | None:
     return None
 
 
-def composed(message: DueMessage) -> Envelope:
+def composed(message: DueMessage, attachment: Attachment | None = None) -> Envelope:
     """What its channel carries. Raises Unrenderable, ValueError (an address that is none)."""
     rendered = _rendered(message)
     if message.channel is MessageChannel.WEBHOOK:
@@ -91,6 +94,7 @@ def composed(message: DueMessage) -> Envelope:
         addresses=message.addresses,
         mail_id=message.mail_id,
         queued_at=message.queued_at,
+        attachment=attachment,
     )
 
 

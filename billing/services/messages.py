@@ -118,6 +118,7 @@ def trial_call(context: Context, number: str, now: datetime) -> Envelope:
     with context.transaction() as tx:
         operator = operator_of(tx)
     message = DueMessage(
+        org_id=context.home_org_id,
         customer_id=0,
         message_id=0,
         kind=kind,

@@ -248,7 +248,8 @@ def _end(
         kind = told.decline or DeclineKind(row.decline or DeclineKind.SOFT)
         row.decline = kind.value
         tx.flush()
-        recharges.declined(tx, context, customer, row, kind, now)
+        came = told.amount if told.event is PaymentEvent.PAID else None
+        recharges.declined(tx, context, customer, row, kind, now, came=came)
     if row.purpose == PaymentPurpose.RECHARGE:
         tx.flush()
         # It is not pending any more: the next look is planned (rule P7).

@@ -19,7 +19,7 @@ from billing.rules.documents import tax_totals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.letterhead import party
-from billing.store import documents, messages, tables
+from billing.store import documents, letterheads, messages, tables
 from billing.store import receipts as store
 from billing.store.guard import Transaction
 
@@ -208,8 +208,7 @@ def of_customer(context: Context, customer_id: int, *, limit: int = 24) -> list[
 
 
 def _receipt(tx: Transaction, row: tables.Receipt) -> Receipt:
-    seller = documents.organisation(tx, row.org_id)
-    buyer = documents.customer(tx, row.customer_id)
+    seller, buyer = letterheads.seller(tx, row), letterheads.buyer(tx, row)
     if seller is None or buyer is None:
         raise NotFound("the receipt's organisation is outside of what you may see")
     lines = tuple(DocumentLine(**line) for line in row.lines)

@@ -69,9 +69,12 @@ def declined(
     row: tables.PaymentAttempt,
     kind: DeclineKind,
     now: datetime,
+    *,
+    came: Money | None = None,
 ) -> None:
     """Plan the next try, or pause; the customer is told (rule P7). Who must confirm gets a page to
-    pay at, and is told when there is one (`link_made`)."""
+    pay at, and is told when there is one (`link_made`). `came`: money that the provider took all
+    the same, which is not what was asked for and waits in suspense."""
     if row.follows_id is not None and row.redirect_url is None:
         tell(tx, row, now, link=context.portal_url or None, retry_at=None)  # there is no page
     if row.purpose != PaymentPurpose.RECHARGE:
@@ -100,7 +103,7 @@ def declined(
             follows_id=row.attempt_id,
         )
         return
-    tell(tx, row, now, link=context.portal_url or None, retry_at=after.retry_at)
+    tell(tx, row, now, link=context.portal_url or None, retry_at=after.retry_at, came=came)
 
 
 def taken_back(
@@ -139,6 +142,7 @@ def tell(
     *,
     link: str | None,
     retry_at: datetime | None,
+    came: Money | None = None,
 ) -> None:
     """That a recharge has failed, once for each."""
     reason = row.reason or "your bank wants you to confirm it"
@@ -146,6 +150,8 @@ def tell(
         "amount_micros": row.amount_micros,
         "currency": row.currency,
         "reason": reason,
+        "came_micros": None if came is None else came.amount_micros,
+        "came_currency": None if came is None else came.currency,
         "recharge_url": link,
         "confirm": row.follows_id is not None and row.redirect_url is not None,
         "retry_on": None

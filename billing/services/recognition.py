@@ -29,6 +29,7 @@ from billing.services.deferrals import earn
 from billing.services.issuing import operator_of
 from billing.store import billing_jobs, customers
 from billing.store import revenue as store
+from billing.store import revenue_totals as totals
 from billing.store.guard import Transaction
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def run(context: Context, now: datetime) -> RecognitionReport:
     failed: list[int] = []
     for page in _pages(context, now):
         items += _post_page(context, page, now, failed)
+    _add_up(context, now)
     return RecognitionReport(at=now, items=items, parked=len(failed))
 
 
@@ -63,7 +65,7 @@ def report(context: Context, first_day: date, last_day: date) -> RevenueReport:
     with context.at_one_instant() as tx:
         time_zone = operator_of(tx).time_zone
         since, until = day_start(first_day, time_zone), day_passed_at(last_day, time_zone)
-        posted = store.posted(tx, since, until)
+        posted = totals.posted(tx, since, until)
         before = _unposted(tx, first_day - _ONE_DAY)
         after = _unposted(tx, last_day)
     return RevenueReport(
@@ -98,7 +100,7 @@ def _unposted(tx: Transaction, day: date) -> _Unposted:
 
 
 def _lines(
-    posted: Sequence[store.Posted], before: _Unposted, after: _Unposted
+    posted: Sequence[totals.Posted], before: _Unposted, after: _Unposted
 ) -> tuple[RevenueLine, ...]:
     revenue: Counter[tuple[RevenueKind, str]] = Counter()
     deferred: dict[str, Counter[tuple[RevenueKind, str]]] = defaultdict(Counter)
@@ -174,6 +176,22 @@ def _post(context: Context, customer_ids: Sequence[int], now: datetime) -> int:
         store.note_posted(tx, customer_ids, _last_month_end(today))
         billing_jobs.unpark(tx, JOB, customer_ids)
         return posted
+
+
+def _add_up(context: Context, now: datetime) -> None:
+    """Keep what the ledger had at the ends of the months that are over; the first time at the end
+    of the last one only."""
+    with context.transaction() as tx:
+        time_zone = operator_of(tx).time_zone
+        kept = totals.added_up_until(tx)
+        month = local_day(now, time_zone).replace(day=1)
+        due = [day_start(month, time_zone)]
+        while kept is not None and month > local_day(kept, time_zone):
+            month = (month - _ONE_DAY).replace(day=1)
+            due.append(day_start(month, time_zone))
+        for until in reversed(due):
+            if kept is None or until > kept:
+                totals.add_up(tx, until, now)
 
 
 def _park(context: Context, customer_id: int, error: Exception, now: datetime) -> None:

@@ -11,6 +11,7 @@ from billing.errors import Conflict, InvalidFields, InvalidInput, NotFound, Refu
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillingKind, BillingProfile
+from billing.model.views import ProfileView
 from billing.model.vouchers import (
     BatchView,
     Code,
@@ -25,6 +26,7 @@ from billing.rules.cycles import day_passed_at, day_start
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import charge
 from billing.services import voucher_keys
+from billing.services.catalog import hotspot_profile
 from billing.services.context import Context
 from billing.services.customers import check_number
 from billing.services.identity import checked_name
@@ -52,15 +54,11 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
     check_number(wanted.session_limit, "session_limit")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidInput("must lie in the future", field="expires")
-    with context.transaction() as tx:
+    with context.together() as joined, joined.transaction() as tx:
         stock = store.live_stock(tx, wanted.code)
         if found := list(rules.problems(wanted.code, wanted.count, stock)):
             raise InvalidFields(found)
-        profile = catalog.get_profile(tx, wanted.profile_id)
-        if profile is None or profile.archived_at is not None:
-            raise NotFound(
-                f"no billing profile has the number {wanted.profile_id}", field="profile"
-            )
+        profile = _profile(joined, tx, wanted, now)
         terms = _terms(context, tx, wanted, now)
         face = _face(tx, wanted, terms, profile.profile)
         _check_logins(wanted, terms, profile.profile)
@@ -69,7 +67,7 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
             name=name,
             kind=(VoucherKind.AMOUNT if terms is None else VoucherKind.PLAN).value,
             plan_version_id=None if terms is None else terms.plan_version_id,
-            profile_id=wanted.profile_id,
+            profile_id=profile.profile_id,
             face_micros=face.amount_micros,
             currency=face.currency,
             prefix=wanted.code.prefix,
@@ -274,6 +272,15 @@ def _terms(context: Context, tx: Transaction, wanted: NewBatch, now: datetime) -
     if retail_micros is None:
         return plan.terms
     return dataclasses.replace(plan.terms, price_micros=retail_micros)
+
+
+def _profile(context: Context, tx: Transaction, wanted: NewBatch, now: datetime) -> ProfileView:
+    if wanted.profile_id is None:
+        return hotspot_profile(context, now)
+    profile = catalog.get_profile(tx, wanted.profile_id)
+    if profile is None or profile.archived_at is not None:
+        raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
+    return profile
 
 
 def _face(

@@ -68,13 +68,12 @@ def get_profile(tx: Session, profile_id: int) -> ProfileView | None:
     return _profile_view(*found) if found else None
 
 
-def find_profile(tx: Session, name: str) -> ProfileView | None:
-    """By exact name."""
-    found = tx.execute(
-        _profiles()
-        .where(tables.BillingProfile.name == name)
-        .order_by(tables.BillingProfile.profile_id)
-    ).first()
+def find_profile(tx: Session, name: str, org_id: int | None = None) -> ProfileView | None:
+    """By exact name; of one organisation, or the first of all."""
+    statement = _profiles().where(tables.BillingProfile.name == name)
+    if org_id is not None:
+        statement = statement.where(tables.BillingProfile.org_id == org_id)
+    found = tx.execute(statement.order_by(tables.BillingProfile.profile_id)).first()
     return _profile_view(*found) if found else None
 
 

@@ -29,7 +29,7 @@ def newest_ids(tx: Session, org_id: int, customer_id: int) -> tuple[int, int]:
 
 
 def seller(
-    tx: Session, row: tables.Invoice | tables.CreditNote
+    tx: Session, row: tables.Invoice | tables.CreditNote | tables.Receipt
 ) -> tables.OrganisationLetterhead | None:  # fmt: skip
     """Who issued it, as it was called then."""
     key = {"org_id": row.org_id, "letterhead_id": row.seller_letterhead_id}
@@ -37,7 +37,7 @@ def seller(
 
 
 def buyer(
-    tx: Session, row: tables.Invoice | tables.CreditNote
+    tx: Session, row: tables.Invoice | tables.CreditNote | tables.Receipt
 ) -> tables.CustomerLetterhead | None:  # fmt: skip
     """To whom, as it was called then."""
     key = {"customer_id": row.customer_id, "letterhead_id": row.buyer_letterhead_id}

@@ -58,9 +58,11 @@ def claim(
     leased_until: datetime,
     oldest: datetime,
     mail_from: str,
+    spoken: Sequence[str],
 ) -> list[DueMessage]:
     """Take what is due of a channel; it is due again at `leased_until` unless `settle` says
-    otherwise. What waits since before `oldest` is marked as expired."""
+    otherwise. What waits since before `oldest` is marked as expired. `spoken`: the languages of the
+    product's own templates."""
     rows = tx.execute(
         text(named_query("claim_messages")),
         {
@@ -70,6 +72,7 @@ def claim(
             "leased_until": leased_until,
             "oldest": oldest,
             "mail_from": mail_from,
+            "spoken": list(spoken),
         },
     ).mappings()
     return [_due(dict(row)) for row in rows]

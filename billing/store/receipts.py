@@ -5,11 +5,16 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.store import invoices, tables
+from billing.store import invoices, letterheads, tables
 
 
 def insert(tx: Session, row: tables.Receipt) -> None:
-    """Number and write it; the series stays locked until the transaction ends."""
+    """Number and write it, with what both sides are called now; the series stays locked until the
+    transaction ends. The customer is locked."""
+    letterheads.keep(tx, [row.org_id], [row.customer_id])
+    row.seller_letterhead_id, row.buyer_letterhead_id = letterheads.newest_ids(
+        tx, row.org_id, row.customer_id
+    )
     (row.number,) = invoices.numbers(tx, row.org_id, 1, invoices.RECEIPT_SERIES)
     tx.add(row)
     tx.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import Row, func, select, update
@@ -17,17 +17,6 @@ from billing.store.pool import named_query
 
 _PAGE = 5_000
 _ALWAYS = date.max
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """The sum of postings of an account by entries of a kind, before some days and on them."""
-
-    account: str
-    kind: str
-    currency: str
-    before_micros: int
-    within_micros: int
 
 
 def insert(
@@ -204,14 +193,6 @@ def give_breakage_back(
             row.returned_micros += part
             micros -= part
     tx.flush()
-
-
-def posted(tx: Session, since: datetime, until: datetime) -> list[Posted]:
-    """What the ledger has of revenue and of what is deferred, before `until`."""
-    rows = tx.connection().exec_driver_sql(
-        named_query("revenue_posted"), {"since": since, "until": until}
-    )
-    return [Posted(**row._mapping) for row in rows]
 
 
 def _items(

@@ -1,7 +1,8 @@
 -- Takes due messages of a channel for one sender; others pass over them. Each falls due again when the lease ends,
 -- so one taken by a sender that died comes back by itself, under the id that it got before its first
 -- attempt (of a mail its Message-ID). `mail_from` is the installation's From address. `own_*`: a template of the
--- organisation, or of the operator (organisation 1), in its language, else in English.
+-- organisation, or of the operator (organisation 1), in its language; in English, where the product has none of
+-- its own in that language (`spoken`).
 WITH due AS MATERIALIZED (
     SELECT customer_id, message_id FROM message
     WHERE channel = :channel AND state IN ('queued', 'failed') AND next_attempt_at <= :now
@@ -21,7 +22,7 @@ WITH due AS MATERIALIZED (
         m.attempts, m.mail_id, o.name AS organisation_name,
         COALESCE(o.mail_from, :mail_from) AS sender
 )
-SELECT t.customer_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
+SELECT t.customer_id, t.org_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
     t.attempts AS attempt, t.mail_id, c.name AS customer_name, t.organisation_name, t.sender,
     t.queued_at <= :oldest AS expired, x.language AS own_language, x.mjml AS own_mjml,
     x.text AS own_text
@@ -29,8 +30,10 @@ FROM taken t JOIN customer c ON c.customer_id = t.customer_id
 LEFT JOIN LATERAL (
     SELECT language, mjml, text FROM message_template
     WHERE kind = t.kind AND org_id IN (t.org_id, 1)
-      AND language IN (replace(t.language, '-', '_'),
-                       split_part(replace(t.language, '-', '_'), '_', 1), 'en')
+      AND (language IN (replace(t.language, '-', '_'),
+                        split_part(replace(t.language, '-', '_'), '_', 1))
+           OR language = 'en'
+              AND NOT split_part(replace(t.language, '-', '_'), '_', 1) = ANY (:spoken))
     ORDER BY org_id = t.org_id DESC, language = replace(t.language, '-', '_') DESC,
         language <> 'en' DESC
     LIMIT 1

@@ -12,12 +12,13 @@ WITH organisations AS (
         IS DISTINCT FROM (l.name, l.postal_address, l.tax_id, l.country, l.e_invoice)
 )
 INSERT INTO customer_letterhead
-    (customer_id, org_id, name, postal_address, tax_id, country, email, phone)
-SELECT c.customer_id, c.org_id, c.name, c.postal_address, c.tax_id, c.country, c.email, c.phone
+    (customer_id, org_id, name, postal_address, tax_id, country, email, phone, locale)
+SELECT c.customer_id, c.org_id, c.name, c.postal_address, c.tax_id, c.country, c.email, c.phone,
+    c.locale
 FROM customer c
 LEFT JOIN LATERAL (
     SELECT * FROM customer_letterhead h WHERE h.customer_id = c.customer_id
     ORDER BY h.letterhead_id DESC LIMIT 1) l ON true
 WHERE c.customer_id = ANY (%(customer_ids)s)
-  AND (c.name, c.postal_address, c.tax_id, c.country, c.email, c.phone)
-    IS DISTINCT FROM (l.name, l.postal_address, l.tax_id, l.country, l.email, l.phone)
+  AND (c.name, c.postal_address, c.tax_id, c.country, c.email, c.phone, c.locale)
+    IS DISTINCT FROM (l.name, l.postal_address, l.tax_id, l.country, l.email, l.phone, l.locale)

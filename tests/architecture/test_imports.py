@@ -21,20 +21,29 @@ LAYERS: dict[str, set[str]] = {
     "billing.settings": {"billing.errors", "pydantic", "pydantic_settings", "psycopg.conninfo"},
     "billing.rules": {"billing.model"},
     "billing.store": {"billing.model", "billing.errors", "psycopg", "sqlalchemy"},
+    # What customers read in their own language: words, days, amounts.
+    "billing.languages": {"babel"},
     # How messages look and travel: no database.
-    "billing.messages": {"billing.model", "babel", "jinja2", "mrml"},
+    "billing.messages": {"billing.languages", "billing.model", "babel", "jinja2", "mrml"},
     # How providers of payments are spoken to: no database.
     "billing.payments": {"billing.model", "billing.errors"},
     "billing.services": {
         "billing.model",
         "billing.payments.protocol",
+        "billing.languages",
         "billing.messages",
         "billing.rules",
         "billing.store",
         "billing.errors",
         "billing.clock",
     },
-    "billing.documents": {"billing.model", "billing.errors", "jinja2"},
+    "billing.documents": {
+        "billing.languages",
+        "billing.model",
+        "billing.errors",
+        "jinja2",
+        "markupsafe",
+    },
     "billing.jobs": {"billing.services", "billing.model", "billing.errors", "billing.clock"},
     "billing.cli": {
         "billing.services",

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from billing.errors import InvalidFields, NotFound, Refused
+from billing.messages.render import render, short
 from billing.model.commerce import MoneyChannel
+from billing.model.messages import MessageKind
 from billing.model.payments import PaymentPurpose, PaymentState, RechargeView
 from billing.services import (
     auto_recharge,
@@ -269,6 +271,41 @@ def test_who_must_confirm_gets_a_link_and_it_goes_on_when_it_was_paid(
     assert page.redirect_url
     till.hear("payment.paid", till.provider.finish(page.key))
     assert (available(till, ada), setting(till, ada).paused_at) == (80, None)
+    till.check()
+
+
+@pytest.mark.rule("P7")
+@pytest.mark.parametrize(
+    ("card", "change", "came"),
+    [("ok", {}, (999, "USD")), ("slow", {"currency": "EUR"}, (6000, "EUR"))],
+)
+def test_who_is_charged_something_else_is_told_that_it_came_and_not_to_pay_again(
+    till: Till, ada: Talker, card: str, change: dict[str, object], came: tuple[int, str]
+) -> None:
+    if not change:
+        till.provider.amounts[card] = 999
+    recharge(till, ada, card)
+    use(till, ada, 80)
+    till.work()
+    (made,) = payments.listed(till.context, customer_id=ada.who.customer_id)
+    if change:
+        till.hear("payment.paid", till.provider.finish(made.key) | change)
+    view = setting(till, ada)
+    assert (recharges(till, ada), view.paused_at, view.retry_at) == ([S.FAILED], till.now, None)
+    ((_, facts),) = [one for one in ada.told() if one[0] == "recharge_failed"]
+    minor, currency = came
+    assert (facts["came_micros"], facts["came_currency"]) == (minor * 10_000, currency)
+    kind = MessageKind.RECHARGE_FAILED
+    for language, kept, again in (
+        ("en", "We keep it for you", "Please do not pay again"),
+        ("es", "Se lo guardamos", "No pague otra vez"),
+    ):
+        told = render(kind, language, organisation="Net", customer="Ada", facts=facts)
+        for text in (told.text, told.html):
+            assert kept in text and again in text
+            assert "declined" not in text and "Nothing was taken" not in text
+        brief = short(kind, language, organisation="Net", customer="Ada", facts=facts)
+        assert again.lower() in brief.lower()
     till.check()
 
 

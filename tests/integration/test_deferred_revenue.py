@@ -28,7 +28,7 @@ from billing.services import (
 )
 from billing.services.context import Context
 from billing.settings import Settings
-from billing.store import ledger, tables
+from billing.store import ledger, revenue_totals, tables
 from billing.store.customers import lock_customer
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
@@ -46,6 +46,7 @@ DATA = replace(DAY_PLAN, price_micros=10_000_000, validity_minutes=None, octets=
 _MONEY = (
     "write_off", "deferred_move", "deferred_item", "receipt", "payment_allocation", "payment",
     "credit_note", "invoice_line", "invoice", "invoice_series", "posting", "journal_entry",
+    "revenue_total",
     "daily_usage",
 )  # fmt: skip
 
@@ -403,6 +404,35 @@ def test_the_report_is_what_the_ledger_has_after_a_posting_run(
     # A day within a month that is posted as a whole: its own share.
     day = line(context, RevenueKind.BILL, date(2026, 3, 20), date(2026, 3, 20))
     assert (day.earned_micros, day.deferred_before_micros) == (1_000_000, 21_000_000)
+
+
+@pytest.mark.rule("I6")
+def test_months_that_were_added_up_change_no_figure(
+    context: Context, make: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does what is posted into them afterwards get lost."""
+    buy(make, context)
+    recognition.run(context, APRIL + timedelta(hours=3))
+    buy(make, context, replace(MONTH, price_micros=62_000_000))  # on 10 March, told in April
+    recognition.run(context, MAY + timedelta(hours=3))
+    buy(make, context, replace(MONTH, price_micros=93_000_000))
+    with context.transaction() as tx:
+        assert revenue_totals.added_up_until(tx) == MAY.replace(hour=0, minute=0)
+        kept = tx.query(tables.RevenueTotal).all()
+    assert {one.until.month for one in kept} == {4, 5}
+    assert sum(one.amount_micros for one in kept if one.until.month == 4) == 31_000_000
+    assert sum(one.amount_micros for one in kept if one.until.month == 5) == 93_000_000
+    days = [
+        (date(2026, 3, 1), date(2026, 3, 31)),
+        (date(2026, 4, 1), date(2026, 4, 30)),
+        (date(2026, 5, 1), date(2026, 5, 31)),
+        (date(2026, 5, 20), date(2026, 7, 3)),
+    ]
+    found = [recognition.report(context, *both) for both in days]
+    never = revenue_totals._Base(revenue_totals._NEVER, 0)
+    monkeypatch.setattr(revenue_totals, "_base", lambda *_: never)
+    assert [recognition.report(context, *both) for both in days] == found
+    assert found[1].lines[0].deferred_before_micros > 0
 
 
 @pytest.mark.rule("I6")

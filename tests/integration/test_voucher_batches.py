@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from billing.errors import InvalidFields, InvalidInput, NotFound, Refused
 from billing.model.vouchers import Alphabet, CodeFormat
@@ -17,6 +18,7 @@ from billing.services.context import Context
 from billing.services.voucher_codes import new_codes
 from billing.services.voucher_sales import Range
 from billing.settings import Settings
+from billing.store import tables
 from billing.store import vouchers as store
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory
 from tests.integration.voucher_desk import NOW, UNIT, Desk
@@ -160,3 +162,27 @@ def test_the_report_counts_by_days(desk: Desk) -> None:
     assert line(0, 0) == (3, 0, 0, 3)
     assert line(1, 0) == (0, 1, 0, 2)
     assert line(0, 9) == (3, 1, 2, 0)
+
+
+@pytest.mark.rule("B13")
+def test_who_comes_by_a_voucher_needs_no_profile(desk: Desk) -> None:
+    """The organisation's own for hotspots is made once, and is daily."""
+    made = [
+        desk.sold(plan=DAY_PLAN, profile=None, as_login=True, code=CodeFormat(length=12))
+        for _ in range(2)
+    ]
+    with desk.context.transaction() as tx:
+        profiles = tx.scalars(
+            select(tables.BillingProfile).where(tables.BillingProfile.name == "Hotspot")
+        ).all()
+        assert [(one.kind, one.payment, one.automatic_bill) for one in profiles] == [
+            ("daily", "prepaid", False)
+        ]
+        used = tx.scalars(
+            select(tables.VoucherBatch.profile_id).where(
+                tables.VoucherBatch.batch_id.in_([desk.look(codes[0]).batch_id for codes in made])
+            )
+        ).all()
+    assert used == [profiles[0].profile_id] * 2
+    with pytest.raises(Refused, match="month"):
+        desk.batch(plan=MONTH_PLAN, profile=None, as_login=True)

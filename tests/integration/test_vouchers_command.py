@@ -6,6 +6,7 @@ import csv
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from billing.model.vouchers import Code
 from billing.services import catalog, vouchers
 from billing.services.context import Context
 from billing.settings import Settings
+from tests.documents.paper import looks_like
 from tests.factories import DAILY, DAY_PLAN, Factory
 from tests.integration.voucher_desk import NOW, Desk
 
@@ -97,7 +99,7 @@ def test_what_cannot_be_written_is_kept(run: Run, desk: Desk, tmp_path: Path) ->
     assert run("batch", "print", number, "--out", str(tmp_path / "x.pdf"), *AT)[0] == 0
 
 
-def test_cards_show_what_a_customer_needs(desk: Desk) -> None:
+def test_cards_show_what_a_customer_needs(desk: Desk, tmp_path: Path) -> None:
     batch = desk.batch(1, plan=DAY_PLAN)
     codes = [Code(serial=17, code="7ABCDEFGHJK5", password="QRST")]
     html = cards_to_html(batch, cards(codes), CardDesign(accent="#abcdef"))
@@ -106,6 +108,8 @@ def test_cards_show_what_a_customer_needs(desk: Desk) -> None:
     assert len(sheets(batch, codes * 30)) > len(sheets(batch, codes)) > 1_000
     with pytest.raises(Refused, match="CSV"):
         sheets(batch, codes * (CARDS_MOST + 1))
+    named = replace(batch, plan_name="Day 10 GB")
+    looks_like(sheets(named, codes * 3), "cards", tmp_path)
 
 
 @pytest.fixture

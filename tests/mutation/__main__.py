@@ -2,19 +2,21 @@
 
 `./run test --mutants [FILE ...]`: mutmut changes an operator, a constant or an argument in a copy
 of the product and runs the unit tests that reach it. What no test notices must be known to change
-nothing (`known.py`); anything else is printed, and the exit code is 1. docs/mutants.md is written
-anew when all files were looked at.
+nothing (`known.py`); anything else is printed, and the exit code is 1. What was found of a file is
+kept in the state directory until the file is looked at again, so that a run of hours can be made in
+parts; docs/mutants.md is written of all that is kept, once nothing is missing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.mutation.known import HARMLESS
@@ -59,6 +61,7 @@ _NOTICED = {1, 3, 24, -24, 36, 152, 255}
 """Exit codes of mutmut: a test failed, or did not come to an end. Others (0; 33: no test reaches
 the line) are not noticed."""
 _REPORT = CHECKOUT / "docs" / "mutants.md"
+_KEPT = Path(os.environ.get("TOLLWAY_STATE_DIR", CHECKOUT / "var")) / "mutants"
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,41 @@ def main(names: list[str]) -> int:
         print(f"{one.file}: no test notices\n  - {one.before}\n  + {one.after}")
     for outcome in outcomes:
         print(f"{outcome.file}: {outcome.made} changes, {outcome.noticed} noticed")
-    if not names:
-        _REPORT.write_text(_report(outcomes), encoding="utf-8")
-    return 1 if unknown else 0
+        _keep(outcome)
+    return max(_write_report(), 1 if unknown else 0)
+
+
+def _write_report() -> int:
+    """Exit code: 1 where files were never looked at, or have changed since."""
+    kept = {name: _kept(name) for name in FILES}
+    missing = [name for name, outcome in kept.items() if outcome is None]
+    if missing:
+        print(f"docs/mutants.md is not written; to be looked at: {' '.join(missing)}")
+        return 1
+    _REPORT.write_text(_report([one for one in kept.values() if one]), encoding="utf-8")
+    return 0
+
+
+def _keep(outcome: Outcome) -> None:
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"digest": _digest(outcome.file), **asdict(outcome)}, indent=1)
+    (_KEPT / f"{Path(outcome.file).stem}.json").write_text(text, encoding="utf-8")
+
+
+def _kept(name: str) -> Outcome | None:
+    """What was found of this file as it is now."""
+    file = _KEPT / f"{name}.json"
+    if not file.exists():
+        return None
+    values = json.loads(file.read_text(encoding="utf-8"))
+    if values.pop("digest") != _digest(values["file"]):
+        return None
+    survivors = tuple(Survivor(**one) for one in values.pop("survivors"))
+    return Outcome(**values, survivors=survivors)
+
+
+def _digest(file: str) -> str:
+    return hashlib.sha256((CHECKOUT / file).read_bytes()).hexdigest()
 
 
 def _copy(place: Path, names: list[str]) -> None:
@@ -158,7 +193,7 @@ def _report(outcomes: list[Outcome]) -> str:
         "# Rules turned around",
         "",
         "`./run test --mutants` changes one operator, constant, argument or word of the rules S, B",
-        "and P at a time and runs the unit tests that reach it. This table is what it wrote last.",
+        "and P at a time and runs the unit tests that reach it. This page is what it wrote last.",
         "",
         "It leaves alone constants outside of functions, and the files that decide other rules:",
         "`hours`, `addresses`, `own_attributes`, `places`, `pools`, `outage` (A), `answers` (C),",

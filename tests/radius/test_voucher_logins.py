@@ -168,6 +168,25 @@ def test_an_expired_voucher_does_not_log_in_before_a_job_was_there(
     assert nas.login(late.code, late.code, calling_station=station()).result == "reject"
 
 
+@pytest.mark.rule("B13", "B3")
+def test_who_comes_by_a_voucher_is_daily_without_a_profile(
+    desk: Desk, nas: SimulatedNas, now: datetime
+) -> None:
+    """No profile is named anywhere: no bill, and offline when the package ends (no garden)."""
+    (code,) = sold(desk, now, profile=None)
+    assert nas.login(code.code, code.code, calling_station=station()).result == "accept"
+    assert voucher_runs.run(desk.context, now).logins == 1
+    customer_id = desk.look(code).customer_id
+    with desk.context.transaction() as tx:
+        key = {"customer_id": customer_id, "entitlement_id": _entitlement(desk, code)}
+        package = tx.get_one(tables.Entitlement, key)
+        package.valid_from = now - timedelta(days=1, seconds=1)
+        package.valid_until = now - timedelta(seconds=1)
+    refused = nas.login(code.code, code.code, calling_station=station())
+    assert refused.result == "reject"
+    assert desk.rows("SELECT 1 FROM invoice WHERE customer_id = :id", id=customer_id) == []
+
+
 def test_parallel_first_logins_start_one_package(
     desk: Desk, nas: SimulatedNas, now: datetime
 ) -> None:

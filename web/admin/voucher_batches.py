@@ -36,7 +36,10 @@ class BatchForm(FlaskForm):
     plan = SelectField("Good for", coerce=int, default=0)
     amount_micros = MoneyField("Amount", description="Of money; empty where it is for a plan.")
     profile = SelectField(
-        "Billing profile", coerce=int, description="Its tax; and that of who logs in by a code."
+        "Billing profile",
+        coerce=int,
+        default=0,
+        description="Its tax; and that of who logs in by a code.",
     )
     last_day = DateField(
         "Last day", [Optional()], description="The whole day counts; empty: never expires."
@@ -97,7 +100,12 @@ def voucher_batch_new() -> ResponseReturnValue:
         ),
     ]
     form.profile.choices = [
-        SelectChoice(one.profile_id, one.profile.name) for one in catalog.list_profiles(context)
+        SelectChoice(0, "The one for hotspots: daily, without tax unless you set it"),
+        *(
+            SelectChoice(one.profile_id, one.profile.name)
+            for one in catalog.list_profiles(context)
+            if one.profile.name != catalog.HOTSPOT.name
+        ),
     ]
     if form.validate_on_submit():
         try:
@@ -157,7 +165,7 @@ def _wanted(form: BatchForm) -> NewBatch:
             prefix=(form.prefix.data or "").strip().upper(),
             password_length=form.password_length.data or 0,
         ),
-        profile_id=form.profile.data,
+        profile_id=form.profile.data or None,
         plan_id=form.plan.data or None,
         amount_micros=form.amount_micros.data,
         as_login=form.as_login.data,

@@ -61,7 +61,7 @@ from billing.store.tables.resellers import (
     ResellerVoucherSale,
     ResellerVoucherShare,
 )
-from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt
+from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt, RevenueTotal
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
 from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
@@ -154,6 +154,7 @@ __all__ = [
     "ResellerVoucherSale",
     "ResellerVoucherShare",
     "Reservation",
+    "RevenueTotal",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",

@@ -40,3 +40,4 @@ class CustomerLetterhead(Base):
     country: Mapped[str | None]
     email: Mapped[str | None]
     phone: Mapped[str | None]
+    locale: Mapped[str] = mapped_column(server_default="en")

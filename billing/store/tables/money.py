@@ -10,8 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
 
 
-def _letterheads() -> tuple[ForeignKeyConstraint, ...]:
-    """Of a bill or a credit note."""
+def frozen_letterheads() -> tuple[ForeignKeyConstraint, ...]:
+    """Of a bill, a credit note or a receipt."""
     return (
         ForeignKeyConstraint(
             ["org_id", "seller_letterhead_id"],
@@ -71,6 +71,11 @@ class JournalEntry(Base):
     """One movement of money; append-only (rule M4)."""
 
     __tablename__ = "journal_entry"
+    __table_args__ = (
+        Index("journal_entry_at_idx", "customer_id", "at"),
+        # Rows stand in the order in which they were written.
+        Index("journal_entry_range_idx", "at", "entry_id", postgresql_using="brin"),
+    )
 
     customer_id: Mapped[CustomerKey]
     entry_id: Mapped[int] = serial_key()
@@ -87,6 +92,7 @@ class Posting(Base):
     __tablename__ = "posting"
     __table_args__ = (
         Index("posting_account_idx", "customer_id", "account"),
+        Index("posting_range_idx", "entry_id", postgresql_using="brin"),
         CheckConstraint("amount_micros <> 0", name="amount"),
     )
 
@@ -141,7 +147,7 @@ class Invoice(Base):
         CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         Index("invoice_subscription_idx", "customer_id", "subscription_id"),
         Index("invoice_number_idx", "number"),
-        *_letterheads(),
+        *frozen_letterheads(),
         Index(
             "invoice_unpaid_idx",
             "customer_id",
@@ -224,7 +230,7 @@ class CreditNote(Base):
         CheckConstraint("to_wallet_micros BETWEEN 0 AND total_micros", name="to_wallet"),
         Index("credit_note_invoice_idx", "customer_id", "invoice_id"),
         Index("credit_note_number_idx", "number"),
-        *_letterheads(),
+        *frozen_letterheads(),
     )
 
     customer_id: Mapped[CustomerKey]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, OrgId, serial_key
+from billing.store.tables.money import frozen_letterheads
 
 
 class Receipt(Base):
@@ -26,6 +27,7 @@ class Receipt(Base):
         ),
         CheckConstraint("kind NOT IN ('top_up', 'voucher') OR tax_micros = 0", name="top_up"),
         Index("receipt_number_idx", "number"),
+        *frozen_letterheads(),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -47,6 +49,25 @@ class Receipt(Base):
     rounding_micros: Mapped[int]
     total_micros: Mapped[int]
     currency: Mapped[str]
+    seller_letterhead_id: Mapped[int]
+    buyer_letterhead_id: Mapped[int]
+
+
+class RevenueTotal(Base):
+    """What the ledger had of an account at the end of a month, by kind of entry, of entries up to
+    `through_entry_id`; what is posted into that month later is in the journal only."""
+
+    __tablename__ = "revenue_total"
+
+    org_id: Mapped[int] = mapped_column(
+        ForeignKey("organisation.org_id"), primary_key=True, autoincrement=False
+    )
+    until: Mapped[datetime] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    amount_micros: Mapped[int]
+    through_entry_id: Mapped[int]
 
 
 class DeferredItem(Base):
