@@ -113,7 +113,7 @@ SAMPLES: dict[MessageKind, Facts] = {
         "amount_micros": 30_000_000,
         "currency": "EUR",
         "collect_on": "2026-04-17",
-        "text": "Payment of INV-1042",
+        "number": "INV-1042",
         "account": "DE89 … 3000",
         "mandate": "TW12-4F1A22C0",
         "creditor": "Example Net",

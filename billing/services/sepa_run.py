@@ -176,7 +176,7 @@ def _put_in(
             sequence=mandate.sequence,
         )
         store.insert(tx, line)
-        messages.queue(tx, [_notice(row, mandate, gateway, file.collect_on)], now)
+        messages.queue(tx, [_notice(tx, row, mandate, gateway, file.collect_on)], now)
         row.state, row.sent_at, row.due_at = PaymentState.PENDING, now, None
         row.provider_ref = end_to_end_id(file.file_id, attempt_id)
         _used(tx, mandate, file.collect_on, now)
@@ -232,7 +232,7 @@ def _finished(
         if row.collect_on < day:
             # Whoever began it has died some time ago: payers are told of the day that it is now.
             row.collect_on = day
-            told = [_notice(one, mandates[one.attempt_id], gateway, day) for _, one in lines]
+            told = [_notice(tx, one, mandates[one.attempt_id], gateway, day) for _, one in lines]
             messages.queue(tx, told, now)
         kinds = batches(Sequence(line.sequence) for line, _ in lines)
         lines.sort(key=lambda one: kinds.index(Sequence(one[0].sequence)))
@@ -316,9 +316,16 @@ def _order(
 
 
 def _notice(
-    row: tables.PaymentAttempt, mandate: tables.SepaMandate, gateway: CollectsByFile, day: date
+    tx: Transaction,
+    row: tables.PaymentAttempt,
+    mandate: tables.SepaMandate,
+    gateway: CollectsByFile,
+    day: date,
 ) -> MessageDraft:
     """What is to be collected, and when, told before (the pre-notification of the rulebook)."""
+    number = None
+    if row.invoice_id is not None:
+        number = invoices.get_invoice(tx, row.customer_id, row.invoice_id).number
     return MessageDraft(
         customer_id=row.customer_id,
         kind=MessageKind.DEBIT_NOTICE,
@@ -327,7 +334,7 @@ def _notice(
             "amount_micros": row.amount_micros,
             "currency": row.currency,
             "collect_on": day.isoformat(),
-            "text": row.text,
+            "number": number,
             "account": mandate.account,
             "mandate": mandate.reference,
             "creditor": gateway.creditor.name,

@@ -388,7 +388,7 @@ def test_the_payer_is_told_before(desk: Collector) -> None:
     assert told == "email"
     assert facts["collect_on"] == "2026-03-25" and facts["amount_micros"] == 30 * UNIT
     assert facts["mandate"] == mandate.reference and facts["account"] == mandate.account
-    assert facts["text"] == f"Payment of {number}"
+    assert facts["number"] == number
 
 
 @pytest.mark.rule("P1")
