@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0046"
-down_revision = "0045"
+revision = "0049"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 
@@ -23,4 +23,4 @@ def upgrade() -> None:
         sa.CheckConstraint("key_id > 0", name=op.f("voucher_key_number_check")),
         sa.PrimaryKeyConstraint("key_id", name=op.f("voucher_key_pkey")),
     )
-    run_sql_file("policies/0046_voucher_keys.sql")
+    run_sql_file("policies/0049_voucher_keys.sql")

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from billing.store.migrate import run_sql_file
 
-revision = "0049"
-down_revision = "0048"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
@@ -35,4 +35,4 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("org_id", name=op.f("voucher_design_pkey")),
     )
-    run_sql_file("policies/0049_voucher_designs.sql")
+    run_sql_file("policies/0052_voucher_designs.sql")

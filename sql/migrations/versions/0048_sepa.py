@@ -7,8 +7,8 @@ from alembic import op
 
 from billing.store.migrate import run_sql_file
 
-revision = "0045"
-down_revision = "0044"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
@@ -31,7 +31,7 @@ def upgrade() -> None:
     for table in ("message", "message_template"):
         _check(table, "kind", _KINDS)
     _check("bank_import", "outcome", _OUTCOMES)
-    run_sql_file("policies/0045_sepa.sql")
+    run_sql_file("policies/0048_sepa.sql")
 
 
 def _mandates() -> None:
