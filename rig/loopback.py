@@ -25,7 +25,7 @@ def answering(server: HTTPServer) -> Iterator[None]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One call, answered by `get` or `post`; writes no log."""
+    """One call, answered by `get`, `post` or `delete`; writes no log."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,10 +35,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.post()
 
+    def do_DELETE(self) -> None:
+        self.delete()
+
     def get(self) -> None:
         self.say(405, b"")
 
     def post(self) -> None:
+        self.say(405, b"")
+
+    def delete(self) -> None:
         self.say(405, b"")
 
     def body(self) -> bytes:

@@ -63,6 +63,8 @@ class Provider:
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     setups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    detached: list[str] = field(default_factory=list)
+    """Methods that were taken off file here."""
     calls: list[tuple[str, str]] = field(default_factory=list)
     at_page: Callable[[str, dict[str, Any]], None] | None = None
     """Is told of the kind of event and of the payment when a payer has done something at its page,
@@ -200,6 +202,10 @@ class Provider:
                 return self._set_up(body)
             if path == "/cancellations":
                 return self._cancel(body)
+            if path == "/detachments":
+                known = body["key"] not in self.detached
+                self.detached.append(body["key"])
+                return (200, {"id": body["key"], "state": "paid"}) if known else (404, {})
             return self._pay(body) if path == "/payments" else self._refund(body)
 
     def _set_up(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -15,7 +15,7 @@ from billing.services.gateways import Gateways
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, customer, entry, formats, headers, hooks, login, sessions
+from web import admin, api, customer, entry, formats, headers, hooks, login, sessions
 from web.options import Options
 from web.parts import Parts
 
@@ -50,6 +50,9 @@ def create_app(
     app.register_blueprint(hooks.blueprint)
     # Signed by the provider instead.
     app.extensions["csrf"].exempt(hooks.hook)
+    app.register_blueprint(api.blueprint)
+    # No cookie counts there.
+    app.extensions["csrf"].exempt(api.redeem)
     app.register_blueprint(admin.blueprint)
     app.register_blueprint(customer.blueprint)
     return app

@@ -13,7 +13,14 @@ from billing.cli.units import show_instant, show_money
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.payments import RechargeView
-from billing.services import auto_recharge, catalog, customers, prepayments
+from billing.services import (
+    auto_recharge,
+    catalog,
+    customers,
+    prepayments,
+    suspense_desk,
+    suspense_undo,
+)
 from billing.services import suspense as suspense_services
 
 _WALLET = click.option("--wallet", type=int, help="Its number; the customer's own unless given.")
@@ -235,6 +242,42 @@ def match(
     )
     credited = show_money(receipt.amount_micros, receipt.currency)
     app.show(receipt, f"credited {credited}, receipt {receipt.receipt_number}")
+
+
+@suspense.command("undo", cls=Command)
+@click.argument("match", type=int)
+@click.option("--reason", required=True)
+@click.option("--even-if-spent", is_flag=True, help="The wallet may fall below zero.")
+@at_option
+@click.pass_obj
+def undo(app: App, match: int, reason: str, even_if_spent: bool, at: datetime) -> None:
+    """A match was wrong: its money is nobody's again (`suspense moves` has its number)."""
+    view = suspense_undo.undo(app.context, match, reason, at, even_if_spent=even_if_spent)
+    left = show_money(view.left_micros, view.currency)
+    app.show(view, f"{left} of {view.suspense_id} waits")
+
+
+@suspense.command("moves", cls=Command)
+@click.argument("number", type=int)
+@click.pass_obj
+def moves(app: App, number: int) -> None:
+    """What became of an amount, oldest first."""
+    case = suspense_desk.show(app.context, number)
+    app.show_table(
+        case.moves,
+        ("match", "at", "customer", "amount", "note", "by"),
+        [
+            (
+                one.move_id,
+                show_instant(one.at),
+                one.customer_name,
+                show_money(one.amount_micros, case.money.currency),
+                f"undoes {one.undoes_id}: {one.note}" if one.undoes_id else one.note,
+                one.actor,
+            )
+            for one in case.moves
+        ],
+    )
 
 
 @suspense.command("return", cls=Command)

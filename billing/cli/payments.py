@@ -207,8 +207,8 @@ def cancel(app: App, number: int, at: datetime) -> None:
 def methods(app: App, customer: str) -> None:
     """What a customer has on file."""
     context = app.context
-    found = methods_on_file.of_customer(
-        context, customers.find_customer(context, customer).customer_id
+    found = methods_on_file.looked_up(
+        context, customers.find_customer(context, customer).customer_id, utc_now()
     )
     app.show_table(
         found,

@@ -12,6 +12,7 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount as money
 from billing.cli.units import DAY, INSTANT, show_instant, show_money
+from billing.clock import utc_now
 from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
@@ -24,7 +25,15 @@ from billing.model.vouchers import (
     VoucherView,
     serial_text,
 )
-from billing.services import catalog, customers, designs, resellers, voucher_redeem, voucher_sales
+from billing.services import (
+    catalog,
+    customers,
+    resellers,
+    voucher_designs,
+    voucher_keys,
+    voucher_redeem,
+    voucher_sales,
+)
 from billing.services import vouchers as services
 from billing.services.voucher_sales import Range
 
@@ -39,6 +48,15 @@ _HEADINGS = ("batch", "name", "worth", "numbers", "in stock", "sold", "used", "o
 @click.group(cls=Group)
 def voucher() -> None:
     """Vouchers: batches of codes for a plan or for money."""
+
+
+@voucher.command("rotate-key", cls=Command)
+@at_option
+@click.pass_obj
+def rotate_key(app: App, at: datetime) -> None:
+    """Hash new codes with a new key from now on; codes that were printed stay good."""
+    number = voucher_keys.rotate(app.context, at)
+    app.show({"key": number}, f"new codes are hashed with key {number}; earlier ones stay good")
 
 
 @voucher.group("batch", cls=Group)
@@ -214,7 +232,7 @@ def revoke(
 @click.pass_obj
 def show(app: App, serial: int) -> None:
     """A voucher by the number that is printed on it."""
-    found = services.show(app.context, serial)
+    found = services.look_up(app.context, serial, utc_now())
     app.show(found, *_lines(found))
 
 
@@ -298,7 +316,7 @@ def _hand_over(
 ) -> None:
     if csv_file is None and pdf_file is None:
         raise InvalidInput("say where the codes go: --csv FILE, --pdf FILE", field="csv")
-    design = designs.design_of(app.context, services.get_batch(app.context, number).org_id)
+    design = voucher_designs.design_of(app.context, services.get_batch(app.context, number).org_id)
 
     def take(view: BatchView, codes: list[Code]) -> None:
         # The PDF first: it may be refused, and then nothing is written.

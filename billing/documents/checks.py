@@ -13,9 +13,11 @@ from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from billing.documents.environment import filters, sandbox
 from billing.documents.sample import BARE, FULL
 from billing.errors import InvalidInput
-from billing.model.designs import NEEDED_BLOCKS, InvoiceDesign
+from billing.model.designs import NEEDED_BLOCKS, CardDesign, InvoiceDesign
 
 LOGO_OCTETS = 200_000
+CARD_WIDTHS_MM, CARD_HEIGHTS_MM = (40, 190), (20, 130)
+CARD_TEXT_CHARACTERS = 200
 TEXT_CHARACTERS = {"css": 20_000, "template": 20_000, "footer": 2_000}
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LOGO_KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -51,6 +53,31 @@ def problems(design: InvoiceDesign) -> list[tuple[str, str]]:
         if text is not None and (reason := problem(text)) is not None:
             found.append((field, reason))
     return found or [*_trial_problems(design)]
+
+
+def card_problems(design: CardDesign) -> list[tuple[str, str]]:
+    """The same of voucher cards."""
+    found = [
+        (field, f"{colour!r} is no colour: write it like #206bc4")
+        for field, colour in (("accent", design.accent), ("paper", design.paper))
+        if not _COLOUR.fullmatch(colour)
+    ]
+    for field, size, (least, most) in (
+        ("width_mm", design.width_mm, CARD_WIDTHS_MM),
+        ("height_mm", design.height_mm, CARD_HEIGHTS_MM),
+    ):
+        if not least <= size <= most:
+            found.append((field, f"must be {least} to {most} mm: sheets are A4"))
+    if design.text is not None and len(design.text) > CARD_TEXT_CHARACTERS:
+        found.append(("text", f"must have {CARD_TEXT_CHARACTERS} characters at most"))
+    if design.logo is not None and not _LOGO.fullmatch(design.logo):
+        found.append(("logo", "neither a PNG nor a JPEG picture"))
+    if design.css is not None:
+        most = TEXT_CHARACTERS["css"]
+        reason = f"must have {most} characters at most" if len(design.css) > most else None
+        reason = reason or css_problem(design.css)
+        found += [("css", reason)] if reason else []
+    return found
 
 
 def css_problem(css: str) -> str | None:

@@ -11,13 +11,14 @@ from jinja2 import Template
 
 from billing.documents.environment import sandbox
 from billing.languages import FALLBACK, said, spoken
-from billing.model.designs import Block, InvoiceDesign
+from billing.model.designs import Block, CardDesign, InvoiceDesign
 from billing.model.documents import BillDocument, CreditDocument, Paper
 from billing.model.receipts import Receipt
 from billing.model.statements import Statement
 from billing.model.vouchers import BatchView
 
 PLAIN = InvoiceDesign()
+PLAIN_CARDS = CardDesign()
 _NAMES = {Paper.A4: "invoice", Paper.RECEIPT: "receipt"}
 _TITLES = {Paper.A4: "Invoice", Paper.RECEIPT: "Receipt of"}
 _FOLDER = files("billing.documents") / "templates"
@@ -60,14 +61,18 @@ def statement_to_html(statement: Statement, design: InvoiceDesign = PLAIN) -> st
 
 
 def cards_to_html(
-    batch: BatchView, cards: Sequence[object], design: InvoiceDesign = PLAIN
-) -> str:  # fmt: skip
-    """Sheets of voucher cards, in the design's colour, with its logo and its style sheet."""
+    batch: BatchView, cards: Sequence[object], design: CardDesign = PLAIN_CARDS
+) -> str:
+    """Sheets of voucher cards, by a design that was checked."""
+    size = f".card {{ width: {design.width_mm}mm; height: {design.height_mm}mm }}"
+    colour = f":root {{ --paper: {design.paper} }}"
     return _template("cards").render(
         batch=batch,
         cards=cards,
-        css=_style(_text("cards.css"), design.accent, design.css),
+        css=_style(f"{_text('cards.css')}\n{colour}\n{size}", design.accent, design.css),
         logo=design.logo,
+        text=design.text,
+        blocks=[block.value for block in design.blocks],
     )
 
 

@@ -1,9 +1,9 @@
-"""Bills of nobody, on which a design is tried before it is kept."""
+"""Bills and vouchers of nobody, on which a design is tried before it is kept."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from billing.model.documents import (
     BillDocument,
@@ -12,6 +12,7 @@ from billing.model.documents import (
     Party,
     TaxTotal,
 )
+from billing.model.vouchers import BatchView, Code, CodeFormat, VoucherKind
 
 FULL = BillDocument(
     org_id=1,
@@ -48,3 +49,22 @@ BARE = replace(
     paid_micros=0,
     payments=(),
 )
+BATCH = BatchView(
+    batch_id=1,
+    org_id=1,
+    name="Vouchers of nobody",
+    kind=VoucherKind.PLAN,
+    plan_name="Day pass",
+    face_micros=5_000_000,
+    currency="EUR",
+    code=CodeFormat(length=12),
+    as_login=True,
+    made_at=datetime(2026, 3, 10, tzinfo=UTC),
+    expires_at=datetime(2026, 12, 31, tzinfo=UTC),
+    codes_kept=True,
+    first_serial=1,
+    last_serial=4,
+    stock={},
+)
+_PASSWORD = "QRSTUV"  # noqa: S105  # nosec B105
+CODES = [Code(serial=number, code="ABCDEFGHJKLM", password=_PASSWORD) for number in range(1, 5)]

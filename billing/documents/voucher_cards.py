@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
 
-from billing.documents.html import PLAIN, cards_to_html
+from billing.documents.html import PLAIN_CARDS, cards_to_html
 from billing.documents.pdf import to_pdf
-from billing.documents.press import set_page
-from billing.errors import Refused
-from billing.model.designs import InvoiceDesign
+from billing.documents.press import picture, set_page
+from billing.documents.sample import BATCH, CODES
+from billing.errors import InvalidInput, Refused
+from billing.model.designs import CardDesign
 from billing.model.vouchers import BatchView, Code, serial_text
 
 CARDS_MOST = 2_000
@@ -37,9 +38,9 @@ def cards(codes: Sequence[Code]) -> list[Card]:
     return [_card(one) for one in codes]
 
 
-def sheets(batch: BatchView, codes: Sequence[Code], design: InvoiceDesign = PLAIN) -> bytes:
-    """A4 sheets as PDF, in the design's colour, with its logo and style sheet. Raises Refused (more
-    than CARDS_MOST; the style sheet), Unavailable."""
+def sheets(batch: BatchView, codes: Sequence[Code], design: CardDesign = PLAIN_CARDS) -> bytes:
+    """A4 sheets as PDF, by a design. Raises Refused (more than CARDS_MOST; the style sheet),
+    Unavailable."""
     if len(codes) > CARDS_MOST:
         raise Refused(
             f"at most {CARDS_MOST} cards in one PDF; export them as CSV for a printing house",
@@ -73,3 +74,16 @@ def _card(one: Code) -> Card:
         path=path,
         side=len(matrix),
     )
+
+
+def try_cards(design: CardDesign) -> None:
+    """Set cards of nobody by it. Raises InvalidInput when they cannot be set."""
+    try:
+        if design.logo is not None:
+            picture(design.logo)
+    except Refused as error:
+        raise InvalidInput(error.message, field="logo") from None
+    try:
+        to_pdf(cards_to_html(BATCH, cards(CODES), design))
+    except Refused as error:
+        raise InvalidInput(error.message, field="css") from None

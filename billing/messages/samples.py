@@ -109,4 +109,14 @@ SAMPLES: dict[MessageKind, Facts] = {
         "due_on": "2026-05-15",
         "recharge_url": None,
     },
+    MessageKind.DEBIT_NOTICE: {
+        "amount_micros": 30_000_000,
+        "currency": "EUR",
+        "collect_on": "2026-04-17",
+        "number": "INV-1042",
+        "account": "DE89 … 3000",
+        "mandate": "TW12-4F1A22C0",
+        "creditor": "Example Net",
+        "creditor_id": "DE98ZZZ09999999999",
+    },
 }

@@ -85,12 +85,13 @@ class Named:
 
 
 class LineOutcome(StrEnum):
-    """What a line's money is used for. The first four credit a customer, the others suspense."""
+    """What a line's money is used for. The first five credit customers, the others suspense."""
 
     EXACT = "exact"
     PART = "part"
     MORE = "more"
     CUSTOMER = "customer"
+    COLLECTED = "collected"
     NOTHING_OPEN = "nothing_open"
     CURRENCY = "currency"
     SEVERAL = "several"
@@ -102,16 +103,30 @@ class LineOutcome(StrEnum):
         return self in _CREDITS
 
 
-_CREDITS = frozenset({LineOutcome.EXACT, LineOutcome.PART, LineOutcome.MORE, LineOutcome.CUSTOMER})
+_CREDITS = frozenset(
+    {
+        LineOutcome.EXACT,
+        LineOutcome.PART,
+        LineOutcome.MORE,
+        LineOutcome.CUSTOMER,
+        LineOutcome.COLLECTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineMatch:
-    """`named`: whom or what it pays, where it credits. `words`: why, for the person at the desk."""
+    """`named`: whom or what it pays, where it credits. `words`: why, for the person at the desk.
+    `customer_id`: whose direct debit it is, where it is one's."""
 
     outcome: LineOutcome
     named: Named | None
     words: str
+    customer_id: int | None = None
+
+    @property
+    def payer_id(self) -> int | None:
+        return self.named.customer_id if self.named else self.customer_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

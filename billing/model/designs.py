@@ -38,3 +38,30 @@ class InvoiceDesign:
     def has_own_words(self) -> bool:
         """Whether somebody wrote a part of it, which may take long to set."""
         return any(part is not None for part in (self.footer, self.css, self.template))
+
+
+class CardBlock(StrEnum):
+    """What may be on a voucher's card beside its code, which always is."""
+
+    LOGO = "logo"
+    NAME = "name"
+    WORTH = "worth"
+    QR = "qr"
+    TEXT = "text"
+    SERIAL = "serial"
+    EXPIRY = "expiry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardDesign:
+    """How an organisation's voucher cards look (rule R3). `accent` is the colour of what it is good
+    for, `paper` of the card; `text`: plain, where to log in, whom to call."""
+
+    accent: str = "#206bc4"
+    paper: str = "#ffffff"
+    blocks: tuple[CardBlock, ...] = tuple(CardBlock)
+    width_mm: int = 63
+    height_mm: int = 34
+    logo: str | None = None
+    text: str | None = None
+    css: str | None = None

@@ -27,6 +27,7 @@ class MessageKind(StrEnum):
     PRICE_NOTICE = "price_notice"
     PAYMENT_RECEIVED = "payment_received"
     PREPAYMENT_DUE = "prepayment_due"
+    DEBIT_NOTICE = "debit_notice"
 
 
 class MessageChannel(StrEnum):

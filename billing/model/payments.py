@@ -138,13 +138,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a gateway can do, and under which channel its money is kept."""
+    """What a gateway can do, and under which channel its money is kept. `by_file`: its payments
+    wait for a file, and it is never called."""
 
     channel: MoneyChannel
     checkout: bool = True
     saves_methods: bool = False
     refunds: bool = False
     partial_refunds: bool = False
+    by_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +278,8 @@ class PaymentView:
     wallet_id: int
     gateway_id: int
     gateway: str
+    channel: str
+    """Of the gateway; empty where it belongs to an organisation that is not seen."""
     purpose: PaymentPurpose
     kind: PaymentKind
     state: PaymentState

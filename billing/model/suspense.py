@@ -49,8 +49,11 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspenseMoveView:
-    """A part that was matched to a customer, or given back (`customer_id` None)."""
+    """A part that was matched to a customer, or given back (`customer_id` None); or a match that
+    was undone (`undoes_id`)."""
 
+    move_id: int
+    undoes_id: int | None
     at: datetime
     amount_micros: int
     actor: str
@@ -67,3 +70,9 @@ class SuspenseCase:
     money: SuspenseView
     taken_by: str
     moves: tuple[SuspenseMoveView, ...]
+
+    def may_undo(self, move: SuspenseMoveView) -> bool:
+        """Whether it is a match that stands."""
+        undone = {one.undoes_id for one in self.moves}
+        is_match = move.customer_id is not None and move.undoes_id is None
+        return is_match and move.move_id not in undone

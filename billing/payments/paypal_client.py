@@ -87,6 +87,10 @@ class PayPalClient:
             headers["PayPal-Request-Id"] = request_id
         return self._call("POST", path, headers, body)
 
+    def delete(self, path: str) -> Reply:
+        """Raises NoReply."""
+        return self._call("DELETE", path, {})
+
     def check(self) -> None:
         """Whether PayPal knows this account. Raises NoReply."""
         self._new_token()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.model.payments import DeclineKind, PaymentEvent, ProviderEvent
-from billing.payments.paypal_orders import from_value
+from billing.model.payments import DeclineKind, PaymentEvent, ProviderEvent, SavedMethod
+from billing.payments.paypal_orders import account_label, from_value
 
 OURS = "tw-"
 """Our keys begin so. What has none is of somebody else who uses the account."""
@@ -20,6 +20,8 @@ _REVERSALS = {
     "PAYMENT.CAPTURE.REFUNDED": PaymentEvent.REFUNDED,
     "PAYMENT.CAPTURE.REVERSED": PaymentEvent.CHARGED_BACK,
 }
+
+_WON = {"RESOLVED_SELLER_FAVOUR", "RESOLVED_SELLER_FAVOR", "CANCELED_BY_BUYER", "DENIED"}
 
 
 def event_of(said: dict[str, Any]) -> ProviderEvent:
@@ -49,7 +51,43 @@ def event_of(said: dict[str, Any]) -> ProviderEvent:
             provider_ref=str(about["order_id"]),
             reason="what the payer approved was not taken in time",
         )
+    if kind == "CUSTOMER.DISPUTE.RESOLVED":
+        return _dispute(event_id, kind, about)
+    if kind == "VAULT.PAYMENT-TOKEN.CREATED":
+        return _kept(event_id, kind, about)
     return ProviderEvent(event_id=event_id, event=None, kind=kind)
+
+
+def _dispute(event_id: str, kind: str, about: dict[str, Any]) -> ProviderEvent:
+    """What was taken back for a dispute comes back where it is won. It has a reference of its own,
+    which the reversal does not know: it is found by its capture and amount."""
+    won = (about.get("dispute_outcome") or {}).get("outcome_code") in _WON
+    return ProviderEvent(
+        event_id=event_id,
+        event=PaymentEvent.CHARGEBACK_WON if won else None,
+        kind=kind,
+        provider_ref=str(about["disputed_transactions"][0]["seller_transaction_id"]),
+        amount=from_value(about["dispute_amount"]),
+        reason=f"dispute {about['dispute_id']} was won" if won else None,
+    )
+
+
+def _kept(event_id: str, kind: str, about: dict[str, Any]) -> ProviderEvent:
+    """An account that PayPal kept some time after its payment."""
+    order_id = (about.get("metadata") or {}).get("order_id")
+    wallet = (about.get("payment_source") or {}).get("paypal") or {}
+    return ProviderEvent(
+        event_id=event_id,
+        # It is no news of the payment, but of its method.
+        event=PaymentEvent.WAITS if order_id and wallet else None,
+        kind=kind,
+        provider_ref=None if order_id is None else str(order_id),
+        method=SavedMethod(
+            reference=str(about["id"]),
+            label=account_label(wallet),
+            payer=(about.get("customer") or {}).get("id"),
+        ),
+    )
 
 
 def _capture(event_id: str, kind: str, about: dict[str, Any]) -> ProviderEvent:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -38,6 +38,7 @@ from billing.payments.paypal_orders import REFUSALS, answer_of, decline_of, refu
 from billing.payments.protocol import EVENT_AGE, WebhookRefused, timeout_seconds
 
 _LIVE, _SANDBOX = "https://api-m.paypal.com", "https://api-m.sandbox.paypal.com"
+_VAULT = "/v3/vault/payment-tokens"
 _ORDERS, _REFUNDS = "/v2/checkout/orders", "/v2/payments/refunds"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ORDER_KEYS_KNOWN = timedelta(hours=5)
@@ -138,6 +139,16 @@ class PayPalGateway:
             return self._send_refund(order, again=True)
         return Answer(outcome=Outcome.NO_ANSWER, reason="PayPal does not know the key any more")
 
+    def detach(self, reference: str) -> Answer:
+        try:
+            reply = self.client.delete(f"{_VAULT}/{quote(reference, safe='')}")
+        except NoReply as error:
+            return Answer(outcome=Outcome.NO_ANSWER, reason=str(error))
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return Answer(outcome=Outcome.NOT_FOUND, reason=reply.reason)
+        gone = reply.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT)
+        return Answer(outcome=Outcome.PAID if gone else Outcome.NO_ANSWER, reason=reply.reason)
+
     def check(self) -> str:
         try:
             self.client.check()
@@ -161,9 +172,24 @@ class PayPalGateway:
             raise WebhookRefused("it is no event")
         self._check_signature(signed, body)
         try:
-            return [event_of(said)]
+            return [self._of_its_order(event_of(said))]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise WebhookRefused(f"it cannot be read: {error}") from None
+
+    def _of_its_order(self, told: ProviderEvent) -> ProviderEvent:
+        """An account that was kept late names its order, by which we know no payment any more once
+        it is paid: the order has our key. Raises Unavailable."""
+        if told.method is None or told.key is not None or not told.provider_ref:
+            return told
+        try:
+            reply = self.client.get(f"{_ORDERS}/{quote(told.provider_ref, safe='')}")
+        except NoReply as error:
+            raise Unavailable(f"PayPal cannot be asked about the order: {error}") from None
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return replace(told, event=None)
+        if reply.status != HTTPStatus.OK:
+            raise Unavailable(f"PayPal cannot be asked about the order: {reply.reason}")
+        return replace(told, key=str(reply.said["purchase_units"][0]["custom_id"]))
 
     def _send(self, order: PaymentOrder, *, again: bool = False) -> Answer:
         try:

@@ -128,12 +128,17 @@ def _method(said: dict[str, Any]) -> SavedMethod | None:
     kept = (wallet.get("attributes") or {}).get("vault") or {}
     if not kept.get("id"):
         return None
-    name, at, host = str(wallet.get("email_address") or "").partition("@")
     return SavedMethod(
         reference=str(kept["id"]),
-        label=f"PayPal {name[:1]}…{at}{host}" if at else "PayPal",
+        label=account_label(wallet),
         payer=(kept.get("customer") or {}).get("id"),
     )
+
+
+def account_label(wallet: dict[str, Any]) -> str:
+    """For people: PayPal a…@mail.example."""
+    name, at, host = str(wallet.get("email_address") or "").partition("@")
+    return f"PayPal {name[:1]}…{at}{host}" if at else "PayPal"
 
 
 def _page(said: dict[str, Any]) -> str | None:

@@ -21,6 +21,7 @@ from billing.model.payments import (
     ProviderEvent,
     RefundOrder,
 )
+from billing.model.sepa import CollectionFile, Creditor
 
 TIMEOUT_SECONDS = 20.0
 """Of a call; far below rules.payments.LEASE."""
@@ -96,6 +97,32 @@ class SetsUpMethods(Protocol):
 
     def look_up_setup(self, order: SetupOrder) -> Answer:
         """What has become of it, by its key or by the provider's reference."""
+        ...
+
+
+@runtime_checkable
+class DetachesMethods(Protocol):
+    """A gateway may have this, too: a method that is taken off file here is forgotten there."""
+
+    def detach(self, reference: str) -> Answer:
+        """PAID where it is gone, NOT_FOUND where it was before."""
+        ...
+
+
+@runtime_checkable
+class CollectsByFile(Protocol):
+    """A gateway may have this, too: nobody is called, and payments wait for a file that the bank is
+    given (`Capabilities.by_file`)."""
+
+    @property
+    def creditor(self) -> Creditor: ...
+
+    def checked_account(self, iban: str, bic: str) -> tuple[str, str | None]:
+        """An account that can be collected from, without blanks. Raises InvalidInput."""
+        ...
+
+    def file(self, wanted: CollectionFile) -> bytes:
+        """The file of these collections, the same each time."""
         ...
 
 

@@ -22,6 +22,12 @@ def _paypal(config: GatewayConfig) -> Gateway:
     return open_gateway(config)
 
 
+def _sepa(config: GatewayConfig) -> Gateway:
+    from billing.payments.sepa_gateway import open_gateway
+
+    return open_gateway(config)
+
+
 def _stripe(config: GatewayConfig) -> Gateway:
     # Its SDK takes a while to load, and not every installation uses it.
     from billing.payments.stripe_gateway import open_gateway
@@ -32,6 +38,7 @@ def _stripe(config: GatewayConfig) -> Gateway:
 _OWN: dict[str, OpenGateway] = {
     "paypal": _paypal,
     "sandbox": sandbox.open_gateway,
+    "sepa": _sepa,
     "stripe": _stripe,
 }
 

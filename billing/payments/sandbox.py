@@ -1,8 +1,9 @@
 """A gateway to try everything with: it speaks to a provider on this machine (rig/provider.py).
 
-JSON over HTTP. `POST /payments`, `/cancellations`, `/refunds` and `/setups`, each with an
-Idempotency-Key; `GET /payments/KEY` and so on tell what has become of them. Events are signed as
-`Provider-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of the seconds, a point and the body.
+JSON over HTTP. `POST /payments`, `/cancellations`, `/refunds`, `/setups` and `/detachments`, each
+with an Idempotency-Key; `GET /payments/KEY` and so on tell what has become of them. Events are
+signed as `Provider-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of the seconds, a point and the
+body.
 """
 
 from __future__ import annotations
@@ -133,6 +134,9 @@ class SandboxGateway:
 
     def look_up_setup(self, order: SetupOrder) -> Answer:
         return self._asked("GET", f"/setups/{quote(order.key, safe='')}")
+
+    def detach(self, reference: str) -> Answer:
+        return self._asked("POST", "/detachments", {"key": reference})
 
     def check(self) -> str:
         found = self._asked("GET", "/health")

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from dateutil.easter import easter
 from dateutil.relativedelta import relativedelta
 
 from billing.model.money import Money
@@ -22,6 +23,9 @@ MINUTES_PER_HOUR = 60
 _ONE_DAY = timedelta(days=1)
 _ONE_MONTH = relativedelta(months=1)
 _WEEK = frozenset(range(7))
+_SATURDAY = 5
+# Beside Good Friday and Easter Monday.
+_TARGET_HOLIDAYS = frozenset({(1, 1), (5, 1), (12, 25), (12, 26)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +155,23 @@ def next_month(day: date) -> date:
 def _first_day_in(month: date, profile: BillingProfile) -> date:
     day = 1 if profile.cycle_ends_with_month else profile.cycle_day
     return month + relativedelta(day=day)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later; the last one of a month that is shorter."""
+    return day + relativedelta(months=months)
+
+
+def is_bank_day(day: date) -> bool:
+    """Whether banks settle euro payments: not at week-ends and the holidays of TARGET."""
+    if day.weekday() >= _SATURDAY or (day.month, day.day) in _TARGET_HOLIDAYS:
+        return False
+    sunday = easter(day.year)
+    return day not in (sunday - 2 * _ONE_DAY, sunday + _ONE_DAY)
+
+
+def bank_day_from(day: date) -> date:
+    """The day itself, or the next on which banks settle."""
+    while not is_bank_day(day):
+        day += _ONE_DAY
+    return day

@@ -36,7 +36,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.views import PaymentReceipt
 from billing.rules.bank_lines import format_problems, keyed, read_statement
 from billing.rules.bank_match import match, payment_reference
-from billing.services import bills, named, prepayments, suspense
+from billing.services import bills, named, prepayments, sepa_results, suspense
 from billing.services.context import Context
 from billing.services.identity import checked_name
 from billing.services.sales import topup
@@ -175,6 +175,10 @@ def _rehearsed(
     taken: Counter[tuple[NamedKind, int, str]] = Counter()
     with context.at_one_instant() as tx:
         for _, line in lines:
+            debits = sepa_results.of_line(tx, account.org_id, line)
+            if debits is not None:
+                found.append(_report(line, debits[0], None))
+                continue
             left = [
                 replace(one, open_micros=max(0, one.open_micros - taken[_which(one)]))
                 for one in named.of_text(tx, account.org_id, line.reference)
@@ -211,8 +215,12 @@ def _use(
     matched: LineMatch | None = None,
 ) -> LineReport | None:
     with context.together() as joined, joined.transaction() as tx:
+        collected: list[tuple[int, int]] = []
         if matched is None:
-            matched = match(line.amount, named.of_text(tx, account.org_id, line.reference))
+            matched, collected = _meant(tx, account, line)
+        if collected:
+            customers.lock_customers(tx, [customer_id for customer_id, _ in collected])
+            matched, collected = _meant(tx, account, line)
         if matched.named is not None:
             # Behind the customer's lock what is open stays as it is read.
             customers.lock_customer(tx, matched.named.customer_id)
@@ -223,11 +231,23 @@ def _use(
         if not store.claim(tx, _row(joined, account, key, line, matched, now)):
             return None
         receipt = _credit(joined, account, key, line, matched, now)
-        if receipt is None:
+        if collected:
+            sepa_results.came(tx, joined, collected, now)
+        elif receipt is None:
             _suspend(tx, joined, account, key, line, matched, now)
         else:
             store.became(tx, account.account_id, key, receipt.payment_id)
         return _report(line, matched, receipt)
+
+
+def _meant(
+    tx: Transaction, account: BankAccountView, line: BankLine
+) -> tuple[LineMatch, list[tuple[int, int]]]:
+    """What becomes of a line, and the direct debits whose money it is."""
+    collected = sepa_results.of_line(tx, account.org_id, line)
+    if collected is not None:
+        return collected
+    return match(line.amount, named.of_text(tx, account.org_id, line.reference)), []
 
 
 def _credit(
@@ -320,7 +340,7 @@ def _row(
         "words": matched.words,
         "imported_at": now,
         "imported_by": context.actor,
-        "customer_id": matched.named.customer_id if matched.named else None,
+        "customer_id": matched.payer_id,
     }
 
 
@@ -334,6 +354,6 @@ def _report(line: BankLine, matched: LineMatch, receipt: PaymentReceipt | None) 
         reference=line.reference,
         outcome=matched.outcome,
         words=matched.words,
-        customer_id=matched.named.customer_id if matched.named else None,
+        customer_id=matched.payer_id,
         receipt_number=receipt.receipt_number if receipt else None,
     )

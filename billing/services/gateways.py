@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.errors import InvalidInput, NotFound, Refused
+from billing.model.commerce import MoneyChannel
 from billing.model.payments import GatewayConfig, GatewayView
 from billing.payments.protocol import Gateway, OpenGateway
 from billing.services.context import Context
@@ -18,6 +19,7 @@ from billing.store import gateways as store
 from billing.store.guard import Transaction, unique
 
 _NAME_LIMIT = 40
+_BY_FILE = MoneyChannel.DIRECT_DEBIT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,16 @@ def listed(context: Context) -> list[GatewayView]:
 
 
 def serving(context: Context, org_id: int) -> list[GatewayView]:
-    """Those that customers of an organisation can begin payments by now."""
+    """Those that customers of an organisation can begin payments by now, at a page."""
+    return [one for one in _usable_for(context, org_id) if one.channel != _BY_FILE]
+
+
+def collecting(context: Context, org_id: int) -> list[GatewayView]:
+    """Those that collect from customers of an organisation by file."""
+    return [one for one in _usable_for(context, org_id) if one.channel == _BY_FILE]
+
+
+def _usable_for(context: Context, org_id: int) -> list[GatewayView]:
     with context.transaction() as tx:
         above = store.organisations_above(tx, org_id)
         return [

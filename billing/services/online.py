@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.errors import InvalidInput, NotFound, Refused
+from billing.model.commerce import MoneyChannel
 from billing.model.method_setups import MethodView, SetupView
 from billing.model.money import Money
 from billing.model.payments import PaymentView
@@ -40,6 +41,7 @@ class GatewayOffer:
 
     gateway_id: int
     name: str
+    channel: MoneyChannel
     checkout: bool
     saves_methods: bool
     sets_up_methods: bool
@@ -81,6 +83,7 @@ def ways(payer: Context, gateways: Gateways, customer_id: int) -> Ways:
                 GatewayOffer(
                     gateway_id=row.gateway_id,
                     name=row.name,
+                    channel=can.channel,
                     checkout=can.checkout,
                     saves_methods=can.checkout and can.saves_methods,
                     sets_up_methods=isinstance(gateway, SetsUpMethods),

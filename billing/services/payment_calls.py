@@ -28,7 +28,7 @@ from billing.model.payments import (
 )
 from billing.payments.protocol import Gateway
 from billing.rules.payments import LEASE, event_of, next_look_up
-from billing.services import method_setup, recharges, reversals
+from billing.services import method_setup, methods, recharges, reversals
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.gateways import Gateways, actor_of, found
@@ -76,6 +76,7 @@ def run_due(
         payments = store.due_attempts(tx, clock(), limit)
         setups = method_setups.due(tx, clock(), limit)
         refunds = store.due_reversals(tx, clock(), limit)
+        removed = gateway_store.due_detachments(tx, clock(), limit)
 
     def pay(due: tuple[int, int]) -> None:
         customer_id, attempt_id = due
@@ -107,7 +108,17 @@ def run_due(
             log.exception("method %d cannot be put on file", setup_id)
             method_setup.put_off(context, customer_id, setup_id, clock())
 
-    calls = ((pay, payments), (refund, refunds), (set_up, setups))
+    def detach(due: tuple[int, int]) -> None:
+        customer_id, method_id = due
+        try:
+            methods.detach(context, gateways, customer_id, method_id, clock)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("method %d cannot be detached", method_id)
+            methods.put_off(context, customer_id, method_id, clock())
+
+    calls = ((pay, payments), (refund, refunds), (set_up, setups), (detach, removed))
     return sum(len(list(at_once(call, due))) for call, due in calls)
 
 
@@ -174,6 +185,10 @@ def _take(
             advance(tx, context, customer, row, told, now)
             return None
         gateway = gateways.open(tx, context, row.gateway_id)
+        if gateway.capabilities.by_file:
+            # Nobody is called; what the bank says of it comes by itself.
+            row.state, row.due_at = PaymentState.PENDING, None
+            return None
         if first:
             row.state, row.sent_at = PaymentState.PENDING, now
         else:

@@ -62,7 +62,7 @@ def _taken_back(
             raise _unknown(attempt_id)
         if not PaymentState(row.state).is_open:
             raise Refused(f"its outcome is known: {row.state.replace('_', ' ')}", field="payment")
-        if row.state == PaymentState.CREATED:
+        if row.sent_at is None:
             _note(tx, context, row, now)
             told = ProviderEvent(
                 event_id="", event=PaymentEvent.CANCELLED, kind="not sent", reason="taken back"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
+from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.payments import (
     PaymentHistory,
@@ -302,6 +303,10 @@ def _begin(
         return _view(tx, known.attempt_id)
     gateway = gateways.usable(tx, gateway_id)
     gateways.serves(tx, gateway, customer)
+    if method_id is None and gateway.channel == MoneyChannel.DIRECT_DEBIT:
+        raise Refused(
+            f"{gateway.name} has no page to pay at: it collects by a mandate", field="gateway"
+        )
     if method_id is not None:
         method = methods.on_file(tx, customer.customer_id, method_id)
         if method.gateway_id != gateway_id:

@@ -113,6 +113,8 @@ def told(
     if known is None and _micros(event) <= 0:
         return Done(EventOutcome.MISMATCH, "it names no amount")
     if known is None and event.event in (PaymentEvent.REFUND_FAILED, PaymentEvent.CHARGEBACK_WON):
+        if event.reversal_ref is None and event.reversal_key is None:
+            return Done(EventOutcome.NO_EFFECT, "nothing was taken for it")
         # It came before what it ends, which will change nothing any more.
         _finish(_unknown_before(tx, row, event, now), event, now)
         return Done(EventOutcome.NO_EFFECT, "nothing was taken for it")
@@ -201,6 +203,12 @@ def _known(
         for one in rows:
             is_open = ReversalState(one.state).is_open and one.sent_at is not None
             if is_open and one.provider_ref is None and one.amount_micros == _micros(event):
+                return one
+    if event.event is PaymentEvent.CHARGEBACK_WON and event.reversal_ref is None:
+        # A provider that names the dispute by another reference than what it took for it.
+        for one in rows:
+            is_taken = one.kind == ReversalKind.CHARGEBACK and one.state == ReversalState.SUCCEEDED
+            if is_taken and one.amount_micros == _micros(event):
                 return one
     return None
 

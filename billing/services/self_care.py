@@ -44,13 +44,31 @@ _LIMITS = {
 def log_in(
     context: Context, attempt: SubscriberAttempt, now: datetime
 ) -> tuple[SubscriberLogin, str]:
-    """Whose the password is, and the token of a new browser session.
+    """Whose the password is, and the token of a new browser session. Raises as `proven`."""
+    found, login = _proven(context, attempt, now)
+    token = secrets.token_urlsafe(32)
+    with context_of(context, login).transaction() as tx:
+        begun = now - CUSTOMER_LIMITS.absolute
+        store.end_sessions_begun_before(tx, found.customer_id, begun)
+        store.add_session(tx, found, _digest(token), now)
+        _audit(tx, login, "customer.login", now)
+    return login, token
+
+
+def proven(context: Context, attempt: SubscriberAttempt, now: datetime) -> SubscriberLogin:
+    """Whose the password is, for one request of a program.
 
     Every attempt is counted before its password is looked at, so that many at once get no further
     than one by one. A browser that the subscription has used has a budget of its own: a stranger's
     guesses do not lock the person out (security.md 8). Neither the answer nor its time tells
     whether a user name exists. Raises InvalidInput (wrong), Refused (too many; closed).
     """
+    return _proven(context, attempt, now)[1]
+
+
+def _proven(
+    context: Context, attempt: SubscriberAttempt, now: datetime
+) -> tuple[store.FoundLogin, SubscriberLogin]:
     name = fold_username(attempt.username)
     with context.transaction() as tx:
         found = store.find_login(tx, name)
@@ -63,19 +81,12 @@ def log_in(
     _right(context, keys)
     if found.closed:
         raise Refused("this subscription is closed; ask your provider")
-    token = secrets.token_urlsafe(32)
-    login = SubscriberLogin(
+    return found, SubscriberLogin(
         customer_id=found.customer_id,
         subscription_id=found.subscription_id,
         org_id=found.org_id,
         username=name,
     )
-    with context_of(context, login).transaction() as tx:
-        begun = now - CUSTOMER_LIMITS.absolute
-        store.end_sessions_begun_before(tx, found.customer_id, begun)
-        store.add_session(tx, found, _digest(token), now)
-        _audit(tx, login, "customer.login", now)
-    return login, token
 
 
 def context_of(context: Context, login: SubscriberLogin) -> Context:

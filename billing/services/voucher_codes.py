@@ -1,4 +1,4 @@
-"""Codes of vouchers: made, hashed, and handed over once (rule R3, security.md 9)."""
+"""Codes of vouchers: made, and handed over once (rule R3, security.md 9)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import zlib
 from collections.abc import Sequence
 
 from billing.model.vouchers import Code, CodeFormat
-from billing.rules.vouchers import canonical, check_character
+from billing.rules.vouchers import check_character
 from billing.services.secrets import SecretBox
-
-_PURPOSE = "voucher code"
-_PASSWORD_PURPOSE = "voucher password"  # noqa: S105  # nosec B105
+from billing.services.voucher_keys import Keys
 
 
 def new_codes(code: CodeFormat, count: int) -> list[str]:
@@ -26,37 +24,26 @@ def new_codes(code: CodeFormat, count: int) -> list[str]:
     return list(made)
 
 
-def code_hash(box: SecretBox, text: str) -> bytes:
-    """What is stored of a code, however it is written."""
-    return box.keyed_hash(canonical(text), _PURPOSE)
+def seal(
+    box: SecretBox, batch_id: int, serials: Sequence[int], codes: Sequence[str], key: int
+) -> bytes:
+    """Until they are handed over; with the number of the key that they were hashed with."""
+    pairs = list(zip(serials, codes, strict=True))
+    content = json.dumps({"key": key, "codes": pairs})
+    return box.seal_bytes(zlib.compress(content.encode()), _row(batch_id))
 
 
-def password_of(box: SecretBox, text: str, code: CodeFormat) -> str:
-    """The password beside a code, empty where the format has none. It follows from the code and the
-    installation's key, so that no form of it is stored."""
-    if not code.password_length:
-        return ""
-    characters = code.alphabet.characters
-    number = int.from_bytes(box.keyed_hash(canonical(text), _PASSWORD_PURPOSE))
-    found = ""
-    for _ in range(code.password_length):
-        number, position = divmod(number, len(characters))
-        found += characters[position]
-    return found
-
-
-def seal(box: SecretBox, batch_id: int, serials: Sequence[int], codes: Sequence[str]) -> bytes:
-    """Until they are handed over."""
-    pairs = json.dumps(list(zip(serials, codes, strict=True)))
-    return box.seal_bytes(zlib.compress(pairs.encode()), _row(batch_id))
-
-
-def open_sealed(box: SecretBox, batch_id: int, sealed: bytes, code: CodeFormat) -> list[Code]:
+def open_sealed(
+    box: SecretBox, keys: Keys, batch_id: int, sealed: bytes, code: CodeFormat
+) -> list[Code]:
     """The reverse, with passwords. Raises InvalidInput (another key)."""
-    pairs = json.loads(zlib.decompress(box.open_bytes(sealed, _row(batch_id))))
+    content = json.loads(zlib.decompress(box.open_bytes(sealed, _row(batch_id))))
+    if isinstance(content, list):  # sealed before there was a second key
+        content = {"key": 0, "codes": content}
+    key = keys[content["key"]]
     return [
-        Code(serial=serial, code=text, password=password_of(box, text, code))
-        for serial, text in pairs
+        Code(serial=serial, code=text, password=key.password_of(text, code))
+        for serial, text in content["codes"]
     ]
 
 

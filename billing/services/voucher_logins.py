@@ -12,7 +12,7 @@ from billing.model.events import AccessRequest
 from billing.model.vouchers import UNKNOWN_LOGIN, CodeFormat
 from billing.rules.vouchers import canonical, could_be_code, fitting
 from billing.services.secrets import SecretBox
-from billing.services.voucher_codes import code_hash, password_of
+from billing.services.voucher_keys import CodeKey, opened
 from billing.store import hotpath
 from billing.store.hotpath import HotConnection
 
@@ -41,6 +41,7 @@ class VoucherBook:
     def __init__(self, box: SecretBox) -> None:
         self._box = box
         self._formats: tuple[CodeFormat, ...] = ()
+        self._keys = opened(box, ())
         self._read_at: datetime | None = None
 
     def look(
@@ -54,33 +55,47 @@ class VoucherBook:
             return [None] * len(requests)
         formats = self._known_formats(lane, now)
         forms = [fitting(text, formats) for text in texts]
+        keys = self._keys
         hashes = [
-            None if form is None else code_hash(self._box, text)
+            [] if form is None else [key.code_hash(text) for key in keys]
             for text, form in zip(texts, forms, strict=True)
         ]
-        wanted = [one for one in hashes if one is not None]
+        wanted = [one for several in hashes for one in several]
         if not wanted:
             return [None] * len(requests)
         names = hotpath.find_voucher_logins(lane, wanted)
         return [
             None
-            if form is None or hashed is None
-            else self._login(request, text, form, names.get(hashed))
-            for request, text, form, hashed in zip(requests, texts, forms, hashes, strict=True)
+            if form is None
+            else _login(
+                request,
+                text,
+                form,
+                [(key, names.get(one)) for key, one in zip(keys, several, strict=True)],
+            )
+            for request, text, form, several in zip(requests, texts, forms, hashes, strict=True)
         ]
 
     def _known_formats(self, lane: HotConnection, now: datetime) -> tuple[CodeFormat, ...]:
         if self._read_at is None or not self._read_at <= now < self._read_at + READ_AGAIN:
             self._formats = tuple(hotpath.voucher_login_formats(lane))
+            self._keys = opened(self._box, hotpath.voucher_keys(lane) if self._formats else ())
             self._read_at = now
         return self._formats
 
-    def _login(
-        self, request: AccessRequest, text: str, form: CodeFormat, name: str | None
-    ) -> VoucherLogin:
+
+def _login(
+    request: AccessRequest,
+    text: str,
+    form: CodeFormat,
+    named: Sequence[tuple[CodeKey, str | None]],
+) -> VoucherLogin:
+    """`named`: by each key, who has the code."""
+    found = None
+    for key, name in named:
         # Reckoned for a code that nobody has, too, so that it takes as long.
-        password = password_of(self._box, text, form) or request.sent_username
-        if name is None:
-            return VoucherLogin(replace(request, username=UNKNOWN_LOGIN), None)
-        # Of a PIN the login page sends the same text twice, however it was written.
-        return VoucherLogin(replace(request, username=name), Credential(cleartext=password))
+        password = key.password_of(text, form) or request.sent_username
+        if name is not None:
+            # Of a PIN the login page sends the same text twice, however it was written.
+            found = VoucherLogin(replace(request, username=name), Credential(cleartext=password))
+    return found or VoucherLogin(replace(request, username=UNKNOWN_LOGIN), None)

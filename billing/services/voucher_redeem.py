@@ -18,14 +18,14 @@ from billing.model.self_care import SubscriberLogin
 from billing.model.vouchers import Redemption, VoucherState, serial_text
 from billing.rules.cycles import local_day
 from billing.rules.vouchers import canonical, could_be_code
-from billing.services import limits, voucher_guesses
+from billing.services import limits, voucher_guesses, voucher_keys
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.money_in import credit_wallet
 from billing.services.sales import sell_for_voucher
-from billing.services.voucher_codes import code_hash, password_of
+from billing.services.voucher_keys import Keys
 from billing.services.voucher_sales import begun, close_logins
 from billing.store import audit, catalog, customers, gateways, messages, tables
 from billing.store import vouchers as store
@@ -64,10 +64,10 @@ def redeem(
     if not could_be_code(text):
         raise InvalidInput("a character is wrong or missing; look at the card again", field="code")
     voucher_guesses.check(context, source, now, known=known)
-    wanted = code_hash(context.box, text)
     with context.transaction() as tx:
-        found = store.by_hash(tx, wanted)
-        if found is not None and _is_right(context, tx, found, text, password, wanted):
+        keys = voucher_keys.known(context, tx)
+        found = store.by_hashes(tx, [key.code_hash(text) for key in keys])
+        if found is not None and _is_right(tx, keys, found, text, password):
             return _redeem(
                 _Redemption(
                     context, tx, found.serial, found.customer_id, customer_id, subscription_id, now
@@ -94,7 +94,8 @@ def redeem_own(
     with nobody.transaction() as tx:
         known = None
         if could_be_code(text):
-            known = store.organisation_of(tx, code_hash(nobody.box, text))
+            hashes = [key.code_hash(text) for key in voucher_keys.known(nobody, tx)]
+            known = store.organisation_of(tx, hashes)
         org_ids = {
             above
             for org_id in (login.org_id, known)
@@ -114,20 +115,16 @@ def redeem_own(
     )
 
 
-def _is_right(
-    context: Context,
-    tx: Transaction,
-    found: tables.Voucher,
-    text: str,
-    password: str,
-    wanted: bytes,
-) -> bool:
+def _is_right(tx: Transaction, keys: Keys, found: tables.Voucher, text: str, password: str) -> bool:
     """Whether the code is this voucher's, and the password beside it, compared in constant time."""
     form = store.format_of(tx.get_one(tables.VoucherBatch, found.batch_id))
-    right = password_of(context.box, text, form)
-    same = hmac.compare_digest(found.code_hmac, wanted)
-    typed = canonical(password) if right else ""
-    return hmac.compare_digest(typed.encode(), right.encode()) and same
+    right = False
+    for key in keys:
+        wanted = key.password_of(text, form)
+        typed = canonical(password) if wanted else ""
+        is_its = hmac.compare_digest(found.code_hmac, key.code_hash(text))
+        right |= hmac.compare_digest(typed.encode(), wanted.encode()) and is_its
+    return right
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -25,13 +25,15 @@ from billing.rules import vouchers as rules
 from billing.rules.cycles import day_passed_at, day_start
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import charge
+from billing.services import voucher_keys
 from billing.services.catalog import hotspot_profile
 from billing.services.context import Context
 from billing.services.customers import check_number
 from billing.services.identity import checked_name
 from billing.services.issuing import operator_of
 from billing.services.settling import checked_amount
-from billing.services.voucher_codes import code_hash, new_codes, open_sealed, password_of, seal
+from billing.services.voucher_codes import new_codes, open_sealed, seal
+from billing.services.voucher_keys import Keys
 from billing.store import audit, catalog, reseller_vouchers, resellers, tables
 from billing.store import vouchers as store
 from billing.store.guard import Transaction
@@ -131,7 +133,8 @@ def hand_over(
                 "lost (rule R3)",
                 field="batch",
             )
-        codes = open_sealed(context.box, batch_id, row.codes_sealed, store.format_of(row))
+        keys = voucher_keys.known(context, tx)
+        codes = open_sealed(context.box, keys, batch_id, row.codes_sealed, store.format_of(row))
         row.codes_sealed = None
         tx.flush()
         view = _view(tx, batch_id)
@@ -154,6 +157,25 @@ def show(context: Context, serial: int) -> VoucherView:
         return store.view(tx, numbered(tx, serial))
 
 
+def look_up(context: Context, serial: int, now: datetime) -> VoucherView:
+    """The same for a member of staff: whose it is was looked up, and by whom, is written down.
+    Raises NotFound."""
+    with context.transaction() as tx:
+        row = numbered(tx, serial)
+        view = store.view(tx, row)
+        if row.customer_id is not None:
+            audit.append(
+                tx,
+                at=now,
+                org_id=row.org_id,
+                actor=context.actor,
+                action="voucher.look_up",
+                subject=f"voucher:{serial}",
+                detail={"customer": row.customer_id},
+            )
+        return view
+
+
 def replace(context: Context, serial: int, now: datetime) -> Code:
     """Another card for one that is damaged: the old code is worth nothing from now on, the new one
     what the old one was. One that is used up for good is refused.
@@ -174,7 +196,8 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
             raise Refused("its codes were not handed over yet; nothing is damaged", field="serial")
         (text,) = new_codes(form, 1)
         (new_serial,) = reserve_ids(tx, "voucher", "serial", 1)
-        if not store.insert_vouchers(tx, batch, [new_serial], [code_hash(context.box, text)]):
+        keys = voucher_keys.known(context, tx)
+        if not _insert(tx, keys, batch, [new_serial], [text]):
             raise Conflict("the code exists; try again", field="serial")
         inherited = _inherited(old)
         old.state, old.replaced_by = VoucherState.REPLACED.value, new_serial
@@ -191,7 +214,7 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
             subject=f"voucher:{serial}",
             detail={"by": new_serial},
         )
-        return Code(serial=new_serial, code=text, password=password_of(context.box, text, form))
+        return Code(serial=new_serial, code=text, password=keys[-1].password_of(text, form))
 
 
 def report(context: Context, first_day: date, last_day: date) -> list[VoucherReportLine]:
@@ -290,9 +313,24 @@ def _fill(context: Context, tx: Transaction, batch: tables.VoucherBatch, count: 
     """Write the vouchers, by pages; returns their codes, sealed."""
     codes = new_codes(store.format_of(batch), count)
     serials = reserve_ids(tx, "voucher", "serial", count)
+    keys = voucher_keys.known(context, tx)
     for start in range(0, count, _PAGE):
         page = codes[start : start + _PAGE]
-        hashes = [code_hash(context.box, text) for text in page]
-        if store.insert_vouchers(tx, batch, serials[start : start + _PAGE], hashes) != len(page):
+        if not _insert(tx, keys, batch, serials[start : start + _PAGE], page):
             raise Conflict("one of the codes exists already; try again", field="count")
-    return seal(context.box, batch.batch_id, serials, codes)
+    return seal(context.box, batch.batch_id, serials, codes, keys[-1].number)
+
+
+def _insert(
+    tx: Transaction,
+    keys: Keys,
+    batch: tables.VoucherBatch,
+    serials: Sequence[int],
+    codes: Sequence[str],
+) -> bool:
+    """Under the newest key; False: one of the codes exists, under whichever key."""
+    earlier = [key.code_hash(text) for key in keys[:-1] for text in codes]
+    if earlier and store.any_exists(tx, earlier):
+        return False
+    hashes = [keys[-1].code_hash(text) for text in codes]
+    return store.insert_vouchers(tx, batch, serials, hashes) == len(codes)

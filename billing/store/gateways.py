@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -78,6 +80,30 @@ def method(tx: Session, customer_id: int, method_id: int) -> tables.PaymentMetho
     """One on file or removed."""
     key = {"customer_id": customer_id, "method_id": method_id}
     return tx.get(tables.PaymentMethod, key, populate_existing=True)
+
+
+def is_on_file(tx: Session, customer_id: int, gateway_id: int, reference: str) -> bool:
+    """Whether a method with this reference of the provider is on file."""
+    table = tables.PaymentMethod
+    chosen = select(table.method_id).where(
+        table.customer_id == customer_id,
+        table.gateway_id == gateway_id,
+        table.reference == reference,
+        table.removed_at.is_(None),
+    )
+    return tx.scalar(chosen.limit(1)) is not None
+
+
+def due_detachments(tx: Session, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """Customer and number of removed methods whose provider is to be told, longest due first."""
+    table = tables.PaymentMethod
+    rows = tx.execute(
+        select(table.customer_id, table.method_id)
+        .where(table.detach_at <= now)
+        .order_by(table.detach_at, table.method_id)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.method_id) for row in rows]
 
 
 def methods_of(tx: Session, customer_id: int) -> list[MethodView]:

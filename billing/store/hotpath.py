@@ -240,6 +240,12 @@ def voucher_login_formats(lane: HotConnection) -> list[CodeFormat]:
     ]
 
 
+def voucher_keys(lane: HotConnection) -> list[tuple[int, bytes]]:
+    """Number and sealed octets of the keys that were added, oldest first (rule R3)."""
+    rows = lane.fetch(named_query("voucher_keys"), ())
+    return [(row.key_id, bytes(row.key_sealed)) for row in rows]
+
+
 def find_voucher_logins(lane: HotConnection, hashes: Sequence[bytes]) -> dict[bytes, str]:
     """User names by the keyed hash of a code, of those that may log in."""
     rows = lane.fetch(named_query("find_voucher_logins"), (list(hashes),))

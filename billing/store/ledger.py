@@ -193,6 +193,10 @@ def insert_payment(tx: Session, row: tables.Payment) -> int:
     return row.payment_id
 
 
+def payment(tx: Session, customer_id: int, payment_id: int) -> tables.Payment | None:
+    return tx.get(tables.Payment, {"customer_id": customer_id, "payment_id": payment_id})
+
+
 def earlier_command(tx: Session, customer_id: int, key: str) -> tuple[str, str] | None:
     """Content hash and result of the command with this key; the customer is locked (rule M5)."""
     row = tx.get(tables.Command, {"customer_id": customer_id, "idempotency_key": key})

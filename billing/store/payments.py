@@ -61,6 +61,16 @@ def count_open(tx: Session, customer_id: int) -> int:
     return tx.scalar(chosen) or 0
 
 
+def bill_is_being_paid(tx: Session, customer_id: int, invoice_id: int) -> bool:
+    """Whether a payment of it by any gateway has no outcome yet."""
+    chosen = select(_ATTEMPT.attempt_id).where(
+        _ATTEMPT.customer_id == customer_id,
+        _ATTEMPT.invoice_id == invoice_id,
+        _ATTEMPT.state.in_(OPEN_STATES),
+    )
+    return tx.scalar(chosen.limit(1)) is not None
+
+
 def meant_by(
     tx: Session, gateway_id: int, key: str | None, provider_ref: str | None
 ) -> tuple[int, int] | None:
@@ -225,10 +235,15 @@ def view(tx: Session, attempt_id: int) -> PaymentView | None:
     return None if row is None else _view(*row)
 
 
-def _views() -> Select[tables.PaymentAttempt, str, str]:
+def _views() -> Select[tables.PaymentAttempt, str, str, str]:
     gateway = tables.Gateway
     return (
-        select(_ATTEMPT, tables.Customer.name, func.coalesce(gateway.name, ""))
+        select(
+            _ATTEMPT,
+            tables.Customer.name,
+            func.coalesce(gateway.name, ""),
+            func.coalesce(gateway.channel, ""),
+        )
         .join(tables.Customer, tables.Customer.customer_id == _ATTEMPT.customer_id)
         # It may belong to an organisation above, which whoever asks does not see.
         .outerjoin(gateway, gateway.gateway_id == _ATTEMPT.gateway_id)
@@ -236,7 +251,9 @@ def _views() -> Select[tables.PaymentAttempt, str, str]:
     )
 
 
-def _view(row: tables.PaymentAttempt, customer_name: str, gateway: str) -> PaymentView:
+def _view(
+    row: tables.PaymentAttempt, customer_name: str, gateway: str, channel: str
+) -> PaymentView:
     return PaymentView(
         customer_id=row.customer_id,
         attempt_id=row.attempt_id,
@@ -245,6 +262,7 @@ def _view(row: tables.PaymentAttempt, customer_name: str, gateway: str) -> Payme
         wallet_id=row.wallet_id,
         gateway_id=row.gateway_id,
         gateway=gateway,
+        channel=channel,
         purpose=PaymentPurpose(row.purpose),
         kind=PaymentKind(row.kind),
         state=PaymentState(row.state),

@@ -113,6 +113,16 @@ def find_invoice(
     return tx.get(_INVOICE, key, populate_existing=True)
 
 
+def reopen_paid_by(tx: Session, customer_id: int, payment_id: int) -> None:
+    """What a payment had met is asked for again; the customer is locked."""
+    chosen = select(_INVOICE).where(
+        _INVOICE.customer_id == customer_id, _INVOICE.payment_id == payment_id
+    )
+    for row in tx.scalars(chosen):
+        row.paid_at = row.payment_id = None
+    tx.flush()
+
+
 def invoices_of(tx: Session, customer_id: int, limit: int) -> list[PrepaymentInvoiceView]:
     """Newest first."""
     chosen = select(_INVOICE).where(_INVOICE.customer_id == customer_id)

@@ -17,6 +17,15 @@ def get(tx: Session, suspense_id: int) -> tables.Suspense | None:
     return tx.get(tables.Suspense, suspense_id)
 
 
+def move(tx: Session, move_id: int) -> tables.SuspenseMove | None:
+    return tx.get(tables.SuspenseMove, move_id)
+
+
+def is_undone(tx: Session, move_id: int) -> bool:
+    table = tables.SuspenseMove
+    return tx.scalar(select(table.move_id).where(table.undoes_id == move_id)) is not None
+
+
 def moves_of(tx: Session, suspense_id: int) -> list[SuspenseMoveView]:
     """Oldest first."""
     move, receipt, customer = tables.SuspenseMove, tables.Receipt, tables.Customer
@@ -32,6 +41,8 @@ def moves_of(tx: Session, suspense_id: int) -> list[SuspenseMoveView]:
     )
     return [
         SuspenseMoveView(
+            move_id=row.move_id,
+            undoes_id=row.undoes_id,
             at=row.at,
             amount_micros=row.amount_micros,
             actor=row.actor,

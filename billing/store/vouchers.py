@@ -102,18 +102,43 @@ def live_stock(tx: Session, code: CodeFormat) -> int:
     return int(tx.scalar(found) or 0)
 
 
-def by_hash(tx: Session, code_hmac: bytes) -> tables.Voucher | None:
-    """By the keyed hash of its code, not locked."""
-    return tx.scalar(select(tables.Voucher).where(tables.Voucher.code_hmac == code_hmac))
+def by_hashes(tx: Session, hashes: Sequence[bytes]) -> tables.Voucher | None:
+    """The one that has one of these keyed hashes, not locked."""
+    return tx.scalar(select(tables.Voucher).where(tables.Voucher.code_hmac.in_(hashes)))
 
 
-def organisation_of(tx: Session, code_hmac: bytes) -> int | None:
-    """Whose the voucher with this hash is, whoever asks; None: nobody's."""
-    rows = tx.connection().exec_driver_sql(
-        named_query("organisation_of_voucher"), {"code_hmac": code_hmac}
+def any_exists(tx: Session, hashes: Sequence[bytes]) -> bool:
+    """Whether a voucher has one of these keyed hashes."""
+    chosen = select(tables.Voucher.serial).where(tables.Voucher.code_hmac.in_(hashes))
+    return tx.scalar(chosen.limit(1)) is not None
+
+
+def organisation_of(tx: Session, hashes: Sequence[bytes]) -> int | None:
+    """Whose the voucher with one of these hashes is, whoever asks; None: nobody's."""
+    for code_hmac in hashes:
+        rows = tx.connection().exec_driver_sql(
+            named_query("organisation_of_voucher"), {"code_hmac": code_hmac}
+        )
+        found: int | None = rows.scalar_one()
+        if found is not None:
+            return found
+    return None
+
+
+def keys(tx: Session) -> list[tuple[int, bytes]]:
+    """Number and sealed octets of the keys that were added, oldest first."""
+    key = tables.VoucherKey
+    rows = tx.execute(select(key.key_id, key.key_sealed).order_by(key.key_id))
+    return [(row.key_id, row.key_sealed) for row in rows]
+
+
+def add_key(tx: Session, key_id: int, sealed: bytes, actor: str, now: datetime) -> bool:
+    """False: there is one of this number."""
+    statement = insert(tables.VoucherKey).values(
+        key_id=key_id, key_sealed=sealed, made_by=actor, made_at=now
     )
-    found: int | None = rows.scalar_one()
-    return found
+    made = tx.execute(statement.on_conflict_do_nothing().returning(tables.VoucherKey.key_id))
+    return made.first() is not None
 
 
 def by_serial(tx: Session, serial: int, *, lock: bool = False) -> tables.Voucher | None:

@@ -211,8 +211,9 @@ UNION ALL
 SELECT 'money in suspense differs from its moves', 0, concat('suspense ', s.suspense_id),
     COALESCE(m.moved, 0), s.moved_micros
 FROM suspense s
-LEFT JOIN (SELECT suspense_id, sum(amount_micros) AS moved FROM suspense_move
-           GROUP BY suspense_id) m ON m.suspense_id = s.suspense_id
+LEFT JOIN (SELECT suspense_id,
+               sum(CASE WHEN undoes_id IS NULL THEN amount_micros ELSE -amount_micros END) AS moved
+           FROM suspense_move GROUP BY suspense_id) m ON m.suspense_id = s.suspense_id
 WHERE s.moved_micros <> COALESCE(m.moved, 0)
 UNION ALL
 SELECT 'payment without a receipt', p.customer_id, concat('payment ', p.payment_id), 1, 0

@@ -92,12 +92,14 @@ MODULES: dict[str, set[str]] = {
     "billing.services.metrics": {"prometheus_client"},
     # A design is checked by the sandbox that it will run in; nothing is set.
     "billing.services.designs": {"billing.documents.checks"},
+    "billing.services.voucher_designs": {"billing.documents.checks"},
     "billing.documents.checks": {"tinycss2"},
     "billing.documents.press": {"weasyprint", "PIL"},
     "billing.documents.voucher_cards": {"qrcode"},
     # What an e-invoice needs is told before it is written, here and where the switch is set.
     "billing.documents.cii": {"billing.rules.e_invoices"},
     "billing.payments.paypal_client": {"requests"},
+    "billing.payments.sepa_gateway": {"sepaxml", "stdnum"},
     "billing.payments.stripe_gateway": {"stripe"},
     "billing.payments.stripe_objects": {"stripe"},
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
@@ -106,6 +108,7 @@ MODULES: dict[str, set[str]] = {
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
     "billing.cli.payments": {"billing.payments.registry"},
+    "billing.cli.sepa": {"billing.payments.registry"},
     "billing.cli.relay": {"billing.messages.smtp", "billing.messages.webhook", "billing.settings"},
     "billing.cli.worker": {
         "billing.jobs.figures",

@@ -43,6 +43,8 @@ _WORDS = {
     ("receipt", "tax_micros"): "0",
     ("reseller_share", "back_micros"): "0",
     ("reservation", "state"): "held",
+    ("sepa_collection", "sequence"): "RCUR",
+    ("sepa_mandate", "sequence"): "RCUR",
     ("voucher", "state"): "created",
     ("voucher_batch", "alphabet"): "mixed",
     ("voucher_batch", "kind"): "amount",
@@ -55,7 +57,7 @@ _BY_TYPE = {
     "ARRAY": "{}",
     "jsonb": "{}",
 }
-_SHARED = {"hearing", "operator", "organisation", "schema_version", "voucher_guess"}
+_SHARED = {"hearing", "operator", "organisation", "schema_version", "voucher_guess", "voucher_key"}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,10 @@ class PayPalServer:
     charges: dict[str, str] = field(default_factory=dict)
     refuses: list[str] = field(default_factory=list)
     """Issues that the next captures are refused for."""
+    forgotten: list[str] = field(default_factory=list)
+    """Vaulted accounts that it was asked to delete."""
+    vaults_late: bool = False
+    """An account is kept some time after the payment."""
     refuses_again: list[str] = field(default_factory=list)
     """Issues that what is sent again under its request id is refused for."""
     broken: list[str] = field(default_factory=list)
@@ -181,6 +185,10 @@ class PayPalServer:
                 return self._refund(number, self.read(body, "refund_request"))
             case "GET", ["v2", "payments", "refunds", number]:
                 return self._shown(self.refunds.get(number), "refund")
+            case "DELETE", ["v3", "vault", "payment-tokens", number]:
+                known = number not in self.forgotten
+                self.forgotten.append(number)
+                return (204, {}) if known else (404, _error("RESOURCE_NOT_FOUND", "NOT_FOUND"))
             case "POST", ["v1", "notifications", "verify-webhook-signature"]:
                 return self._verified(body)
         raise AssertionError(f"{method} {path} is not PayPal's")
@@ -236,7 +244,9 @@ class PayPalServer:
         self._take(order, "COMPLETED")
         wallet = order["payment_source"]["paypal"]
         wallet |= {"email_address": PAYER, "account_id": "QYR5Z8XDVJNXQ"}
-        if "attributes" in wallet:
+        if "attributes" in wallet and self.vaults_late:
+            wallet["attributes"]["vault"] = {"status": "APPROVED"}
+        elif "attributes" in wallet:
             wallet["attributes"]["vault"] = {
                 "id": f"vault-{order['id']}",
                 "status": "VAULTED",
@@ -356,6 +366,9 @@ def _handler(server: PayPalServer) -> type[Handler]:
         def get(self) -> None:
             self._serve("GET", b"")
 
+        def delete(self) -> None:
+            self._serve("DELETE", b"")
+
         def post(self) -> None:
             self._serve("POST", self.body())
 
@@ -395,4 +408,7 @@ def _handler(server: PayPalServer) -> type[Handler]:
     return Call
 
 
-_NAMES = ("token", "orders", "capture", "refund", "refunds", "verify-webhook-signature")
+_NAMES = (
+    "token", "orders", "capture", "refund", "refunds", "payment-tokens",
+    "verify-webhook-signature",
+)  # fmt: skip

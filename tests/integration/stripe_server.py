@@ -23,7 +23,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
 from tests.integration.stripe_checkout import PAGES, SESSIONS, Checkout
+from tests.integration.stripe_contract import object_problems, request_problems
 
+GATEWAY_KEY = "sk_test_of_localstripe"
+"""Of the gateway under test; what tests do at Stripe by themselves is not looked at."""
 _START_SECONDS = 60.0
 
 
@@ -38,6 +41,8 @@ class StripeServer:
     checkout: Checkout = field(init=False)
     listed: list[dict[str, str]] = field(default_factory=list)
     """The parameters of each list that was asked for."""
+    broken: list[str] = field(default_factory=list)
+    """What the gateway sent, or Checkout said, that Stripe's description does not know."""
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -89,7 +94,11 @@ class StripeServer:
     ) -> tuple[int, bytes]:
         parts = urlsplit(path)
         if parts.path.startswith(SESSIONS):
-            return self.checkout.answer(method, path, body, headers)
+            status, said = self.checkout.answer(method, path, body, headers)
+            shown = json.loads(said)
+            for one in shown.get("data", [shown]):
+                self.broken += object_problems(one) if "object" in one else []
+            return status, said
         if method == "GET" and parts.path == "/v1/payment_intents":
             asked = dict(parse_qsl(parts.query))
             self.listed.append(asked)
@@ -146,6 +155,10 @@ def _handler(server: StripeServer) -> type[Handler]:
             body = self.body()
             names = ("Authorization", "Content-Type", "Idempotency-Key")
             headers = {name: self.headers[name] for name in names if name in self.headers}
+            parts = urlsplit(self.path)
+            sent = parts.query if method == "GET" else body.decode()
+            if headers.get("Authorization") == f"Bearer {GATEWAY_KEY}":
+                server.broken += request_problems(method, parts.path, sent)
             status, said = server.forward(method, self.path, body, headers)
             if method == "POST":
                 server.posts.append(self.path)

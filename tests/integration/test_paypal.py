@@ -22,6 +22,7 @@ from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
 from billing.settings import Settings
 from billing.store import payments as store
+from billing.store import tables
 from rig.provider import Fault
 from tests.factories import Factory, Subscriber
 from tests.integration.paypal_server import (
@@ -421,6 +422,81 @@ def test_what_paypal_takes_back_leaves_the_wallet_once(desk: Desk) -> None:
     for _ in range(3):
         assert desk.told("PAYMENT.CAPTURE.REVERSED", taken) == 200
     assert outcome(desk, made) == (S.CHARGED_BACK, 0, 0)
+
+
+@pytest.mark.rule("M4")
+def test_a_dispute_that_is_won_comes_back_once(desk: Desk) -> None:
+    made = desk.paid()
+    capture = desk.server.capture_of(made.key)
+
+    def resolved(code: str) -> dict[str, object]:
+        return {
+            "dispute_id": "PP-D-1",
+            "disputed_transactions": [{"seller_transaction_id": capture["id"]}],
+            "dispute_amount": {"currency_code": "USD", "value": "10.00"},
+            "dispute_outcome": {"outcome_code": code},
+            "status": "RESOLVED",
+        }
+
+    won = "RESOLVED_SELLER_FAVOUR"
+    # Nothing was taken for it: nothing comes back, and what is taken later is not swallowed.
+    assert desk.told("CUSTOMER.DISPUTE.RESOLVED", resolved(won)) == 200
+    assert outcome(desk, made) == (S.SUCCEEDED, 10, 10)
+    taken = desk.server.give_back(made.key, "10.00", made.key)
+    assert desk.told("PAYMENT.CAPTURE.REVERSED", taken) == 200
+    assert outcome(desk, made) == (S.CHARGED_BACK, 0, 0)
+    assert desk.told("CUSTOMER.DISPUTE.RESOLVED", resolved("RESOLVED_BUYER_FAVOUR")) == 200
+    assert outcome(desk, made) == (S.CHARGED_BACK, 0, 0)
+    for _ in range(3):
+        assert desk.told("CUSTOMER.DISPUTE.RESOLVED", resolved(won)) == 200
+    assert outcome(desk, made)[:2] == (S.SUCCEEDED, 10)
+
+
+def test_an_account_that_is_kept_late_goes_on_file(desk: Desk) -> None:
+    desk.server.vaults_late = True
+    made = desk.paid(saves=True)
+    order_id = desk.server.order_of(made.key)["id"]
+    assert made.state is S.SUCCEEDED
+    assert methods_on_file.of_customer(desk.context, desk.who.customer_id) == []
+    kept = {
+        "id": "vault-late",
+        "customer": {"id": "ada_of_paypal"},
+        "payment_source": {"paypal": {"email_address": "ada@payer.example"}},
+        "metadata": {"order_id": order_id},
+    }
+    desk.server.fail("GET orders", Fault.DOWN)
+    assert desk.told("VAULT.PAYMENT-TOKEN.CREATED", kept) == 503
+    for _ in range(2):
+        assert desk.told("VAULT.PAYMENT-TOKEN.CREATED", kept) == 200
+    (method,) = methods_on_file.of_customer(desk.context, desk.who.customer_id)
+    assert method.label.startswith("PayPal ")
+    assert outcome(desk, made) == (S.SUCCEEDED, 10, 10)
+    assert (
+        desk.told("VAULT.PAYMENT-TOKEN.CREATED", kept | {"metadata": {"order_id": "GONE"}}) == 200
+    )
+    # Of a payment that nobody wanted to keep an account of, none is kept.
+    other = desk.paid()
+    stray = kept | {"id": "v2", "metadata": {"order_id": desk.server.order_of(other.key)["id"]}}
+    assert desk.told("VAULT.PAYMENT-TOKEN.CREATED", stray) == 200
+    assert len(methods_on_file.of_customer(desk.context, desk.who.customer_id)) == 1
+    desk.server.vaults_late = False
+
+
+@pytest.mark.parametrize("fault", [None, *Fault])
+def test_an_account_that_is_removed_is_deleted_whatever_goes_wrong(
+    desk: Desk, fault: Fault | None
+) -> None:
+    reference = f"vault-{fault}"
+    method_id = desk.on_file(reference)
+    if fault is not None:
+        desk.server.fail("DELETE payment-tokens", fault, fault)
+    methods_on_file.remove(desk.context, desk.who.customer_id, method_id, desk.now)
+    for minutes in (0, 2, 5, 60):
+        desk.work(timedelta(minutes=minutes))
+    assert reference in desk.server.forgotten
+    with desk.context.transaction() as tx:
+        key = {"customer_id": desk.who.customer_id, "method_id": method_id}
+        assert tx.get_one(tables.PaymentMethod, key).detach_at is None
 
 
 def test_a_reversal_may_be_told_of_before_its_payment(desk: Desk) -> None:

@@ -81,6 +81,9 @@ SECRETS = (
     ("gateway", "secrets_sealed"),
     ("gateway", "hook_token"),
     ("provider_event", "body"),
+    ("sepa_mandate", "iban_sealed"),
+    ("voucher_key", "key_sealed"),
+    ("sepa_file", "body_sealed"),
 )
 
 

@@ -36,16 +36,17 @@ from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
 from billing.settings import Settings
+from billing.store import tables
 from rig.loopback import answering
 from tests.factories import Factory, Subscriber
-from tests.integration.stripe_server import StripeServer
+from tests.integration.stripe_server import GATEWAY_KEY, StripeServer
 from tests.integration.talker import UNIT
 from tests.integration.till import GATEWAYS
 from web import create_app
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-API_KEY = "sk_test_of_localstripe"
+API_KEY = GATEWAY_KEY
 SIGNING_SECRET = "whsec_of_a_test"
 REPLAYS = 1_000
 PAGE = 100
@@ -57,6 +58,7 @@ _keys = count(1)
 def server() -> Iterator[StripeServer]:
     with StripeServer().serving() as running:
         yield running
+        assert running.broken == []
 
 
 @dataclass
@@ -129,6 +131,22 @@ def test_a_card_on_file_is_charged(desk: Desk) -> None:
     made = desk.pay("4242424242424242")
     assert (made.state, desk.balance()) == (S.SUCCEEDED, 10)
     assert made.provider_ref is not None and made.provider_ref.startswith("pi_")
+
+
+@pytest.mark.rule("P5")
+def test_a_card_that_is_removed_is_detached_once(desk: Desk) -> None:
+    client = stripe.StripeClient(API_KEY, base_addresses={"api": desk.server.url})
+    method_id = desk.card("4242424242424242")
+    with desk.context.transaction() as tx:
+        key = {"customer_id": desk.who.customer_id, "method_id": method_id}
+        reference = tx.get_one(tables.PaymentMethod, key).reference
+    assert client.v1.payment_methods.retrieve(reference).customer is not None
+    methods.remove(desk.context, desk.who.customer_id, method_id, NOW)
+    desk.work()
+    assert client.v1.payment_methods.retrieve(reference).customer is None
+    with desk.context.transaction() as tx:
+        row = tx.get_one(tables.PaymentMethod, key)
+        assert (row.detach_at, row.detach_tries) == (None, 1)
 
 
 def test_a_charge_is_refunded_in_parts(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from billing.cli import main
 from billing.documents.html import cards_to_html
 from billing.documents.voucher_cards import CARDS_MOST, cards, sheets
 from billing.errors import Refused
-from billing.model.designs import InvoiceDesign
+from billing.model.designs import CardDesign
 from billing.model.vouchers import Code
 from billing.services import catalog, vouchers
 from billing.services.context import Context
@@ -102,7 +102,7 @@ def test_what_cannot_be_written_is_kept(run: Run, desk: Desk, tmp_path: Path) ->
 def test_cards_show_what_a_customer_needs(desk: Desk, tmp_path: Path) -> None:
     batch = desk.batch(1, plan=DAY_PLAN)
     codes = [Code(serial=17, code="7ABCDEFGHJK5", password="QRST")]
-    html = cards_to_html(batch, cards(codes), InvoiceDesign(accent="#abcdef"))
+    html = cards_to_html(batch, cards(codes), CardDesign(accent="#abcdef"))
     for text in ("7ABC-DEFG-HJK5", "QRST", "No. 00000017", "1.00 USD", "#abcdef", '<path d="M'):
         assert text in html
     assert len(sheets(batch, codes * 30)) > len(sheets(batch, codes)) > 1_000

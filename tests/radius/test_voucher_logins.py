@@ -17,7 +17,7 @@ from sqlalchemy import select
 from billing.errors import Refused
 from billing.model.vouchers import Alphabet, Code, CodeFormat, VoucherState, login_name
 from billing.rules.vouchers import SOURCE_FAILURES_LIMIT, grouped
-from billing.services import books, voucher_runs, voucher_sales, vouchers
+from billing.services import books, voucher_keys, voucher_runs, voucher_sales, vouchers
 from billing.services.context import Context
 from billing.services.voucher_codes import new_codes
 from billing.services.voucher_logins import READ_AGAIN
@@ -104,6 +104,21 @@ def test_a_pair_needs_its_password(
     granted = nas.login(typed, code.password, method=method, calling_station=guest)
     assert granted.result == "accept"
     assert attempts(desk, login_name(code.serial), 3)[:2] == [("reject", "bad-password")] * 2
+
+
+def test_codes_of_an_earlier_key_log_in_beside_new_ones(
+    desk: Desk, nas: SimulatedNas, now: datetime
+) -> None:
+    (old,) = sold(desk, now, code=PAIR)
+    voucher_keys.rotate(desk.context, now)
+    (new,) = sold(desk, now, code=PAIR)
+    time.sleep(READ_AGAIN.total_seconds())  # by then radiusd knows the key
+    for code, other in ((old, new), (new, old)):
+        refused = nas.login(code.code, other.password, calling_station=station())
+        assert refused.result == "reject"
+        granted = nas.login(code.code, code.password, calling_station=station())
+        assert granted.result == "accept"
+        assert granted.first("User-Name") == login_name(code.serial)
 
 
 def test_what_is_not_for_sale_any_more_is_an_unknown_code(

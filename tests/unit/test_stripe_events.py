@@ -19,6 +19,7 @@ from billing.payments.stripe_declines import decline_of
 from billing.payments.stripe_events import event_of
 from billing.payments.stripe_gateway import StripeGateway, open_gateway
 from billing.payments.stripe_units import from_units, to_units
+from tests.integration.stripe_contract import CONTRACT, problems
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 SECRET = "whsec_of_a_test"
@@ -28,6 +29,10 @@ AT_CHECKOUT = {"tollway_key": "tw-1", "tollway_kind": "checkout"}
 
 
 def said(kind: str, **about: Any) -> dict[str, Any]:
+    """Whose object holds nothing that Stripe's description does not know."""
+    named = kind.removeprefix("charge.").rpartition(".")[0]
+    if named in CONTRACT["objects"]:
+        assert problems(about, CONTRACT["objects"][named], named) == []
     return {"id": "evt_1", "object": "event", "type": kind, "data": {"object": about}}
 
 
@@ -87,9 +92,13 @@ def refund(**more: Any) -> dict[str, Any]:
         ("refund.updated", refund(), E.REFUNDED),
         ("refund.failed", refund(status="failed"), E.REFUND_FAILED),
         ("refund.updated", refund(status="canceled"), E.REFUND_FAILED),
-        ("charge.dispute.created", refund(id="dp_1"), None),
-        ("charge.dispute.funds_withdrawn", refund(id="dp_1"), E.CHARGED_BACK),
-        ("charge.dispute.funds_reinstated", refund(id="dp_1"), E.CHARGEBACK_WON),
+        ("charge.dispute.created", refund(status="needs_response", id="dp_1"), None),
+        (
+            "charge.dispute.funds_withdrawn",
+            refund(status="under_review", id="dp_1"),
+            E.CHARGED_BACK,
+        ),
+        ("charge.dispute.funds_reinstated", refund(status="won", id="dp_1"), E.CHARGEBACK_WON),
         ("charge.refunded", intent(), None),
         ("customer.created", {"id": "cus_1"}, None),
     ],

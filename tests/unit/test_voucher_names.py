@@ -18,7 +18,8 @@ from billing.model.network import (
 )
 from billing.model.vouchers import UNKNOWN_LOGIN, Alphabet, CodeFormat
 from billing.services.secrets import SecretBox
-from billing.services.voucher_codes import code_hash, new_codes, password_of
+from billing.services.voucher_codes import new_codes
+from billing.services.voucher_keys import CodeKey
 from radius_plugin.answers import attempt
 from radius_plugin.attributes import access_request, accounting_record
 from radius_plugin.reply import DecisionTag, Verdict
@@ -105,14 +106,14 @@ def test_the_name_as_it_was_sent_is_not_shown() -> None:
 
 
 def test_hashes_and_passwords_hang_on_the_key() -> None:
-    here, elsewhere = SecretBox(b"a" * 32), SecretBox(b"b" * 32)
+    here, elsewhere = (CodeKey(0, SecretBox(letter * 32)) for letter in (b"a", b"b"))
     form = CodeFormat(length=12, alphabet=Alphabet.DIGITS, password_length=8)
-    assert code_hash(here, "1234-5678 9012") == code_hash(here, "123456789012")
-    assert code_hash(here, CODE) == code_hash(here, CODE.lower())
-    assert code_hash(here, CODE) != code_hash(elsewhere, CODE)
-    assert code_hash(here, CODE) != here.keyed_hash(CODE, "voucher password")
-    assert len(code_hash(here, CODE)) == 32
-    password = password_of(here, CODE, form)
+    assert here.code_hash("1234-5678 9012") == here.code_hash("123456789012")
+    assert here.code_hash(CODE) == here.code_hash(CODE.lower())
+    assert here.code_hash(CODE) != elsewhere.code_hash(CODE)
+    assert here.code_hash(CODE) != here.box.keyed_hash(CODE, "voucher password")
+    assert len(here.code_hash(CODE)) == 32
+    password = here.password_of(CODE, form)
     assert len(password) == 8 and set(password) <= set(Alphabet.DIGITS.characters)
-    assert password == password_of(here, CODE.lower(), form) != password_of(elsewhere, CODE, form)
-    assert password_of(here, CODE, CodeFormat(length=12)) == ""
+    assert password == here.password_of(CODE.lower(), form) != elsewhere.password_of(CODE, form)
+    assert here.password_of(CODE, CodeFormat(length=12)) == ""

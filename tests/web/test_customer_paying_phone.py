@@ -148,7 +148,7 @@ def test_a_card_on_file_pays_without_the_payment_page(
     visitor, _ = phone
     page = follow(visitor, "Top up")
     page.fill("#amount", "9")
-    page.get_by_label("Keep the card on file for the next time").check()
+    page.get_by_label("Keep it on file for the next time").check()
     page.get_by_role("button", name="Pay").click()
     at_provider(page, "Pay")
     expect(page.locator("#balance")).to_have_text("9.00 USD")

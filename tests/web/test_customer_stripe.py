@@ -49,7 +49,7 @@ def test_a_card_is_typed_at_stripe_kept_and_another_is_added(
     expect(page.locator("#balance")).to_have_text("0.00 USD")
     visitor.open("/my/topup")
     page.fill("#amount", "12.34")
-    page.get_by_label("Keep the card on file").check()
+    page.get_by_label("Keep it on file").check()
     page.get_by_role("button", name="Pay").click()
     for number in (DECLINED, GOOD):
         expect(page.locator("h1")).to_have_text("Checkout")

@@ -26,7 +26,7 @@ from web.guards import EDITORS, staff_only
 
 _HINT = "{{ bill.number }}, {{ bill.buyer.name }} and the like are filled in."
 # The page is a document of its own: no script runs in it, nothing is loaded, nothing is opened.
-_PREVIEW_POLICY = {
+PREVIEW_POLICY = {
     "default-src": "'none'",
     "style-src": "'unsafe-inline'",
     "img-src": "data:",
@@ -89,7 +89,7 @@ def design_preview() -> ResponseReturnValue:
 
 design_preview.talisman_view_options = {  # type: ignore[attr-defined]
     "frame_options": "SAMEORIGIN",
-    "content_security_policy": _PREVIEW_POLICY,
+    "content_security_policy": PREVIEW_POLICY,
     "content_security_policy_nonce_in": [],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,9 +10,9 @@ from datetime import date, datetime
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, TextAreaField
+from wtforms import BooleanField, HiddenField, TextAreaField
 
-from billing.errors import InvalidInput, NotFound, Refused, TollwayError
+from billing.errors import Conflict, InvalidInput, NotFound, Refused, TollwayError
 from billing.model.commerce import MoneyChannel
 from billing.model.money_in import RECEIVED, MoneyPlace, MoneyUsed
 from billing.model.payments import PaymentHistory, PaymentState, PaymentView
@@ -42,6 +43,12 @@ class Filter:
 
 class AskForm(FlaskForm):
     """Nothing but its CSRF token."""
+
+
+class RetryForm(FlaskForm):
+    """Its command's key: sent twice, it is begun once."""
+
+    key = HiddenField(default=lambda: secrets.token_hex(16))
 
 
 class RefundForm(OnceForm):
@@ -95,6 +102,7 @@ def payment(number: int) -> ResponseReturnValue:
         used=_used(found.payment),
         told=_told(found),
         form=AskForm(),
+        again=RetryForm(),
         on_its_way=sum(one.amount_micros for one in found.reversals if one.state.is_open),
     )
 
@@ -123,6 +131,28 @@ def cancelled(number: int) -> ResponseReturnValue:
         return payment_cancel.cancel(context, known.gateways, number, known.clock)
 
     return _asked(number, ask, "The payment is {}.")
+
+
+@blueprint.post("/payments/<int:number>/retry")
+@staff_only(CASHIERS)
+def payment_retry(number: int) -> ResponseReturnValue:
+    """One that has failed or was cancelled is begun anew, once from each page that shows it."""
+    form = RetryForm()
+    if form.validate_on_submit():
+        context, known = parts.context(), parts.parts()
+        try:
+            made = payments.retry(
+                context, number, idempotency_key=form.key.data or "", now=parts.now()
+            )
+            payment_calls.carry_out(
+                context, known.gateways, made.customer_id, made.attempt_id, known.clock
+            )
+        except (InvalidInput, NotFound, Refused, Conflict) as error:
+            flash(_sentence(error), "danger")
+        else:
+            flash("Begun anew, as a payment of its own.", "success")
+            return redirect(url_for("admin.payment", number=made.attempt_id))
+    return redirect(url_for("admin.payment", number=number))
 
 
 @blueprint.route("/payments/<int:number>/refund", methods=["GET", "POST"])

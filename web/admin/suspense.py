@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
-from billing.errors import InvalidInput
+from billing.errors import Conflict, InvalidInput
+from billing.model.commerce import MoneyChannel
+from billing.model.money import Money
 from billing.model.payments import SuspenseView
 from billing.model.suspense import Why
 from billing.model.views import PaymentReceipt
-from billing.services import customers, suspense_desk
+from billing.services import customers, suspense_desk, suspense_undo
 from billing.services import suspense as service
 from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
-from web.formats import money
+from web.formats import channel, money
 from web.forms import AmountField, needed
 from web.guards import CASHIERS, DESK, staff_only
 from web.once import OnceForm, send
@@ -30,6 +33,19 @@ WHY = {
     Why.NAME: "is called so",
 }
 _ERRORS_AT = {"invoice": "number", "wallet": "customer", "suspense": "amount"}
+
+
+_CHANNELS = [
+    SelectChoice(one.value, channel(one.value))
+    for one in (
+        MoneyChannel.BANK_TRANSFER,
+        MoneyChannel.CASH,
+        MoneyChannel.MOBILE_MONEY,
+        MoneyChannel.CARD,
+        MoneyChannel.DIRECT_DEBIT,
+        MoneyChannel.PAYPAL,
+    )
+]
 
 
 class MatchForm(OnceForm):
@@ -57,6 +73,30 @@ class ReturnForm(OnceForm):
     )
 
 
+class ReceiveForm(OnceForm):
+    """Money that came, and what is known of it."""
+
+    amount = AmountField("Amount", [needed])
+    channel = SelectField("How it came", choices=_CHANNELS)
+    reference = StringField(
+        "Reference", [needed], description="What it came with; each is kept once."
+    )
+    note = TextAreaField(
+        "What is known of it", description="Who paid, and for what.", render_kw={"rows": 2}
+    )
+
+
+class UndoForm(OnceForm):
+    """Why."""
+
+    reason = TextAreaField(
+        "What was wrong", [needed], description="It stays on record.", render_kw={"rows": 2}
+    )
+    even_if_spent = BooleanField(
+        "Even if it is spent", description="The wallet may fall below zero: the customer owes it."
+    )
+
+
 @blueprint.get("/suspense", endpoint="suspense")
 @staff_only(DESK)
 def suspense_page() -> ResponseReturnValue:
@@ -70,6 +110,66 @@ def suspense_page() -> ResponseReturnValue:
     )
     more = found[-1].suspense_id if len(found) == PAGE_ROWS else None
     return render_template("admin/suspense.html", rows=found, more=more, everything=everything)
+
+
+@blueprint.route("/suspense/receive", methods=["GET", "POST"])
+@staff_only(CASHIERS)
+def suspense_receive() -> ResponseReturnValue:
+    """Money has come, and nobody knows from whom."""
+    context, form = parts.context(), ReceiveForm()
+    form.amount.currency = parts.operator().currency
+
+    def receive(within: Context) -> Sequence[str]:
+        amount = Money(form.amount.data, form.amount.currency)
+        kept = service.receive(
+            within,
+            amount,
+            MoneyChannel(form.channel.data),
+            reference=form.reference.data.strip(),
+            note=(form.note.data or "").strip(),
+            now=parts.now(),
+        )
+        if not kept:
+            raise Conflict("is kept already: each reference of a channel once", field="reference")
+        return [f"{money(amount.amount_micros, amount.currency)} waits for its owner."]
+
+    sent = send(context, form, receive)
+    if sent.done:
+        return redirect(url_for("admin.suspense"))
+    page = render_template(
+        "admin/suspense_form.html", form=form, one=None, quote=None, label="Enter money of nobody"
+    )
+    return page, 422 if form.errors else 200
+
+
+@blueprint.route("/suspense/<int:number>/undo/<int:move>", methods=["GET", "POST"])
+@staff_only(CASHIERS)
+def suspense_undone(number: int, move: int) -> ResponseReturnValue:
+    """A match was wrong; what taking it back does is shown first."""
+    context, form = parts.context(), UndoForm()
+    case = suspense_desk.show(context, number)
+    chosen = next((one for one in case.moves if one.move_id == move), None)
+    if chosen is None:
+        abort(404)
+
+    def undo(within: Context) -> Sequence[str]:
+        suspense_undo.undo(
+            within, move, form.reason.data, parts.now(), even_if_spent=form.even_if_spent.data
+        )
+        gone = money(chosen.amount_micros, case.money.currency)
+        return [
+            f"{gone} leaves the wallet of {chosen.customer_name}, and is nobody's again.",
+            "A bill that it paid stays paid: what is missing stands in the wallet.",
+        ]
+
+    sent = send(context, form, undo, quoted=True, errors_at={"move": "reason"})
+    if sent.done:
+        return redirect(url_for("admin.suspense_case", number=number))
+    page = render_template(
+        "admin/suspense_form.html", form=form, one=case.money, quote=sent.quote,
+        label="Undo the match",
+    )  # fmt: skip
+    return page, 422 if form.errors else 200
 
 
 @blueprint.get("/suspense/<int:number>")

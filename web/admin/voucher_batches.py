@@ -16,7 +16,7 @@ from wtforms.validators import Optional
 from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from billing.model.vouchers import Alphabet, BatchView, Code, CodeFormat, NewBatch
-from billing.services import catalog, designs
+from billing.services import catalog, voucher_designs
 from billing.services import vouchers as service
 from web import parts
 from web.admin import blueprint
@@ -132,7 +132,7 @@ def voucher_batch(batch_id: int) -> ResponseReturnValue:
 def voucher_codes(batch_id: int) -> ResponseReturnValue:
     """The codes, as a file; afterwards nobody can read them any more."""
     form, context = CodesForm(), parts.context()
-    design = designs.design_of(context, service.get_batch(context, batch_id).org_id)
+    design = voucher_designs.design_of(context, service.get_batch(context, batch_id).org_id)
     files: dict[str, bytes] = {}
 
     def take(view: BatchView, codes: list[Code]) -> None:

@@ -54,8 +54,8 @@ def voucher_find() -> ResponseReturnValue:
 @blueprint.get("/vouchers/<int:serial>")
 @staff_only(STAFF)
 def voucher(serial: int) -> ResponseReturnValue:
-    """One, without its code."""
-    view = service.show(parts.context(), serial)
+    """One, without its code; whose it is was looked up is kept."""
+    view = service.look_up(parts.context(), serial, parts.now())
     return render_template("admin/voucher.html", view=view, made=None, form=ReplaceForm())
 
 

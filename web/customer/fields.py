@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, RadioField
 
 from billing.errors import InvalidInput
+from billing.model.commerce import MoneyChannel
 from billing.model.method_setups import MethodView
 from billing.services.online import Ways
 from web import subscribers
@@ -41,17 +42,21 @@ class OnceForm(FlaskForm):
         return f"my-{self.key.data}"
 
 
+_PAGE = "At a payment page"
+_WHERE = {MoneyChannel.MOBILE_MONEY: "By a prompt on my phone", MoneyChannel.PAYPAL: "At PayPal"}
+
+
 class PayForm(OnceForm):
     """`way`: a gateway's page, or a method on file."""
 
     way = RadioField("How", validate_choice=False)
-    keep = BooleanField("Keep the card on file for the next time")
+    keep = BooleanField("Keep it on file for the next time")
 
     def offer(self, ways: Ways) -> None:
         """Put the ways to pay up for choice; the first is chosen."""
         choices = [(f"{ON_FILE}{one.method_id}", method_words(one)) for one in ways.methods]
         choices += [
-            (f"{AT_PAGE}{one.gateway_id}", f"At a payment page ({one.name})")
+            (f"{AT_PAGE}{one.gateway_id}", f"{_WHERE.get(one.channel, _PAGE)} ({one.name})")
             for one in ways.gateways
             if one.checkout
         ]

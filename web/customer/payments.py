@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from billing.model.commerce import MoneyChannel
 from billing.model.payments import (
     DeclineKind,
     PaymentKind,
@@ -55,7 +56,7 @@ class Told:
 def payments_list() -> ResponseReturnValue:
     """By gateways, newest first."""
     found = payments.listed(
-        subscribers.context(), customer_id=subscribers.me().customer_id, limit=SHOWN
+        subscribers.payer(), customer_id=subscribers.me().customer_id, limit=SHOWN
     )
     return render_template("customer/payments.html", lines=[(one, told(one)) for one in found])
 
@@ -129,12 +130,30 @@ def _told_paid(one: PaymentView, amount: str) -> Told:
 
 
 def _told_open(one: PaymentView, amount: str) -> Told:
+    if one.channel == MoneyChannel.DIRECT_DEBIT:
+        return Told(
+            look="yellow",
+            title="On its way",
+            text=f"{amount} is collected from your account by direct debit; you get a message with "
+            "the day before. It counts when your bank has paid it.",
+            lasting=False,
+        )
     if one.kind is PaymentKind.CHARGE:
         return Told(
             look="yellow",
             title="On its way",
             text=f"It is not known yet whether your card was charged {amount}.",
             todo="We go on asking. Do not pay it again before this page says how it ended.",
+            lasting=False,
+        )
+    if one.channel == MoneyChannel.MOBILE_MONEY and not one.redirect_url:
+        return Told(
+            look="yellow",
+            title="Confirm it on your phone",
+            text=f"Your phone asks you for {amount}: confirm it there. This page tells you when it "
+            "was paid, or how it ended.",
+            todo="Does nothing come, see whether your number is right. Do not pay it again before "
+            "this page says how it ended.",
             lasting=False,
         )
     if is_page(one.redirect_url):
@@ -162,7 +181,7 @@ def _told_open(one: PaymentView, amount: str) -> Told:
 
 def _own(attempt_id: int) -> PaymentView:
     """Raises NotFound."""
-    return online.payment(subscribers.context(), subscribers.me().customer_id, attempt_id)
+    return online.payment(subscribers.payer(), subscribers.me().customer_id, attempt_id)
 
 
 def _facts(attempt_id: int) -> dict[str, object]:

@@ -64,6 +64,7 @@ from billing.store.tables.resellers import (
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt, RevenueTotal
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
+from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
     AcctDeadLetter,
@@ -72,7 +73,14 @@ from billing.store.tables.usage import (
     DailyUsage,
     UsageCharge,
 )
-from billing.store.tables.vouchers import Voucher, VoucherBatch, VoucherCounter, VoucherGuess
+from billing.store.tables.vouchers import (
+    Voucher,
+    VoucherBatch,
+    VoucherCounter,
+    VoucherDesign,
+    VoucherGuess,
+    VoucherKey,
+)
 
 __all__ = [
     "AcctDeadLetter",
@@ -151,6 +159,9 @@ __all__ = [
     "ResellerVoucherShare",
     "Reservation",
     "RevenueTotal",
+    "SepaCollection",
+    "SepaFile",
+    "SepaMandate",
     "ServicePause",
     "SessionHistory",
     "SessionSlot",
@@ -166,7 +177,9 @@ __all__ = [
     "Voucher",
     "VoucherBatch",
     "VoucherCounter",
+    "VoucherDesign",
     "VoucherGuess",
+    "VoucherKey",
     "Wallet",
     "WriteOff",
 ]

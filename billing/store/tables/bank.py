@@ -33,7 +33,7 @@ class BankImport(Base):
         CheckConstraint("amount_micros > 0", name="amount"),
         CheckConstraint(
             "outcome IN ('exact', 'part', 'more', 'customer', 'nothing_open', 'currency',"
-            " 'several', 'unknown', 'refused')",
+            " 'several', 'unknown', 'refused', 'collected')",
             name="outcome",
         ),
     )

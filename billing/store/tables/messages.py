@@ -14,7 +14,8 @@ from billing.store.tables.base import Base, CustomerKey, Int, OrgId, serial_key
 _KINDS = (
     "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
     " 'suspended', 'recharge_failed', 'voucher_receipt', 'credit_note', 'statement',"
-    " 'allowance_used', 'price_notice', 'payment_received', 'prepayment_due')"
+    " 'allowance_used', 'price_notice', 'payment_received', 'prepayment_due',"
+    " 'debit_notice')"
 )
 
 

@@ -55,6 +55,9 @@ class PaymentMethod(Base):
             unique=True,
             postgresql_where=text("is_default"),
         ),
+        Index(
+            "payment_method_detach_idx", "detach_at", postgresql_where=text("detach_at IS NOT NULL")
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -69,6 +72,9 @@ class PaymentMethod(Base):
     expires_on: Mapped[date | None]
     """Its last day."""
     is_default: Mapped[bool] = mapped_column(server_default="false")
+    detach_at: Mapped[datetime | None]
+    """When its provider is told that it was removed, again where it gave no answer."""
+    detach_tries: Mapped[Int] = mapped_column(server_default="0")
 
 
 class MethodSetup(Base):
@@ -127,6 +133,8 @@ class PaymentAttempt(Base):
             name="paid",
         ),
         Index("payment_attempt_key_idx", "key"),
+        Index("payment_attempt_number_idx", "attempt_id"),
+        Index("payment_attempt_created_idx", "created_at", "attempt_id"),
         Index("payment_attempt_provider_idx", "gateway_id", "provider_ref"),
         Index("payment_attempt_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(
@@ -287,7 +295,7 @@ class Suspense(Base):
 
 class SuspenseMove(Base):
     """A part of it that was matched to a customer (with the payment it became), or given back to
-    whom it came from. Append-only."""
+    whom it came from; or a match that was undone. Append-only."""
 
     __tablename__ = "suspense_move"
     __table_args__ = (CheckConstraint("amount_micros > 0", name="amount"),)
@@ -301,6 +309,8 @@ class SuspenseMove(Base):
     payment_id: Mapped[int | None]
     note: Mapped[str]
     actor: Mapped[str]
+    undoes_id: Mapped[int | None] = mapped_column(unique=True)
+    """The match that it takes back."""
 
 
 class AutoRecharge(Base):

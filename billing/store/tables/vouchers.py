@@ -119,3 +119,36 @@ class VoucherGuess(Base):
     source: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[Int]
     window_started_at: Mapped[datetime]
+
+
+class VoucherKey(Base):
+    """A key that codes are hashed with since it was made, sealed with the installation's, from
+    which the first one follows. Of no organisation."""
+
+    __tablename__ = "voucher_key"
+    __table_args__ = (CheckConstraint("key_id > 0", name="number"),)
+
+    key_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key_sealed: Mapped[bytes]
+    made_at: Mapped[datetime]
+    made_by: Mapped[str]
+
+
+class VoucherDesign(Base):
+    """How an organisation's voucher cards look. `logo`: a picture as a `data:` address."""
+
+    __tablename__ = "voucher_design"
+    __table_args__ = (CheckConstraint("width_mm > 0 AND height_mm > 0", name="size"),)
+
+    org_id: Mapped[int] = mapped_column(
+        ForeignKey("organisation.org_id"), primary_key=True, autoincrement=False
+    )
+    accent: Mapped[str]
+    paper: Mapped[str]
+    blocks: Mapped[list[str]]
+    width_mm: Mapped[Small]
+    height_mm: Mapped[Small]
+    logo: Mapped[str | None]
+    text: Mapped[str | None]
+    css: Mapped[str | None]
+    changed_at: Mapped[datetime]

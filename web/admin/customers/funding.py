@@ -18,6 +18,7 @@ from billing.services import (
     gateways,
     payment_calls,
     payments,
+    prepayments,
 )
 from billing.services import methods as methods_on_file
 from billing.services.context import Context
@@ -37,12 +38,13 @@ _SHOWN = 5
     "funding",
     "Cards and recharge",
     place="right",
-    actions=("checkout", "charge-card", "recharge"),
+    actions=("checkout", "charge-card", "recharge", "prepay", "mandate"),
 )
 def funding(context: Context, customer: CustomerView) -> Facts:
     """What is on file, how wallets recharge themselves, and what is on its way."""
     return {
-        "methods": methods_on_file.of_customer(context, customer.customer_id),
+        "methods": methods_on_file.looked_up(context, customer.customer_id, parts.now()),
+        "prepaid": prepayments.settings(context, customer.customer_id),
         "recharges": auto_recharge.settings(context, customer.customer_id),
         "on_its_way": payments.listed(
             context, customer_id=customer.customer_id, states=_OPEN, limit=_SHOWN

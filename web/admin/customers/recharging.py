@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wtforms import SelectField
+from wtforms import IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
 
 from billing.model.payments import RechargeView
 from billing.model.views import CustomerView
-from billing.services import auto_recharge
+from billing.services import auto_recharge, prepayments
 from billing.services import methods as methods_on_file
 from billing.services.context import Context
 from web import parts
@@ -132,3 +132,53 @@ def _words(view: RechargeView) -> list[str]:
     if view.pending:
         said.append("One is on its way.")
     return said
+
+
+class PrepayForm(WalletForm):
+    """How much, each month."""
+
+    amount_micros = MoneyField("Each month", [needed])
+    due_days = IntegerField("To be paid within days", default=14)
+
+    def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
+        """What holds for the customer's own wallet."""
+        super().prepare(context, customer, fresh=fresh)
+        own = customer.wallets[0].wallet_id
+        for one in prepayments.settings(context, customer.customer_id) if fresh else ():
+            if one.wallet_id == own:
+                self.amount_micros.data, self.due_days.data = one.amount_micros, one.due_days
+
+
+@action(
+    "prepay",
+    "Prepayment invoices",
+    PrepayForm,
+    CASHIERS,
+    hint="Each month, from the present one on; credited when it is paid. Auto-recharge ends by it.",
+    errors_at={"amount": "amount_micros"},
+)
+def prepay(context: Context, customer: CustomerView, form: PrepayForm) -> Sequence[str]:
+    """Asked for by the next run of the job."""
+    view = prepayments.set_up(
+        context,
+        customer.customer_id,
+        form.amount_micros.data,
+        now=parts.now(),
+        due_days=form.due_days.data if form.due_days.data is not None else -1,
+        wallet_id=form.wallet.data,
+    )
+    asked = money(view.amount_micros, view.currency)
+    return [f"{asked} is asked for each month, to be paid within {view.due_days} days."]
+
+
+@action(
+    "stop-prepay",
+    "Stop prepayment invoices",
+    WalletForm,
+    CASHIERS,
+    hint="Nothing is asked for any more, and what is open is cancelled.",
+)
+def stop_prepay(context: Context, customer: CustomerView, form: WalletForm) -> Sequence[str]:
+    """What was paid stays credited."""
+    prepayments.stop(context, customer.customer_id, parts.now(), wallet_id=form.wallet.data)
+    return ["No prepayment invoice is issued any more."]
