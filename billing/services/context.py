@@ -40,6 +40,15 @@ class Context:
         return self.db.transaction(self.org_ids, customer_id=self.customer_id, frozen=True)
 
     @contextmanager
+    def reading(self) -> Iterator[Context]:
+        """A context whose service calls read what was there at one instant, no row twice by its
+        key: for pages of many parts."""
+        with self.db.transaction(
+            self.org_ids, customer_id=self.customer_id, frozen=True, held=True
+        ) as tx:
+            yield self._within(tx)
+
+    @contextmanager
     def together(self) -> Iterator[Context]:
         """A context whose service calls are one transaction: all of them happen, or none."""
         with self.transaction() as tx:

@@ -73,6 +73,7 @@ DESK = CASHIERS | {StaffRole.SUPPORT}
 OTHERS = {
     "bank_import": CASHIERS,
     "bank_try": CASHIERS,
+    "billing_dismiss": CASHIERS,
     "billing_run": CASHIERS,
     "counter_confirm": RESELLER,
     "counter_money": RESELLER,
