@@ -65,13 +65,27 @@ class Settings(BaseSettings):
         default=-1,
         ge=-1,
         le=16,
-        description="processes beside radiusd that decide logins; -1: by the number of CPUs",
+        description="processes beside radiusd that decide logins; -1: three, none on a single CPU",
     )
     acct_lanes: int = Field(default=3, ge=1, le=16)
     pin_cpus: bool = Field(
         default=True, description="keep each radiusd on one CPU: auth on the first, acct the second"
     )
-    batch_max: int = Field(default=128, ge=1, le=512)
+    auth_batch_max: int = Field(
+        default=20,
+        ge=1,
+        le=512,
+        description="logins decided together at most: a third of radiusd's threads (adr/0023)",
+    )
+    acct_batch_max: int = Field(
+        default=32,
+        ge=1,
+        le=512,
+        description="records charged together at most: a third of radiusd's threads (adr/0023)",
+    )
+    batch_max: int = Field(
+        default=128, ge=1, le=512, description="what else is written together at most"
+    )
     queue_max: int = Field(default=4096, ge=64)
     statement_timeout_ms: int = Field(default=3000, ge=100)
     lock_timeout_ms: int = Field(default=300, ge=50)
@@ -128,7 +142,7 @@ class Settings(BaseSettings):
         next one works. None where radiusd cannot have a CPU of its own."""
         if self.auth_processes >= 0:
             return self.auth_processes
-        return min(cpus, 3) if cpus > 1 else 0
+        return 3 if cpus > 1 else 0
 
     @property
     def key_file(self) -> Path:

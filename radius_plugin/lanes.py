@@ -61,7 +61,13 @@ class Lanes:
         self._made.extend(processes)
 
     def batcher(
-        self, run: Run, *, lanes: int, processes: Sequence[DecisionProcess] = (), **more: Any
+        self,
+        run: Run,
+        *,
+        lanes: int,
+        batch_max: int,
+        processes: Sequence[DecisionProcess] = (),
+        **more: Any,
     ) -> Any:
         """Batches of `run`, watched, on so many lanes of their own; or on these processes, with a
         lane of their own for the request that comes while nothing else runs."""
@@ -70,7 +76,7 @@ class Lanes:
             processes or [self.lane() for _ in range(lanes)],
             partial(self._watched, run),
             solitary=self.lane() if processes else None,
-            batch_max=settings.batch_max,
+            batch_max=batch_max,
             queue_max=settings.queue_max,
             # Longer than a statement may take, shorter than radiusd's max_request_time.
             wait_seconds=2 * settings.statement_timeout_ms / 1000,

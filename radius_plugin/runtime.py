@@ -234,17 +234,20 @@ def _batchers(
         lanes.batcher(
             decide,
             lanes=settings.auth_lanes,
+            batch_max=settings.auth_batch_max,
             processes=processes,
         ),
         lanes.batcher(
             lambda lane, logins: desk.admit_batch(lane, logins, utc_now()),
             # Two, so that one customer's locked row does not hold up all others.
             lanes=2,
+            batch_max=settings.batch_max,
             is_one_requests_fault=is_one_rows_fault,
         ),
         lanes.batcher(
             meter,
             lanes=settings.acct_lanes,
+            batch_max=settings.acct_batch_max,
             is_one_requests_fault=is_one_rows_fault,
             isolate=keep,
         ),

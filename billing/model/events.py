@@ -19,6 +19,8 @@ _MAC = re.compile(
     r"|^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$"
 )
 
+_NO_SEPARATORS = str.maketrans("", "", ":.- ")
+
 
 @lru_cache(maxsize=16_384)
 def fold_username(name: str) -> str:
@@ -34,9 +36,7 @@ def fold_station(station: str) -> str:
     An SSID appended to a Called-Station-Id (`MAC:ssid`) is left alone.
     """
     folded = station.strip().casefold()
-    if _MAC.match(folded):
-        return re.sub(r"[^0-9a-f]", "", folded)
-    return folded
+    return folded.translate(_NO_SEPARATORS) if _MAC.match(folded) else folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def test_an_unknown_verb_is_an_error() -> None:
 def test_ci_calls_the_test_command_and_nothing_else() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     commands = [line for line in lines if line and not line.startswith("#")]
-    assert commands == ['exec "$(dirname -- "$0")/../run" test']
+    assert commands == ['CI=true exec "$(dirname -- "$0")/../run" test']
 
 
 @pytest.mark.parametrize(
