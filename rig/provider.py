@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
 from billing.payments.sandbox import signature
+from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
 from rig.provider_page import PAGES, page
 
@@ -84,15 +85,11 @@ class Provider:
         self._stopping.clear()
         server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stopping.set()
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with answering(server):
+            try:
+                yield self
+            finally:
+                self._stopping.set()
 
     def fail(self, path: str, *faults: Fault) -> None:
         """The next calls of `POST /payments`, `GET /payments`, … go wrong."""
@@ -260,29 +257,27 @@ class Provider:
         self._stopping.wait(seconds)
 
 
-def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+def _handler(provider: Provider) -> type[Handler]:
+    class Call(Handler):
+        def get(self) -> None:
             if self.path.startswith(PAGES):
-                self._say(200, page(self.path), "text/html; charset=utf-8")
+                self.say(200, page(self.path), "text/html; charset=utf-8")
             else:
                 self._serve("GET", {})
 
-        def do_POST(self) -> None:
+        def post(self) -> None:
             if self.path.startswith(PAGES):
                 number, act = self.path.removeprefix(PAGES).split("/")
-                self._say(303, b"", location=provider.at_checkout(number, act))
+                self.say(303, b"", location=provider.at_checkout(number, act))
                 return
-            self._serve("POST", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self._serve("POST", json.loads(self.body()))
 
         def _serve(self, method: str, body: dict[str, Any]) -> None:
             fault = provider.next_fault(f"{method} /{self.path.split('/')[1]}")
             if self.headers.get("Authorization") != f"Bearer {API_KEY}":
-                self._say(401, b'{"error": "unknown key"}')
+                self.say(401, b'{"error": "unknown key"}')
             elif fault is Fault.DOWN:
-                self._say(503, b'{"error": "come back later"}')
+                self.say(503, b'{"error": "come back later"}')
             elif fault is Fault.LOST:
                 provider.wait(None)
                 self.close_connection = True
@@ -297,23 +292,6 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 return
             if fault is Fault.LATE:
                 provider.wait(provider.late_seconds)
-            self._say(status, b"<html>" if fault is Fault.GARBAGE else said)
+            self.say(status, b"<html>" if fault is Fault.GARBAGE else said)
 
-        def _say(
-            self, status: int, said: bytes, kind: str = "application/json", location: str = ""
-        ) -> None:
-            try:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                if location:
-                    self.send_header("Location", location)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-            except OSError:
-                self.close_connection = True  # the caller has gone
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: `calls` has it."""
-
-    return Handler
+    return Call

@@ -17,7 +17,7 @@ SUITE = "bookworm"
 VERSION = "docker-test"
 # On a base of 80 MB.
 _LIMITS_MB = {"app": 450, "radius": 530}
-_UNWANTED = """for program in cc gcc ld pip pip3 chromium pytest; do
+_UNWANTED = """for program in cc gcc ld pip pip3 chromium-headless-shell pytest; do
     command -v "$program" || true
 done
 find /usr/share/man /usr/share/fonts -type f -name '*.gz' -o -type f -name 'NotoSerif*'"""

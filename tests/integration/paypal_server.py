@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 
+from rig.loopback import Handler, answering
 from rig.provider import Fault
 from tests.integration.paypal_contract import CONTRACT, problems
 
@@ -68,15 +69,11 @@ class PayPalServer:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = True
         self.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stopping.set()
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with answering(server):
+            try:
+                yield self
+            finally:
+                self._stopping.set()
 
     def fail(self, called: str, *faults: Fault) -> None:
         """The next calls of `POST orders`, `GET orders`, `POST capture`, `POST refund`, … go
@@ -354,15 +351,13 @@ def _mac(
     return "s" + b64encode(hmac.new(signs_with, over, sha256).digest()).decode()
 
 
-def _handler(server: PayPalServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+def _handler(server: PayPalServer) -> type[Handler]:
+    class Call(Handler):
+        def get(self) -> None:
             self._serve("GET", b"")
 
-        def do_POST(self) -> None:
-            self._serve("POST", self.rfile.read(int(self.headers["Content-Length"])))
+        def post(self) -> None:
+            self._serve("POST", self.body())
 
         def _serve(self, method: str, body: bytes) -> None:
             parts = self.path.strip("/").split("/")
@@ -371,7 +366,7 @@ def _handler(server: PayPalServer) -> type[BaseHTTPRequestHandler]:
             if fault is Fault.LOST:
                 self._hang_up()
             elif fault is Fault.DOWN:
-                self._say(503, json.dumps(_error("SERVICE_UNAVAILABLE", "DOWN")).encode())
+                self.say(503, json.dumps(_error("SERVICE_UNAVAILABLE", "DOWN")).encode())
             else:
                 status, said = self._answer(method, body)
                 if fault is Fault.NEVER:
@@ -380,7 +375,7 @@ def _handler(server: PayPalServer) -> type[BaseHTTPRequestHandler]:
                 if fault is Fault.LATE:
                     server.wait(server.late_seconds)
                 good = json.dumps(said).encode()
-                self._say(status, b"<html>" if fault is Fault.GARBAGE else good)
+                self.say(status, b"<html>" if fault is Fault.GARBAGE else good)
 
         def _answer(self, method: str, body: bytes) -> tuple[int, dict[str, Any]]:
             given = self.headers.get("Authorization", "")
@@ -397,20 +392,7 @@ def _handler(server: PayPalServer) -> type[BaseHTTPRequestHandler]:
             server.wait(None)
             self.close_connection = True
 
-        def _say(self, status: int, said: bytes) -> None:
-            try:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-            except OSError:
-                self.close_connection = True  # the caller has gone
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: `calls` has it."""
-
-    return Handler
+    return Call
 
 
 _NAMES = ("token", "orders", "capture", "refund", "refunds", "verify-webhook-signature")

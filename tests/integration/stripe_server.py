@@ -17,9 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
 from tests.integration.stripe_checkout import PAGES, SESSIONS, Checkout
 
@@ -55,16 +56,14 @@ class StripeServer:
         )
         proxy = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         proxy.daemon_threads = True
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
         try:
             self._wait(process)
-            thread.start()
-            yield self
+            with answering(proxy):
+                try:
+                    yield self
+                finally:
+                    self._stopping.set()
         finally:
-            self._stopping.set()
-            if thread.is_alive():
-                proxy.shutdown()
-                thread.join()
             proxy.server_close()
             process.terminate()
             process.wait()
@@ -122,39 +121,29 @@ class StripeServer:
         self._stopping.wait()
 
 
-def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+def _handler(server: StripeServer) -> type[Handler]:
+    class Call(Handler):
+        def get(self) -> None:
             if self.path.startswith(PAGES):
                 self._page(server.checkout.page(self.path))
             else:
                 self._serve("GET")
 
-        def do_POST(self) -> None:
+        def post(self) -> None:
             if not self.path.startswith(PAGES):
                 self._serve("POST")
                 return
-            typed = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            on, said = server.checkout.pay(self.path, typed)
+            on, said = server.checkout.pay(self.path, self.body())
             if on:
-                self.send_response(303)
-                self.send_header("Location", on)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.say(303, b"", location=on)
             else:
                 self._page(server.checkout.page(self.path, said))
 
         def _page(self, page: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
+            self.say(200, page, "text/html; charset=utf-8")
 
         def _serve(self, method: str) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.body()
             names = ("Authorization", "Content-Type", "Idempotency-Key")
             headers = {name: self.headers[name] for name in names if name in self.headers}
             status, said = server.forward(method, self.path, body, headers)
@@ -165,13 +154,6 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
                     server.wait_for_ever()
                     self.close_connection = True
                     return
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            self.say(status, said)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    return Handler
+    return Call

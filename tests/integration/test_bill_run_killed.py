@@ -3,10 +3,7 @@ exactly one bill (rules B7, P2)."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +18,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import MONTH_PLAN, MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
 JUNE = datetime(2026, 6, 1, 1, tzinfo=UTC)
@@ -46,10 +44,13 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     imports.import_subscribers(context, source, CREATED, lambda *_: None)
     _use(settings)
     assert _issued(context) == 0
+    run = ["bill", "run", "--at", JUNE.isoformat()]
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _issued(context) < CUSTOMERS * BILLS_EACH:
-        kills += _killed_in_the_middle(context, settings, chance)
+        kills += killed_in_the_middle(
+            settings, run, lambda: _issued(context), chance.uniform(0, 0.4)
+        )
         assert books.check_ledger(context, JUNE).findings == ()
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the run was hardly ever killed"
@@ -98,27 +99,3 @@ def _billed_usage(context: Context) -> dict[int | None, int]:
 def _issued(context: Context) -> int:
     with context.transaction() as tx:
         return tx.scalar(select(func.count()).select_from(tables.Invoice)) or 0
-
-
-def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
-    """Start a run, and kill it a moment after its first bill; False when it was done before."""
-    known = _issued(context)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "billing.cli", "bill", "run", "--at", JUNE.isoformat()],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _issued(context) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.4))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from billing.cli import main
 from billing.settings import Settings
 from rig.account import service_account
 from rig.certificates import EapOptions, ensure
+from tests.waiting import until
 
 
 @dataclass
@@ -418,8 +419,31 @@ def test_before_and_after_migrate(
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+@pytest.fixture
+def durable(settings: Settings) -> Iterator[None]:
+    """The cluster as it is in service: the tests' own has `fsync` off."""
+
+    def switch(admin: psycopg.Connection, statement: LiteralString, value: str) -> None:
+        admin.execute(statement)
+        admin.execute("SELECT pg_reload_conf()")
+        until(lambda: _current(settings, "fsync") == value)
+
+    with psycopg.connect(settings.admin_dsn(), autocommit=True) as admin:
+        switch(admin, "ALTER SYSTEM SET fsync = on", "on")
+        try:
+            yield
+        finally:
+            switch(admin, "ALTER SYSTEM RESET fsync", "off")
+
+
+def _current(settings: Settings, name: str) -> str:
+    with psycopg.connect(settings.admin_dsn()) as admin:
+        (value,) = admin.execute("SELECT current_setting(%s)", (name,)).fetchone() or ("",)
+        return str(value)
+
+
 def test_doctor_is_content_and_says_what_is_wrong(
-    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    run: Run, settings: Settings, durable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure(settings.state_dir, EapOptions(), service_account())
     healthy = run("doctor", "--json")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import MONTH_PLAN, MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 APRIL = datetime(2026, 4, 6, 1, tzinfo=UTC)
@@ -43,10 +41,13 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     _make_late(context, tmp_path)
     bills_before = _count(context, tables.Invoice)
     assert bills_before == CUSTOMERS
+    run = ["dunning", "run", "--at", APRIL.isoformat()]
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _count(context, tables.DunningEvent) < CUSTOMERS * 3:
-        kills += _killed_in_the_middle(context, settings, chance)
+        kills += killed_in_the_middle(
+            settings, run, lambda: _count(context, tables.DunningEvent), chance.uniform(0, 0.4)
+        )
         assert books.check_ledger(context, APRIL).findings == ()
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the run was hardly ever killed"
@@ -96,27 +97,3 @@ def _make_late(context: Context, folder: Path) -> None:
 def _count(context: Context, table: type[tables.Base]) -> int:
     with context.transaction() as tx:
         return tx.scalar(select(func.count()).select_from(table)) or 0
-
-
-def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
-    """Start a run, and kill it a moment after its first step; False when it was done before."""
-    known = _count(context, tables.DunningEvent)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "billing.cli", "dunning", "run", "--at", APRIL.isoformat()],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _count(context, tables.DunningEvent) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.4))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

@@ -26,13 +26,73 @@ ADDED = {"0021": {"journal_entry": 1, "posting": 2}}
 _numbers = count(1)
 
 
+class Chain:
+    """A database that goes up revision by revision and never holds data; tests fill copies of it,
+    so that what came before is not done anew for each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._first = _bootstrapped(settings)
+
+    def copy_at(self, revision: str) -> Settings:
+        """A database without data at *revision*."""
+        owner, known = self._first.dsn("owner"), migrate.revisions()
+        current = migrate.current_revision(owner)
+        if current is not None and known.index(current) > known.index(revision):
+            self.close()
+            self._first = _bootstrapped(self._settings)
+        migrate.migrate(self._first.dsn("owner"), utc_now(), revision)
+        return _created(self._settings, template=self._first.database_name)
+
+    def close(self) -> None:
+        _drop(self._first)
+
+
 @pytest.fixture
 def empty(settings: Settings, template_database: str) -> Iterator[Settings]:
     """Settings of an empty database; the roles exist."""
-    fresh = settings.model_copy(update={"database_name": f"tollway_empty_{next(_numbers)}"})
+    fresh = _bootstrapped(settings)
+    yield fresh
+    _drop(fresh)
+
+
+@pytest.fixture(scope="module")
+def chain(settings: Settings, template_database: str) -> Iterator[Chain]:
+    opened = Chain(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def before_it(chain: Chain, settings: Settings, revision: str) -> Iterator[Settings]:
+    """Settings of a database at the revision before; an empty one before the first."""
+    known = migrate.revisions()
+    place = known.index(revision)
+    fresh = chain.copy_at(known[place - 1]) if place else _bootstrapped(settings)
+    yield fresh
+    _drop(fresh)
+
+
+def _bootstrapped(settings: Settings) -> Settings:
+    fresh = _next(settings)
     passwords = {role: fresh.role_password(role) for role in ROLES}
     migrate.bootstrap(fresh.admin_dsn(), fresh.database_name, passwords)
-    yield fresh
+    return fresh
+
+
+def _created(settings: Settings, template: str) -> Settings:
+    fresh = _next(settings)
+    with psycopg.connect(fresh.admin_dsn(), autocommit=True) as admin:
+        clone = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER tollway_owner STRATEGY FILE_COPY")
+        admin.execute(clone.format(sql.Identifier(fresh.database_name), sql.Identifier(template)))
+    return fresh
+
+
+def _next(settings: Settings) -> Settings:
+    return settings.model_copy(update={"database_name": f"tollway_empty_{next(_numbers)}"})
+
+
+def _drop(fresh: Settings) -> None:
     with psycopg.connect(fresh.admin_dsn(), autocommit=True) as admin:
         name = sql.Identifier(fresh.database_name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
@@ -86,18 +146,17 @@ def test_agreement_is_really_compared(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("revision", migrate.revisions())
-def test_step_carries_the_data_of_the_revision_before_it(empty: Settings, revision: str) -> None:
-    known = migrate.revisions()
-    place = known.index(revision)
+def test_step_carries_the_data_of_the_revision_before_it(
+    before_it: Settings, revision: str
+) -> None:
     before: dict[str, int] = {}
-    if place > 0:
-        migrate.migrate(empty.dsn("owner"), utc_now(), known[place - 1])
-        _fill(empty)
-        before = _rows(empty)
+    if revision != migrate.revisions()[0]:
+        _fill(before_it)
+        before = _rows(before_it)
         assert min(before.values()) >= 1
-    migrate.migrate(empty.dsn("owner"), utc_now(), revision)
-    assert migrate.current_revision(empty.dsn("owner")) == revision
-    after = _rows(empty)
+    migrate.migrate(before_it.dsn("owner"), utc_now(), revision)
+    assert migrate.current_revision(before_it.dsn("owner")) == revision
+    after = _rows(before_it)
     added = ADDED.get(revision, {})
     assert {table: after[table] - added.get(table, 0) for table in before} == before
 

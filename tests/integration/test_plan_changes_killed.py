@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +18,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import MONTH_PLAN, MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
 MAY = datetime(2026, 5, 1, 1, tzinfo=UTC)
@@ -122,27 +120,8 @@ def _run_killed(
     """Start the job and kill it a moment after it has done more, KILLS times."""
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
+    run = ["jobs", "run", "plan_changes", "--at", at.isoformat()]
     while kills < KILLS and done(context) < CUSTOMERS:
-        known = done(context)
-        command = [sys.executable, "-m", "billing.cli", "jobs", "run", "plan_changes"]
-        process = subprocess.Popen(
-            [*command, "--at", at.isoformat()],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            while done(context) == known and process.poll() is None:
-                time.sleep(0.005)
-            time.sleep(chance.uniform(0, 0.15))
-            kills += process.poll() is None
-        finally:
-            process.kill()
-            process.wait()
+        kills += killed_in_the_middle(settings, run, lambda: done(context), chance.uniform(0, 0.15))
         assert time.monotonic() < give_up
     assert kills >= 1, "the job was never killed"

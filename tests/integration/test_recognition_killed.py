@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -20,6 +17,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import MONTH_PLAN, MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
 JUNE = datetime(2026, 6, 1, 1, tzinfo=UTC)
@@ -42,10 +40,13 @@ def test_a_posting_that_is_killed_is_taken_up_where_it_was(
     source.write_text(f"username,password,profile,plan\n{rows}")
     imports.import_subscribers(context, source, CREATED, lambda *_: None)
     assert bill_run.run(context, CREATED).issued == CUSTOMERS
+    run = ["jobs", "run", "recognise_revenue", "--at", JUNE.isoformat()]
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _posted(context) < CUSTOMERS * POSTINGS_EACH:
-        kills += _killed_in_the_middle(context, settings, chance)
+        kills += killed_in_the_middle(
+            settings, run, lambda: _posted(context), chance.uniform(0, 0.3)
+        )
         assert books.check_ledger(context, JUNE).findings == ()
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the posting was hardly ever killed"
@@ -62,28 +63,3 @@ def test_a_posting_that_is_killed_is_taken_up_where_it_was(
 def _posted(context: Context) -> int:
     with context.transaction() as tx:
         return tx.scalar(select(func.count()).select_from(tables.DeferredMove)) or 0
-
-
-def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
-    """Start a posting, and kill it a moment after its first page; False when it was done before."""
-    known = _posted(context)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    arguments = ["jobs", "run", "recognise_revenue", "--at", JUNE.isoformat()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "billing.cli", *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _posted(context) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.3))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

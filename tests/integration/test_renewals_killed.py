@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +17,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DUE = datetime(2026, 4, 10, tzinfo=UTC)
@@ -34,10 +32,13 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     context: Context, settings: Settings, tmp_path: Path
 ) -> None:
     _import(context, tmp_path)
+    run = ["jobs", "run", "renewals", "--at", DUE.isoformat()]
     chance, kills = random.Random(11), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _bought(context) < EACH:
-        kills += _killed_in_the_middle(context, settings, chance)
+        kills += killed_in_the_middle(
+            settings, run, lambda: _bought(context), chance.uniform(0, 0.4)
+        )
         assert books.check_ledger(context, DUE).findings == ()
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the run was hardly ever killed"
@@ -87,28 +88,3 @@ def _bought(context: Context) -> int:
             tx.scalar(select(func.count()).select_from(table)) or 0
             for table in (tables.Entitlement, tables.Invoice)
         )
-
-
-def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
-    """Start a run, and kill it a moment after it bought; False when it was done before."""
-    known = _bought(context)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    command = ["-m", "billing.cli", "jobs", "run", "renewals", "--at", DUE.isoformat()]
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _bought(context) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.4))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

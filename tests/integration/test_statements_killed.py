@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,6 +15,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import MONTHLY
+from tests.integration.killing import killed_in_the_middle
 
 CREATED = datetime(2026, 3, 18, 12, tzinfo=UTC)
 JUNE = datetime(2026, 6, 1, 1, tzinfo=UTC)
@@ -41,10 +39,13 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     imports.import_subscribers(context, source, CREATED, lambda *_: None)
     with context.transaction() as tx:
         tx.execute(update(tables.Customer).values(stated_until=date(2026, 3, 1)))
+    run = ["jobs", "run", "statements", "--at", JUNE.isoformat()]
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _queued(context) < CUSTOMERS * MONTHS:
-        kills += _killed_in_the_middle(context, settings, chance)
+        kills += killed_in_the_middle(
+            settings, run, lambda: _queued(context), chance.uniform(0, 0.1)
+        )
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the run was hardly ever killed"
     statement_run.run(context, JUNE)
@@ -66,36 +67,3 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
 def _queued(context: Context) -> int:
     with context.transaction() as tx:
         return tx.scalar(select(func.count()).select_from(tables.Message)) or 0
-
-
-def _killed_in_the_middle(context: Context, settings: Settings, chance: random.Random) -> bool:
-    """Start a run, and kill it a moment after its first page; False when it was done before."""
-    known = _queued(context)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "billing.cli",
-            "jobs",
-            "run",
-            "statements",
-            "--at",
-            JUNE.isoformat(),
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _queued(context) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.1))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

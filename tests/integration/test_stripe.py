@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +36,7 @@ from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.payment_steps import save_method
 from billing.settings import Settings
+from rig.loopback import answering
 from tests.factories import Factory, Subscriber
 from tests.integration.stripe_server import StripeServer
 from tests.integration.talker import UNIT
@@ -323,15 +323,9 @@ def test_its_signed_event_tells_what_was_never_answered(
 def serving(app: Flask) -> Iterator[str]:
     """Address of the running panel."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["tollway"].close()
+    app.extensions["tollway"].close()
 
 
 def test_a_gateway_is_tried(desk: Desk) -> None:

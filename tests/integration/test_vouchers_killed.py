@@ -3,10 +3,7 @@ lapses once (rule R3)."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -17,6 +14,7 @@ from billing.services import books, voucher_runs
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.factories import DAY_PLAN, Factory
+from tests.integration.killing import killed_in_the_middle
 from tests.integration.voucher_desk import EXPIRY, NOW, UNIT, Desk
 
 LOGINS = 300  # by which somebody has logged in
@@ -36,10 +34,11 @@ def test_a_run_that_is_killed_is_taken_up_where_it_was(
     _log_in(settings, [one.serial for one in codes[:LOGINS]])
     price = DAY_PLAN.price_micros
     assert desk.owed() == (LOGINS + WAITING) * price + MONEY * 10 * UNIT
+    run = ["jobs", "run", "vouchers", "--at", EXPIRY.isoformat()]
     chance, kills = random.Random(7), 0
     give_up = time.monotonic() + LONGEST_SECONDS
     while kills < KILLS and _active(desk):
-        kills += _killed_in_the_middle(desk, settings, chance)
+        kills += killed_in_the_middle(settings, run, lambda: _active(desk), chance.uniform(0, 0.4))
         assert books.check_ledger(context, EXPIRY).findings == ()
         assert time.monotonic() < give_up
     assert kills >= KILLS // 2, "the run was hardly ever killed"
@@ -76,36 +75,3 @@ def _log_in(settings: Settings, serials: list[int]) -> None:
 
 def _active(desk: Desk) -> int:
     return int(desk.rows("SELECT count(*) AS n FROM voucher WHERE state = 'active'")[0].n)
-
-
-def _killed_in_the_middle(desk: Desk, settings: Settings, chance: random.Random) -> bool:
-    """Start the job, and kill it a moment after its first step; False when it was done before."""
-    known = _active(desk)
-    environment = os.environ | {
-        "TOLLWAY_STATE_DIR": str(settings.state_dir),
-        "TOLLWAY_DATABASE_URL": settings.database_url,
-        "TOLLWAY_DATABASE_NAME": settings.database_name,
-    }
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "billing.cli",
-            "jobs",
-            "run",
-            "vouchers",
-            "--at",
-            EXPIRY.isoformat(),
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while _active(desk) == known and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.4))
-        return process.poll() is None
-    finally:
-        process.kill()
-        process.wait()

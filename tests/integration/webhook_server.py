@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from billing.clock import utc_now
 from billing.messages.webhook import WebhookChannel
+from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
 
 SECRET = "a secret that nobody guesses"
@@ -41,18 +43,16 @@ class WebhookServer:
     answers: dict[str, int] = field(default_factory=dict)
     said: bytes = b"ok"
     on_told: Callable[[Told], None] = lambda _told: None
-    _server: ThreadingHTTPServer | None = None
+    _running: ExitStack = field(default_factory=ExitStack)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
         webhook = self
         self._stopping.clear()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+        class Call(Handler):
+            def post(self) -> None:
+                body = self.body()
                 webhook.told.append(Told(self.path, dict(self.headers.items()), body))
                 webhook.on_told(webhook.told[-1])
                 status = webhook.status_of(json.loads(body)["to"])
@@ -60,27 +60,18 @@ class WebhookServer:
                     webhook._stopping.wait()
                     self.close_connection = True
                     return
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(webhook.said)))
-                self.end_headers()
-                self.wfile.write(webhook.said)
+                self.say(status, webhook.said)
 
-            def log_message(self, *_: object) -> None:
-                """Nothing: the test looks at what was told."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), Call)
+        server.daemon_threads = True
+        self._running.enter_context(answering(server))
 
     def status_of(self, numbers: list[str]) -> int:
         return next((self.answers[one] for one in numbers if one in self.answers), 200)
 
     def stop(self) -> None:
-        if self._server is not None:
-            self._stopping.set()
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        self._stopping.set()
+        self._running.close()
 
     @property
     def url(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
@@ -90,10 +91,14 @@ def installation(
 
 
 def copy_product(target: Path, account: Account) -> Path:
-    """The checkout's packages at *target*, readable for *account*; returns it."""
+    """The checkout's packages at *target*, readable for *account*; returns it.
+
+    Compiled, as an installation's are: the account's processes cannot do it here.
+    """
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in PRODUCT:
         shutil.copytree(CHECKOUT / name, target / name, ignore=ignore)
+    compileall.compile_dir(target, quiet=2)
     for path in (target, *target.rglob("*")):
         account.share(path)
     return target

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Cookie, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from billing.clock import utc_now
 from billing.model.staff import StaffRole
 from billing.services.context import Context
 from billing.settings import Settings
+from rig.loopback import answering
 from tests.web.isp import Isp, build
 from tests.web.people import PASSWORD, enrolled
 from web import create_app
 
-CHROMIUM = "/usr/bin/chromium"
+# The same engine as Chromium's without its windows: a new page costs a third of the time.
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -64,6 +65,52 @@ class Visitor:
         return int(self.page.evaluate(width))
 
 
+class Desks:
+    """Browsers in which staff stay logged in over the tests of a module, one a person.
+
+    Whoever comes gets a new page that shows the first page of the panel, and the cookies of the
+    first log-in whatever the test before has done with them. Where the session is gone he logs in
+    again. Tests of the log-in itself take a `visitor`, whose browser is new.
+    """
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self._browser, self._base_url = browser, base_url
+        self._kept: dict[str, tuple[BrowserContext, list[Cookie]]] = {}
+
+    def seat(self, email: str) -> Visitor:
+        """A page of somebody whose password is PASSWORD; leave it by `clear`."""
+        if email not in self._kept:
+            self._kept[email] = (new_browsing(self._browser), [])
+        browsing, cookies = self._kept[email]
+        browsing.clear_cookies()
+        browsing.add_cookies([{**cookie} for cookie in cookies])
+        visitor = Visitor(browsing.new_page(), self._base_url)
+        page = visitor.open("/")
+        if page.locator("#password").count():
+            visitor.log_in(email)
+        page.wait_for_selector("#rows")
+        page.evaluate("localStorage.clear()")
+        self._kept[email] = (browsing, browsing.cookies())
+        return visitor
+
+    def clear(self) -> None:
+        """Close the pages, with whatever they still do."""
+        for browsing, _ in self._kept.values():
+            for page in browsing.pages:
+                page.close()
+
+    def close(self) -> None:
+        for browsing, _ in self._kept.values():
+            browsing.close()
+
+
+def new_browsing(browser: Browser) -> BrowserContext:
+    """A browser without cookies."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(60_000)
+    return opened
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -87,15 +134,9 @@ def panel(settings: Settings, isp: Isp) -> Iterator[str]:
     """Address of a running panel, as the database role `panel`."""
     app = create_app(settings)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["tollway"].close()
+    app.extensions["tollway"].close()
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +148,7 @@ def owner(context: Context, began: datetime) -> str:
 @pytest.fixture
 def browsing(browser: Browser) -> Iterator[BrowserContext]:
     """A browser without cookies."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(60_000)
+    opened = new_browsing(browser)
     yield opened
     opened.close()
 
@@ -118,11 +158,24 @@ def visitor(browsing: BrowserContext, panel: str) -> Visitor:
     return Visitor(browsing.new_page(), panel)
 
 
+@pytest.fixture(scope="module")
+def kept_desks(browser: Browser, panel: str) -> Iterator[Desks]:
+    kept = Desks(browser, panel)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-def at_desk(visitor: Visitor, owner: str) -> Visitor:
+def desks(kept_desks: Desks) -> Iterator[Desks]:
+    """Pages for staff who are logged in."""
+    yield kept_desks
+    kept_desks.clear()
+
+
+@pytest.fixture
+def at_desk(desks: Desks, owner: str) -> Visitor:
     """The owner, logged in."""
-    visitor.log_in(owner).wait_for_selector("#rows")
-    return visitor
+    return desks.seat(owner)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from billing.services import (
 )
 from billing.services.context import Context
 from billing.services.customers import NewCustomer, NewSubscription
-from tests.web.conftest import OWNER, Visitor
+from tests.web.conftest import OWNER, Desks, Visitor
 from tests.web.isp import Isp
 from tests.web.people import enrolled
 
@@ -84,10 +84,10 @@ def shop(context: Context, isp: Isp, began: datetime) -> Shop:
 
 
 @pytest.fixture
-def at_counter(visitor: Visitor, shop: Shop) -> Iterator[Visitor]:
+def at_counter(desks: Desks, shop: Shop) -> Iterator[Visitor]:
     """The reseller's cashier, on a phone."""
+    visitor = desks.seat(CASHIER)
     visitor.page.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
-    visitor.log_in(CASHIER).wait_for_selector("#rows")
     yield visitor
     assert [text for text in visitor.complaints if "422" not in text] == []
 
@@ -176,7 +176,7 @@ def test_a_form_that_is_sent_twice_sells_once(
 def test_a_new_subscriber_buys_with_the_keyboard_alone(at_counter: Visitor, shop: Shop) -> None:
     before = shop.wallet()
     page = at_counter.open("/counter")
-    # The cursor is in the search box.
+    expect(page.locator("[data-search]")).to_be_focused()
     page.keyboard.type("Karla")
     page.keyboard.press("Enter")
     expect(page.locator("#rows")).to_contain_text("No subscriber of yours matches")

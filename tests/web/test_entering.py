@@ -86,19 +86,23 @@ def test_login_never_leads_to_another_site(visitor: Visitor, owner: str) -> None
     assert page.url.startswith(visitor.base_url)
 
 
-def test_logout_ends_the_session_on_the_server(at_desk: Visitor, browsing: BrowserContext) -> None:
+def test_logout_ends_the_session_on_the_server(
+    visitor: Visitor, owner: str, browsing: BrowserContext
+) -> None:
+    visitor.log_in(owner).wait_for_selector("#rows")
     cookies = browsing.cookies()
-    at_desk.page.click("text=Log out")
-    expect(at_desk.page.get_by_role("heading", name="Log in")).to_be_visible()
+    visitor.page.click("text=Log out")
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
     browsing.clear_cookies()
     browsing.add_cookies([{**cookie, "expires": -1} for cookie in cookies])
-    at_desk.open("/")
-    expect(at_desk.page.get_by_role("heading", name="Log in")).to_be_visible()
+    visitor.open("/")
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
 def test_a_search_after_the_session_ended_leads_to_the_login_page(
-    at_desk: Visitor, browsing: BrowserContext
+    visitor: Visitor, owner: str, browsing: BrowserContext
 ) -> None:
+    visitor.log_in(owner).wait_for_selector("#rows")
     browsing.clear_cookies()
-    at_desk.page.type("[data-search]", "amina")
-    expect(at_desk.page.get_by_role("heading", name="Log in")).to_be_visible()
+    visitor.page.type("[data-search]", "amina")
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -19,7 +19,7 @@ from billing.settings import Settings
 from rig.provider import Fault, Provider
 from tests.factories import Factory, Subscriber
 from tests.integration.till import Till
-from tests.web.conftest import PHONE, Visitor
+from tests.web.conftest import PHONE, Desks, Visitor
 from tests.web.isp import Isp
 from tests.web.people import enrolled
 
@@ -49,10 +49,10 @@ def person(till: Till, isp: Isp, name: str) -> int:
 
 
 @pytest.fixture
-def cashier(visitor: Visitor, till: Till) -> Iterator[Visitor]:
+def cashier(desks: Desks, till: Till) -> Iterator[Visitor]:
     """On a phone."""
+    visitor = desks.seat(CASHIER)
     visitor.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-    visitor.log_in(CASHIER).wait_for_selector("#rows")
     yield visitor
     assert [text for text in visitor.complaints if "422" not in text] == []
     assert books.check_ledger(till.context, till.now).findings == ()

@@ -20,7 +20,7 @@ from billing.rules.bank_match import payment_reference
 from billing.services import bank, bills, books, customer_record, customers, suspense, suspense_desk
 from billing.services.context import Context
 from billing.store import tables
-from tests.web.conftest import PHONE, Visitor
+from tests.web.conftest import PHONE, Desks, Visitor
 from tests.web.isp import Isp
 from tests.web.people import enrolled
 from tests.web.test_payment_pages import SENT_FIVE_TIMES
@@ -49,12 +49,10 @@ def account_id(context: Context, isp: Isp, began: datetime) -> int:
 
 
 @pytest.fixture
-def cashier(
-    visitor: Visitor, account_id: int, context: Context, began: datetime
-) -> Iterator[Visitor]:
+def cashier(desks: Desks, account_id: int, context: Context, began: datetime) -> Iterator[Visitor]:
     """On a phone."""
+    visitor = desks.seat(CASHIER)
     visitor.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-    visitor.log_in(CASHIER).wait_for_selector("#rows")
     yield visitor
     assert [text for text in visitor.complaints if "422" not in text] == []
     assert books.check_ledger(context, began).findings == ()
@@ -323,11 +321,11 @@ def test_what_cannot_be_matched_says_why(
 
 
 def test_support_looks_and_moves_nothing(
-    visitor: Visitor, account_id: int, context: Context, began: datetime
+    desks: Desks, account_id: int, context: Context, began: datetime
 ) -> None:
+    visitor = desks.seat(SUPPORT)
+    page = visitor.page
     number = keep(context, 1, "asked for on the phone", began)
-    page = visitor.log_in(SUPPORT)
-    page.wait_for_selector("#rows")
     visitor.open(f"/suspense/{number}")
     expect(page.get_by_role("link", name="Match")).to_have_count(0)
     visitor.open(f"/bank/{account_id}")
