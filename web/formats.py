@@ -9,6 +9,7 @@ from flask import Flask
 from wtforms import Field
 
 from billing.model.charges import ChargeKind, Extra
+from billing.model.collections import COLLECTED
 from billing.model.commerce import MoneyChannel
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
@@ -205,6 +206,8 @@ def reason(state: StateView) -> str:
 
 def channel(value: str) -> str:
     """`Bank transfer`."""
+    if value == COLLECTED:
+        return "From collectors"
     return CHANNELS.get(MoneyChannel(value), value.replace("_", " ").capitalize())
 
 

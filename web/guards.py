@@ -15,17 +15,30 @@ from web import parts, subscribers
 
 View = Callable[..., ResponseReturnValue]
 
-EVERYONE = frozenset(StaffRole)
+ALL = frozenset(StaffRole)
+"""Receipts to print, and where one's own pages begin."""
+STAFF = ALL - {StaffRole.COLLECTOR}
+"""Subscribers and customers to read: all but collectors."""
+EVERYONE = STAFF - {StaffRole.SHOP_CASHIER}
+"""What is sold, who owes what, and what came of it, to read: all but a reseller's cashiers."""
 EDITORS = frozenset({StaffRole.OWNER})
 """What is sold, how it is billed and what things look like."""
 CASHIERS = frozenset({StaffRole.OWNER, StaffRole.BILLING})
 """Customers and their money."""
 DESK = CASHIERS | {StaffRole.SUPPORT}
 """Promises to pay; what came of a payment, and a page to pay at."""
-SELLERS = frozenset({StaffRole.RESELLER})
+SHOPKEEPERS = frozenset({StaffRole.RESELLER})
+"""A reseller's own prices, money and people."""
+SELLERS = SHOPKEEPERS | {StaffRole.SHOP_CASHIER}
 """A reseller's counter: its packages, from its wallet."""
-ABOVE = CASHIERS | SELLERS
+ABOVE = CASHIERS | SHOPKEEPERS
 """Money for a reseller: by who is above it, which the service looks at."""
+COLLECTORS = CASHIERS | {StaffRole.COLLECTOR}
+"""Cash that is taken in the field."""
+TILLS = CASHIERS | SELLERS
+"""Who takes money in a shift."""
+EMPLOYERS = EDITORS | SHOPKEEPERS
+"""Who says who works there."""
 
 
 def staff_only(roles: frozenset[StaffRole]) -> Callable[[View], View]:

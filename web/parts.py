@@ -52,8 +52,13 @@ def member() -> StaffMember:
 def context() -> Context:
     """The caller's context. Organisations come from the session's person only (security.md 7)."""
     person = member()
+    cashier, own_only = person.is_shop_cashier, person.is_shop_cashier or person.is_collector
     return replace(
-        parts().nobody, actor=person.email, home_org_id=person.org_id, org_ids=person.org_ids
+        parts().nobody,
+        actor=person.email,
+        home_org_id=person.org_id,
+        org_ids=(person.org_id,) if own_only else person.org_ids,
+        cashier=cashier,
     )
 
 

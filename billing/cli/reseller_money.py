@@ -62,6 +62,29 @@ def transfer(
     )
 
 
+@click.command("transfers", cls=Command)
+@_org
+@click.pass_obj
+def transfers(app: App, org_id: int) -> None:
+    """What came into its wallet from above, or went back, newest first."""
+    found = reseller_money.transfers(app.context, org_id)
+    app.show_table(
+        found,
+        ("transfer", "at", "amount", "by way of", "reference", "by"),
+        (
+            (
+                one.transfer_id,
+                show_instant(one.at),
+                show_money(one.amount_micros, one.currency),
+                one.channel or "the wallet above",
+                one.reference,
+                one.by,
+            )
+            for one in found
+        ),
+    )
+
+
 @click.command("request", cls=Command)
 @_org
 @click.argument("amount_text", metavar="AMOUNT")
@@ -158,4 +181,4 @@ def statement(app: App, org_id: int, month: datetime | None, at: datetime) -> No
     )
 
 
-COMMANDS = (transfer, request, requests, approve, decline, statement)
+COMMANDS = (transfer, transfers, request, requests, approve, decline, statement)

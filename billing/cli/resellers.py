@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -11,7 +12,9 @@ from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
 from billing.cli.units import show_instant, show_money
 from billing.errors import InvalidInput
-from billing.model.resellers import ResellerView
+from billing.model.commerce import MoneyChannel
+from billing.model.resellers import Chosen, ResellerView, Resold
+from billing.model.shifts import CASH, DESK_CHANNELS
 from billing.services import catalog, customers, reseller_renewals, reseller_sales
 from billing.services import resellers as services
 
@@ -172,11 +175,24 @@ def list_prices(app: App, org_id: int, at: datetime) -> None:
 @click.argument("username")
 @click.argument("plan")
 @click.option("--now", "start_now", is_flag=True, help="Start beside what is still active.")
+@click.option(
+    "--collect",
+    type=click.Choice(DESK_CHANNELS),
+    default=CASH,
+    show_default=True,
+    help="How the customer pays the reseller, for the shift of who sells.",
+)
 @_key
 @at_option
 @click.pass_obj
 def sell(
-    app: App, username: str, plan: str, start_now: bool, key: str | None, at: datetime
+    app: App,
+    username: str,
+    plan: str,
+    start_now: bool,
+    collect: str,
+    key: str | None,
+    at: datetime,
 ) -> None:
     """Sell PLAN to a subscriber of a reseller, from the reseller's wallet."""
     receipt = reseller_sales.sell(
@@ -186,6 +202,7 @@ def sell(
         idempotency_key=key or secrets.token_hex(16),
         now=at,
         start_now=start_now,
+        collect_by=MoneyChannel(collect),
     )
     done = "sold before" if receipt.repeated else "sold"
     total = show_money(receipt.total_micros, receipt.currency)
@@ -201,11 +218,26 @@ def sell(
 @reseller.command("renew", cls=Command)
 @_org
 @click.option("--days", type=click.IntRange(1, 31), default=3, show_default=True)
+@click.option("--search", help="Only whose name, user name or phone has this.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sold, and sell nothing.")
 @at_option
 @click.pass_obj
-def renew(app: App, org_id: int, days: int, at: datetime) -> None:
+def renew(
+    app: App, org_id: int, days: int, search: str | None, dry_run: bool, at: datetime
+) -> None:
     """Sell the same plan again to all whose last package ends within DAYS, or ended so lately."""
-    found = reseller_renewals.renew(app.context, org_id, timedelta(days=days), at)
+    within, context = timedelta(days=days), app.context
+    found: Sequence[Resold] = ()
+    if search is None and not dry_run:
+        found = reseller_renewals.renew(context, org_id, within, at)
+    elif due := reseller_renewals.due(context, org_id, within, at, text=search):
+        pairs = [(one.subscription_id, one.entitlement_id) for one in due]
+        chosen = [Chosen(subscription_id=who, entitlement_id=what) for who, what in pairs]
+        found = (
+            reseller_renewals.quote(context, org_id, pairs, at).rows
+            if dry_run
+            else reseller_renewals.renew_chosen(context, org_id, chosen, at)
+        )
     app.show_table(
         found,
         ("subscriber", "plan", "paid", "cost", "problem"),
@@ -235,7 +267,7 @@ def undo(app: App, sale_id: int, key: str | None, at: datetime) -> None:
     app.show(
         done,
         f"undone: {show_money(done.back_micros, done.currency)} back to the customer, "
-        f"{show_money(done.cost_back_micros, done.currency)} to the reseller's wallet",
+        f"{show_money(done.cost_back_micros or 0, done.currency)} to the reseller's wallet",
     )
 
 
@@ -256,7 +288,7 @@ def sales(app: App, org_id: int, limit: int) -> None:
                 one.customer_name,
                 one.plan_name,
                 show_money(one.retail_micros, one.currency),
-                show_money(one.cost_micros, one.currency),
+                show_money(one.cost_micros or 0, one.currency),
                 show_instant(one.undone_at) if one.undone_at else None,
             )
             for one in found

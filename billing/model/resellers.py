@@ -41,11 +41,19 @@ class ResellerView:
     available_micros: int
     currency: str
     alert_percent: int | None
+    alert_below_micros: int | None
+    """What `alert_percent` of the last transfer is; None: it is not told."""
     undo_minutes: int
     max_customers: int | None
     customers: int
     created_at: datetime
     closed_at: datetime | None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less is left than it is told at (rule P6)."""
+        below = self.alert_below_micros
+        return below is not None and self.available_micros < below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +98,52 @@ class ResellerSaleReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resold:
-    """A package that a customer was to get again: its receipt, or why it was not sold."""
+class Renewable:
+    """A customer's package that may be sold again: it follows what ends at `ends_at`."""
 
+    subscription_id: int
     username: str
+    customer_name: str
+    entitlement_id: int
+    plan_id: int
+    plan_name: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A package to sell again. `quoted`: what was said that it costs, as `terms_of` writes it; None
+    for whatever it costs."""
+
+    subscription_id: int
+    entitlement_id: int
+    quoted: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resold:
+    """A package that a customer was, or is, to get again: its receipt, or why it is not sold."""
+
+    package: Renewable
     receipt: ResellerSaleReceipt | None
     problem: str | None
+
+    @property
+    def username(self) -> str:
+        return self.package.username
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalQuote:
+    """What selling packages again would do, in this order, until the wallet is empty: sums of those
+    that fit."""
+
+    rows: tuple[Resold, ...]
+    total_micros: int
+    cost_micros: int
+    available_micros: int
+    """What the wallet has now."""
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +154,7 @@ class UndoReceipt:
     sale_id: int
     org_id: int
     back_micros: int
-    cost_back_micros: int
+    cost_back_micros: int | None
     currency: str
     repeated: bool = False
 
@@ -122,6 +170,21 @@ class TransferReceipt:
     available_micros: int
     receipt_number: str | None
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferView:
+    """Money that came into a reseller's wallet, or, negative, was taken back. `channel` None: from
+    the wallet of the reseller above. `reference`: why, or by which slip."""
+
+    transfer_id: int
+    org_id: int
+    amount_micros: int
+    currency: str
+    channel: str | None
+    reference: str | None
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +215,8 @@ class SoldView:
     customer_name: str
     plan_name: str
     retail_micros: int
-    cost_micros: int
+    cost_micros: int | None
+    """None for a cashier, who does not see costs."""
     currency: str
     sold_at: datetime
     sold_by: str
@@ -188,7 +252,8 @@ class SaleView:
     username: str
     plan_name: str
     retail_micros: int
-    cost_micros: int
+    cost_micros: int | None
+    """None for a cashier, as is `cost_back_micros`."""
     currency: str
     sold_at: datetime
     sold_by: str
@@ -199,7 +264,7 @@ class SaleView:
     undo_until: datetime
     undone_at: datetime | None
     back_micros: int
-    cost_back_micros: int
+    cost_back_micros: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,19 @@ class StaffRole(StrEnum):
     SUPPORT = "support"
     """Reads the operator's subscribers, plans, profiles and money; takes promises to pay, hands
     out links to pay at."""
+    COLLECTOR = "collector"
+    """Takes cash of the operator's customers in the field, by the numbers of its receipt book, and
+    sees what they owe; nothing else (rule R4)."""
     RESELLER = "reseller"
-    """Reads its own organisation and those below it, and sells at its counter (rule R1)."""
+    """Owns a reseller: reads its organisation and those below it, sells at its counter, sets its
+    prices, moves its money, says who else works there (rule R1)."""
+    SHOP_CASHIER = "cashier"
+    """Sells at a reseller's counter and takes the money in a shift; sees its customers, neither
+    costs nor margins (rules R1, R4)."""
+
+
+OF_RESELLERS = frozenset({StaffRole.RESELLER, StaffRole.SHOP_CASHIER})
+"""The roles of a reseller's people; all others are the operator's."""
 
 
 TWO_FACTOR_EXEMPT = "exempt"
@@ -54,6 +65,14 @@ class StaffMember:
     @property
     def may_resell(self) -> bool:
         return StaffRole.RESELLER in self.roles
+
+    @property
+    def is_shop_cashier(self) -> bool:
+        return StaffRole.SHOP_CASHIER in self.roles
+
+    @property
+    def is_collector(self) -> bool:
+        return StaffRole.COLLECTOR in self.roles
 
     @property
     def may_edit(self) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from billing.model.collections import COLLECTED
 from billing.model.money import Money
 from billing.model.shifts import CASH, ShiftLine
 
 
 def expected(opening: Money, lines: Iterable[ShiftLine]) -> Money:
-    """The float, and what cash came in and went out; money by other channels lies elsewhere."""
-    moved = sum(line.in_micros - line.out_micros for line in lines if line.channel == CASH)
+    """The float, what cash came in and went out, and what collectors handed over; money by other
+    channels lies elsewhere."""
+    cash = [line for line in lines if line.channel in (CASH, COLLECTED)]
+    moved = sum(line.in_micros - line.out_micros for line in cash)
     return Money(opening.amount_micros + moved, opening.currency)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from billing.errors import Refused
 from billing.services.secrets import SecretBox
 from billing.store.pool import Database
 
@@ -30,21 +31,36 @@ class Context:
     """How long messages that were sent or given up are kept."""
     customer_id: int | None = None
     """The one customer of `org_ids` that the actor may see and touch: itself. None: all of them."""
+    cashier: bool = False
+    """The actor is a reseller's cashier: it sells in its shift, and moves nothing else."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
-        return self.db.transaction(self.org_ids, customer_id=self.customer_id, actor=self.actor)
+        return self.db.transaction(
+            self.org_ids, customer_id=self.customer_id, actor=self.actor, cashier=self.cashier
+        )
 
     def at_one_instant(self) -> AbstractContextManager[Session]:
         """The same, to read by several statements what was there at one instant."""
-        return self.db.transaction(self.org_ids, customer_id=self.customer_id, frozen=True)
+        return self.db.transaction(
+            self.org_ids, customer_id=self.customer_id, frozen=True, cashier=self.cashier
+        )
+
+    def refuse_cashier(self) -> None:
+        """Raises Refused where a reseller's cashier asks for what is its owner's."""
+        if self.cashier:
+            raise Refused("a cashier sells and takes money only: ask the owner of the shop")
 
     @contextmanager
     def reading(self) -> Iterator[Context]:
         """A context whose service calls read what was there at one instant, no row twice by its
         key: for pages of many parts."""
         with self.db.transaction(
-            self.org_ids, customer_id=self.customer_id, frozen=True, held=True
+            self.org_ids,
+            customer_id=self.customer_id,
+            frozen=True,
+            held=True,
+            cashier=self.cashier,
         ) as tx:
             yield self._within(tx)
 
@@ -75,6 +91,7 @@ class Context:
             self.portal_url,
             self.message_days,
             self.customer_id,
+            self.cashier,
             tx,
         )
 

@@ -64,7 +64,7 @@ def show_sale(context: Context, sale_id: int) -> SaleView:
             username="" if row is None else row.username,
             plan_name="" if terms is None else terms.plan_name,
             retail_micros=sale.retail_micros,
-            cost_micros=share.cost_micros,
+            cost_micros=None if share is None else share.cost_micros,
             currency=sale.currency,
             sold_at=sale.sold_at,
             sold_by=sale.sold_by,
@@ -75,7 +75,7 @@ def show_sale(context: Context, sale_id: int) -> SaleView:
             undo_until=sale.sold_at + timedelta(minutes=reseller.undo_minutes),
             undone_at=sale.undone_at,
             back_micros=sale.back_micros,
-            cost_back_micros=share.back_micros,
+            cost_back_micros=None if share is None else share.back_micros,
         )
 
 

@@ -110,7 +110,7 @@ def add_subscriber(
 def get_customer(context: Context, customer_id: int) -> CustomerView:
     """Raises NotFound."""
     with context.transaction() as tx:
-        return read_customer(tx, customer_id)
+        return read_customer(tx, limits.checked_seen(context, tx, customer_id))
 
 
 def find_customer(context: Context, name: str) -> CustomerView:

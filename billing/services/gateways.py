@@ -112,10 +112,11 @@ def listed(context: Context) -> list[GatewayView]:
 def serving(context: Context, org_id: int) -> list[GatewayView]:
     """Those that customers of an organisation can begin payments by now."""
     with context.transaction() as tx:
+        above = store.organisations_above(tx, org_id)
         return [
             store.gateway_view(row)
             for row in store.all_gateways(tx)
-            if row.disabled_at is None and org_id in store.organisations_served(tx, row.org_id)
+            if row.disabled_at is None and row.org_id in above
         ]
 
 
@@ -158,7 +159,7 @@ def usable(tx: Transaction, gateway_id: int) -> tables.Gateway:
 
 def serves(tx: Transaction, gateway: tables.Gateway, customer: tables.Customer) -> None:
     """Raises NotFound where it takes no money for the customer's organisation."""
-    if customer.org_id not in store.organisations_served(tx, gateway.org_id):
+    if gateway.org_id not in store.organisations_above(tx, customer.org_id):
         raise NotFound(f"no gateway has the number {gateway.gateway_id}", field="gateway")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from billing.errors import Refused
+from billing.errors import NotFound, Refused
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
+from billing.services.context import Context
 from billing.store import reseller_vouchers, resellers, tables
 from billing.store.guard import Transaction
 
@@ -17,6 +18,14 @@ def check_no_account(tx: Transaction, customer_id: int) -> None:
             "transfers from above only (rule R1)",
             field="customer",
         )
+
+
+def checked_seen(context: Context, tx: Transaction, customer_id: int) -> int:
+    """The customer. Raises NotFound where a cashier looks for the reseller's account, which tells
+    its margins."""
+    if context.cashier and resellers.is_account(tx, customer_id):
+        raise NotFound(f"no customer has the number {customer_id}", field="customer")
+    return customer_id
 
 
 def check_new(tx: Transaction, org_id: int, profile: BillingProfile) -> None:
@@ -39,7 +48,7 @@ def check_new(tx: Transaction, org_id: int, profile: BillingProfile) -> None:
 def renewal_problem(tx: Transaction, org_id: int) -> str | None:
     """Why nothing is bought by itself from a customer's wallet in this organisation: what a
     reseller's customers get is sold by the reseller, at its cost and with its margin (rule R1)."""
-    if resellers.get(tx, org_id) is None:
+    if not resellers.is_reseller(tx, org_id):
         return None
     return (
         "a reseller's customer buys nothing by itself from its own wallet: the reseller sells the "
@@ -80,7 +89,7 @@ def check_not_sold(tx: Transaction, package: tables.Entitlement) -> None:
 def check_rest(tx: Transaction, batch: tables.VoucherBatch, cost: Money) -> None:
     """Raises Refused where a voucher of a plan that a reseller sold, at a price of its own, would
     leave money in a wallet: more than the operator got (rule R1)."""
-    if resellers.get(tx, batch.org_id) is not None:
+    if resellers.is_reseller(tx, batch.org_id):
         face = Money(batch.face_micros, batch.currency)
         raise Refused(
             f"this month costs {cost} only, and the rest of a reseller's voucher of {face} is not "

@@ -13,6 +13,7 @@ from billing.model.resellers import (
     ResellerStatement,
     StatementLine,
     TransferReceipt,
+    TransferView,
 )
 from billing.rules.alerts import BalanceAlert, armed_below
 from billing.rules.cycles import day_start, next_month
@@ -49,6 +50,7 @@ def transfer(
     Raises InvalidInput, NotFound, Conflict (rule M5), Refused (a wallet does not cover it; the
     reseller is closed; who asks is not above it).
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         customer_id = _lock(tx, org_id).customer_id
@@ -74,6 +76,7 @@ def ask(
 ) -> RequestView:
     """A reseller asks for money; one request waits at a time. Raises InvalidInput, NotFound,
     Conflict (another waits)."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         level = _lock(tx, org_id)
         row = tables.ResellerRequest(
@@ -105,6 +108,7 @@ def answer(
 ) -> RequestView:
     """Approve a request, which transfers its amount, or decline it; once. By who is above only.
     Raises NotFound and what `transfer` raises."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         found = store.find_request(tx, request_id)
         if found is None:
@@ -132,8 +136,19 @@ def answer(
 
 def requests(context: Context) -> list[RequestView]:
     """Those that the caller may see: what waits first, then the newest."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         return [_request(row, name) for row, name in store.requests(tx, _LISTED_MOST)]
+
+
+def transfers(context: Context, org_id: int) -> list[TransferView]:
+    """What came into a reseller's wallet from above, or went back, newest first. Raises
+    NotFound."""
+    context.refuse_cashier()
+    with context.transaction() as tx:
+        if store.get(tx, org_id) is None:
+            raise NotFound(f"organisation {org_id} is no reseller", field="reseller")
+        return [_transfer_view(row) for row in store.transfers(tx, org_id, _LISTED_MOST)]
 
 
 def statement(context: Context, org_id: int, month: date) -> ResellerStatement:
@@ -150,6 +165,7 @@ def statement_of_days(
     to its closing. Raises NotFound, InvalidInput (the days are in the wrong order)."""
     if next_first_day <= first_day:
         raise InvalidInput("must not lie before the first day", field="to")
+    context.refuse_cashier()
     with context.transaction() as tx:
         found = store.get(tx, org_id)
         if found is None:
@@ -261,6 +277,19 @@ def _armed(tx: Transaction, level: Level, available_micros: int) -> int | None:
     percent = store.account_wallet(tx, level.customer_id).alert_percent
     alert = BalanceAlert(percent=percent, topped_up_micros=available_micros, below_micros=None)
     return armed_below(alert, available_micros)
+
+
+def _transfer_view(row: tables.ResellerTransfer) -> TransferView:
+    return TransferView(
+        transfer_id=row.transfer_id,
+        org_id=row.org_id,
+        amount_micros=row.amount_micros,
+        currency=row.currency,
+        channel=row.channel,
+        reference=row.reference,
+        at=row.at,
+        by=row.by,
+    )
 
 
 def _name(tx: Transaction, org_id: int) -> str:

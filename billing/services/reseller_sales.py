@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
-from billing.errors import NotFound, Refused
+from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.model.resellers import ResellerSaleReceipt, SoldView, UndoReceipt
+from billing.model.shifts import CASH, DESK_CHANNELS
 from billing.rules.resellers import (
     price_list_problem,
     sale_costs,
@@ -29,13 +30,13 @@ from billing.services.plan_refunds import bought, give_back_package
 from billing.services.reseller_wallets import check_covered, tell_if_low
 from billing.services.resellers import is_above
 from billing.services.sales import Sale
-from billing.store import customers, entitlements, grants, ledger, tables
+from billing.services.shifts import check_open
+from billing.store import customers, entitlements, grants, ledger, shifts, tables
 from billing.store import resellers as store
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
 _LISTED_MOST = 500
-MONEY = "money:reseller"
 
 
 def sell(
@@ -46,14 +47,21 @@ def sell(
     idempotency_key: str,
     now: datetime,
     start_now: bool = False,
+    collect_by: MoneyChannel = MoneyChannel.CASH,
 ) -> ResellerSaleReceipt:
-    """Sell a package to a customer of a reseller, from that reseller's wallet.
+    """Sell a package to a customer of a reseller, from that reseller's wallet. `collect_by`: how
+    the customer pays the reseller, which is kept with the open shift of who sells (rule R4).
 
-    Raises NotFound, Conflict (rule M5) and Refused: what `sales.sell` refuses, the plan is not on
-    the price list, a wallet does not cover the sale (the message says what is missing).
+    Raises NotFound, InvalidInput, Conflict (rule M5) and Refused: what `sales.sell` refuses, the
+    plan is not on the price list, a wallet does not cover the sale (the message says what is
+    missing), a cashier without an open shift.
     """
+    if collect_by not in DESK_CHANNELS:
+        raise InvalidInput("customers pay at the counter in cash, by card or by bank transfer",
+                           field="collect_by")  # fmt: skip
     with context.transaction() as tx:
         row = _lock_subscription(tx, subscription_id)
+        shifts.collect_by(tx, collect_by)
 
         def act() -> ResellerSaleReceipt:
             return _sell(context, tx, row, plan_id, now, start_now=start_now)
@@ -83,6 +91,7 @@ def undo(context: Context, sale_id: int, *, idempotency_key: str, now: datetime)
     package follows it, a month that was billed).
     """
     with context.transaction() as tx:
+        check_open(context, tx)
         sale = store.find_sale(tx, sale_id)
         if sale is None or not store.lock_accounts(tx, sale.org_id, sale.customer_id):
             raise NotFound(f"no sale has the number {sale_id}", field="sale")
@@ -130,6 +139,7 @@ def _sell(
     *,
     start_now: bool,
 ) -> ResellerSaleReceipt:
+    check_open(context, tx)
     levels = store.chain(tx, row.org_id, plan_id)
     if problem := price_list_problem(levels):
         raise Refused(problem, field="plan")
@@ -147,7 +157,7 @@ def _sell(
     package = tx.get_one(tables.Entitlement, key)
     share = _sold_share(package, terms)
     costs = sale_costs(levels, share)
-    check_covered(levels, costs, receipt.currency)
+    check_covered(context, levels, costs, receipt.currency)
     sale_id = store.post_sale(
         tx,
         package,
@@ -215,10 +225,11 @@ def _undo(context: Context, tx: Transaction, sale_id: int, now: datetime) -> Und
     )
     account = store.chain(tx, sale.org_id)[0]
     moved = store.cost_of_sale(tx, sale_id, account.customer_id)
+    cost_back_micros = None if moved is None else moved.back_micros
     detail: dict[str, object] = {
         "sale": sale_id,
         "back_micros": back.amount_micros,
-        "cost_back_micros": moved.back_micros,
+        "cost_back_micros": cost_back_micros,
     }
     row = customers.get_subscription(tx, sale.subscription_id) or row
     finish(context, tx, row, "reseller.undo", now, detail)
@@ -227,7 +238,7 @@ def _undo(context: Context, tx: Transaction, sale_id: int, now: datetime) -> Und
         sale_id=sale_id,
         org_id=sale.org_id,
         back_micros=back.amount_micros,
-        cost_back_micros=moved.back_micros,
+        cost_back_micros=cost_back_micros,
         currency=sale.currency,
     )
 
@@ -277,6 +288,8 @@ def _return(
     if not back.amount_micros:
         return None
     key = {"customer_id": sale.customer_id, "payment_id": sale.payment_id}
+    paid_by = tx.get_one(tables.Payment, key).entry_id
+    shifts.collect_by(tx, shifts.channel_of(tx, sale.customer_id, paid_by) or CASH)
     return ledger.post(
         tx,
         customer_id=sale.customer_id,
@@ -285,9 +298,9 @@ def _return(
         memo=f"undone: sale {sale.sale_id}",
         lines=[
             Line(ledger.WALLET, -back.amount_micros, row.wallet_id),
-            Line(MONEY, back.amount_micros),
+            Line(ledger.MONEY_RESELLER, back.amount_micros),
         ],
         currency=back.currency,
         now=now,
-        corrects_entry_id=tx.get_one(tables.Payment, key).entry_id,
+        corrects_entry_id=paid_by,
     )

@@ -20,12 +20,11 @@ from billing.rules.resellers import price_list_problem, sale_costs, undo_problem
 from billing.services.context import Context
 from billing.services.reseller_wallets import check_covered, tell_if_low
 from billing.services.resellers import is_above
+from billing.services.shifts import check_open
 from billing.store import ledger, resellers, tables
 from billing.store import reseller_vouchers as store
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
-
-MONEY = "money:reseller"
 
 
 def of_reseller(tx: Transaction, batch: tables.VoucherBatch) -> bool:
@@ -53,6 +52,7 @@ def pay(
 
     Raises Refused: the plan is not on the price list, a wallet does not cover all of them.
     """
+    check_open(context, tx)
     plan_id = _plan_of(tx, batch)
     levels = resellers.chain(tx, batch.org_id, plan_id or 0)
     if plan_id is None:
@@ -63,7 +63,7 @@ def pay(
         Money(one.amount_micros * len(serials), one.currency)
         for one in sale_costs(levels, Fraction(1))
     ]
-    check_covered(levels, costs, batch.currency)
+    check_covered(context, levels, costs, batch.currency)
     sale_id = store.sell(
         tx,
         batch,
@@ -130,7 +130,7 @@ def _return_entry(
         org_id=batch.org_id,
         kind=ledger.VOUCHER,
         memo=memo,
-        lines=[Line(ledger.MONEY_VOUCHER, -micros), Line(MONEY, micros)],
+        lines=[Line(ledger.MONEY_VOUCHER, -micros), Line(ledger.MONEY_RESELLER, micros)],
         currency=batch.currency,
         now=now,
     )

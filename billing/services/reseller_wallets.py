@@ -20,8 +20,10 @@ from billing.store.customers import wallet_view
 from billing.store.guard import Transaction
 
 
-def check_covered(levels: Sequence[Level], costs: Sequence[Money], currency: str) -> None:
-    """Raises Refused where a wallet does not pay (rules R1, P12)."""
+def check_covered(
+    context: Context, levels: Sequence[Level], costs: Sequence[Money], currency: str
+) -> None:
+    """Raises Refused where a wallet does not pay (rules R1, P12); a cashier is not told amounts."""
     if levels[0].currency != currency:
         raise Refused(
             f"the account is kept in {levels[0].currency}, the plan is sold in {currency}",
@@ -31,6 +33,9 @@ def check_covered(levels: Sequence[Level], costs: Sequence[Money], currency: str
     if short is None:
         return
     level, more = short
+    if context.cashier:
+        raise Refused("the shop's wallet does not pay it (rule R1): tell the owner of the shop",
+                      field="wallet")  # fmt: skip
     if level.depth:
         raise Refused(
             f"the wallet of reseller {level.org_id} above does not pay its part: {more} is missing "

@@ -14,6 +14,7 @@ from billing.model.plan import PlanTerms
 from billing.model.resellers import PriceLine, ResellerView
 from billing.rules.cycles import local_day
 from billing.rules.resellers import cost_problem
+from billing.services.alerts import balance_alert
 from billing.services.context import Context
 from billing.services.identity import checked_name, checked_optional
 from billing.services.issuing import operator_of
@@ -110,6 +111,7 @@ def change(
     """Its limits, by who is above it. A closed one sells nothing and gets no money. Raises
     InvalidInput, NotFound, Refused."""
     _check_limits(undo_minutes, max_customers, alert_percent)
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         row = store.lock_row(tx, org_id)
@@ -158,6 +160,7 @@ def set_cost(
 
     Raises InvalidInput, NotFound, Refused.
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         terms = plan_on_sale(tx, plan_id, now)
@@ -195,6 +198,7 @@ def set_retail(
     """What a reseller's customers pay for a plan from now on, as the plan's price is meant (with or
     without taxes, as the billing profile says); None: the plan's own price. By the reseller itself,
     for a plan on its list, and not less than its cost. Raises InvalidInput, NotFound, Refused."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         _row(tx, org_id)
         terms = plan_on_sale(tx, plan_id, now)
@@ -223,6 +227,7 @@ def set_retail(
 
 def price_list(context: Context, org_id: int, now: datetime) -> list[PriceLine]:
     """The plans that it may sell, by name. Raises NotFound."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         _row(tx, org_id)
         retails = store.retails_of(tx, org_id)
@@ -284,6 +289,7 @@ def _view(tx: Transaction, org_id: int) -> ResellerView:
         available_micros=wallet_view(wallet).available_micros,
         currency=wallet.currency,
         alert_percent=wallet.alert_percent,
+        alert_below_micros=balance_alert(wallet).threshold_micros,
         undo_minutes=row.undo_minutes,
         max_customers=row.max_customers,
         customers=store.customers_of(tx, org_id),

@@ -48,7 +48,7 @@ def close(
     """Close a shift with what is counted in the drawer; only then is told what should be in it. The
     difference stays with the shift. Raises InvalidInput, NotFound, Refused (it is closed)."""
     with context.transaction() as tx:
-        row = _locked(tx, shift_id)
+        row = _locked(context, tx, shift_id)
         if row.closed_at is not None:
             raise Refused(f"it was closed on {row.closed_at:%Y-%m-%d %H:%M} UTC", field="shift")
         _check_count(Money(counted_micros, row.currency), "counted")
@@ -68,7 +68,7 @@ def close(
 def hand_over(context: Context, shift_id: int, to: str, now: datetime) -> ShiftView:
     """The counted money was handed to somebody, once. Raises InvalidInput, NotFound, Refused."""
     with context.transaction() as tx:
-        row = _closed(tx, shift_id)
+        row = _closed(context, tx, shift_id)
         if row.handed_at is not None:
             raise Refused(f"it was handed to {row.handed_to} already", field="shift")
         row.handed_to, row.handed_at = checked_name(to), now
@@ -80,8 +80,9 @@ def hand_over(context: Context, shift_id: int, to: str, now: datetime) -> ShiftV
 def deposit(context: Context, shift_id: int, reference: str, now: datetime) -> ShiftView:
     """The money was paid in at the bank, by this reference, once. Raises InvalidInput, NotFound,
     Refused."""
+    context.refuse_cashier()
     with context.transaction() as tx:
-        row = _closed(tx, shift_id)
+        row = _closed(context, tx, shift_id)
         if row.deposited_at is not None:
             raise Refused(f"it was deposited by {row.deposit_reference} already", field="shift")
         row.deposit_reference, row.deposited_at = checked_name(reference), now
@@ -90,31 +91,46 @@ def deposit(context: Context, shift_id: int, reference: str, now: datetime) -> S
         return _view(tx, row)
 
 
+def is_open(context: Context) -> bool:
+    """Whether who asks has an open shift."""
+    with context.transaction() as tx:
+        return store.open_since(tx, context.actor) is not None
+
+
 def show(context: Context, shift_id: int) -> ShiftView:
     """The report of a shift. Raises NotFound."""
     with context.transaction() as tx:
-        return _view(tx, _one(tx, shift_id))
+        return _view(tx, _one(context, tx, shift_id))
 
 
 def listed(context: Context) -> list[ShiftView]:
-    """Those that the caller may see: open ones first, then the newest."""
+    """Those that the caller may see, a reseller's cashier its own: open ones first, then the
+    newest."""
     with context.transaction() as tx:
-        return [_view(tx, row) for row in store.listed(tx, _LISTED_MOST)]
+        own = context.actor if context.cashier else None
+        return [_view(tx, row) for row in store.listed(tx, _LISTED_MOST, own)]
 
 
-def _one(tx: Transaction, shift_id: int, *, lock: bool = False) -> tables.Shift:
+def check_open(context: Context, tx: Transaction) -> None:
+    """Raises Refused where a reseller's cashier would take money out of any shift (rule R4)."""
+    if context.cashier and store.open_since(tx, context.actor) is None:
+        raise Refused("open your shift first: you sell and take money in it (rule R4)",
+                      field="shift")  # fmt: skip
+
+
+def _one(context: Context, tx: Transaction, shift_id: int, *, lock: bool = False) -> tables.Shift:
     row = store.get(tx, shift_id, lock=lock)
-    if row is None:
+    if row is None or (context.cashier and row.cashier != context.actor):
         raise NotFound(f"no shift has the number {shift_id}", field="shift")
     return row
 
 
-def _locked(tx: Transaction, shift_id: int) -> tables.Shift:
-    return _one(tx, shift_id, lock=True)
+def _locked(context: Context, tx: Transaction, shift_id: int) -> tables.Shift:
+    return _one(context, tx, shift_id, lock=True)
 
 
-def _closed(tx: Transaction, shift_id: int) -> tables.Shift:
-    row = _locked(tx, shift_id)
+def _closed(context: Context, tx: Transaction, shift_id: int) -> tables.Shift:
+    row = _locked(context, tx, shift_id)
     if row.closed_at is None:
         raise Refused("the shift is open: close it first", field="shift")
     return row

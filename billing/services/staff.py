@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from billing.errors import InvalidInput, NotFound, Refused
-from billing.model.staff import TWO_FACTOR_EXEMPT, SessionLimits, StaffMember, StaffRole
+from billing.errors import Conflict, InvalidInput, NotFound, Refused
+from billing.model.staff import (
+    OF_RESELLERS,
+    TWO_FACTOR_EXEMPT,
+    SessionLimits,
+    StaffMember,
+    StaffRole,
+)
 from billing.services import passwords
 from billing.services.context import Context
-from billing.store import audit
+from billing.store import audit, tables
 from billing.store import staff as store
-from billing.store.guard import Transaction
+from billing.store.guard import Transaction, unique
 
 ENROLMENT_LIFE = timedelta(hours=24)
 THROTTLE_WINDOW = timedelta(minutes=15)
@@ -61,22 +67,36 @@ def enrol(
     """A one-time token for the page /enrol/TOKEN where the person sets a password.
 
     Works for 24 hours. For somebody who is enrolled already it is a reset: with its use the old
-    password, second factor and sessions end. Raises InvalidInput, NotFound.
+    password, second factor and sessions end. Raises InvalidInput, NotFound, Conflict (somebody
+    whom the caller does not see has the address), Refused (a cashier asks).
     """
     address, wanted = folded_email(email), frozenset(roles)
     token = secrets.token_urlsafe(32)
+    context.refuse_cashier()
     with context.transaction() as tx:
         row = store.by_email(tx, address)
         home = row.org_id if row else org_id or context.home_org_id
         _check_roles(tx, wanted, home)
         if row is None:
-            staff_id = store.add(tx, address, home, wanted, secrets.token_hex(32), now)
+            with unique(tx, f"{address} works for somebody else: take another address",
+                        field="email"):  # fmt: skip
+                staff_id = store.add(tx, address, home, wanted, secrets.token_hex(32), now)
         else:
             staff_id = row.staff_id
             row.roles = sorted(wanted)
         store.add_enrolment(tx, _digest(token), staff_id, now, now + ENROLMENT_LIFE)
         _audit(tx, context, "staff.enrol", staff_id, home, now, roles=sorted(wanted))
     return token
+
+
+def enrol_new(context: Context, email: str, role: StaffRole, now: datetime, *, org_id: int) -> str:
+    """The same for somebody new only. Raises what `enrol` raises, Conflict also where the caller
+    sees who has the address."""
+    with context.together() as joined:
+        with joined.transaction() as tx:
+            if store.by_email(tx, folded_email(email)) is not None:
+                raise Conflict("somebody has this address already", field="email")
+        return enrol(joined, email, [role], now, org_id=org_id)
 
 
 def enrolment_email(context: Context, token: str, now: datetime) -> str:
@@ -188,12 +208,33 @@ def by_session_token(context: Context, session_token: str) -> StaffMember | None
         return store.member(row, store.organisations_below(tx, row.org_id)) if row else None
 
 
-def set_active(context: Context, email: str, active: bool, now: datetime) -> None:
-    """Disable or enable a person; disabling ends every session at once. Raises NotFound."""
+def find(context: Context, email: str) -> StaffMember:
+    """Somebody within the caller's organisations. Raises InvalidInput, NotFound."""
+    context.refuse_cashier()
     with context.transaction() as tx:
-        row = store.by_email(tx, folded_email(email))
-        if row is None:
-            raise NotFound(f"nobody is enrolled as {email}", field="email")
+        row = _found(tx, email)
+        return store.member(row, store.organisations_below(tx, row.org_id))
+
+
+def set_role(context: Context, email: str, role: StaffRole, now: datetime) -> None:
+    """Give a person another role, from its next page on. Raises InvalidInput (the role is none of
+    its organisation), NotFound, Refused (the own one)."""
+    context.refuse_cashier()
+    with context.transaction() as tx:
+        row = _found(tx, email)
+        _check_other(context, row.email)
+        _check_roles(tx, frozenset({role}), row.org_id)
+        row.roles = [role.value]
+        _audit(tx, context, "staff.role", row.staff_id, row.org_id, now, role=role)
+
+
+def set_active(context: Context, email: str, active: bool, now: datetime) -> None:
+    """Disable or enable a person; disabling ends every session at once. Raises NotFound, Refused
+    (oneself)."""
+    context.refuse_cashier()
+    with context.transaction() as tx:
+        row = _found(tx, email)
+        _check_other(context, row.email)
         row.active = active
         row.session_token = secrets.token_hex(32)
         store.end_sessions(tx, row.staff_id)
@@ -203,6 +244,7 @@ def set_active(context: Context, email: str, active: bool, now: datetime) -> Non
 
 def list_staff(context: Context) -> list[StaffMember]:
     """Everybody within the caller's organisations, by email."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         return store.all_members(tx)
 
@@ -271,13 +313,26 @@ def _check_roles(tx: Transaction, roles: frozenset[StaffRole], org_id: int) -> N
     if not exists:
         raise NotFound(f"no organisation has the number {org_id}", field="organisation")
     if not roles:
-        raise InvalidInput("choose a role: owner, billing, support or reseller", field="role")
-    if (StaffRole.RESELLER in roles) != (parent is not None) or len(roles) > 1:
+        raise InvalidInput("choose a role", field="role")
+    if bool(OF_RESELLERS & roles) != (parent is not None) or len(roles) > 1:
         raise InvalidInput(
-            "a reseller's staff has the role reseller, the operator's has owner, billing or "
-            "support",
+            "a reseller's staff has the role reseller or cashier, the operator's has owner, "
+            "billing, support or collector",
             field="role",
         )
+
+
+def _found(tx: Transaction, email: str) -> tables.Staff:
+    row = store.by_email(tx, folded_email(email))
+    if row is None:
+        raise NotFound(f"nobody is enrolled as {email}", field="email")
+    return row
+
+
+def _check_other(context: Context, email: str) -> None:
+    """Nobody locks itself out, so that whoever manages staff stays."""
+    if context.actor == email:
+        raise Refused("ask another owner: nobody changes or disables itself", field="email")
 
 
 def _throttle_keys(attempt: LoginAttempt, staff_id: int | None) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def revoke(
     Raises NotFound, InvalidInput, Refused (there are none, the window has passed), Conflict (being
     sold just now).
     """
+    context.refuse_cashier()
     if refund_by is not None:
         checked_channel(refund_by)
     with context.transaction() as tx:

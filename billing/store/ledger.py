@@ -49,6 +49,8 @@ RECEIVABLE = "receivable"
 REFUND_PENDING = "refund:pending"
 REVENUE_PACKAGE = "revenue:package"
 REVENUE_BILL = "revenue:bill"
+MONEY_RESELLER = "money:reseller"
+"""A reseller's own money, which pays what its counter sells."""
 MONEY_VOUCHER = "money:voucher"
 """What is owed to whoever holds vouchers: credited as they are sold, debited as they are redeemed
 and as they lapse (rule R3)."""
@@ -130,6 +132,8 @@ def post(
     tx.flush()
     taken = {line.account: line.amount_micros for line in written if line.wallet_id is None}
     shifts.note(tx, customer_id, entry.entry_id, taken, currency)
+    if of_reseller := taken.get(MONEY_RESELLER):
+        shifts.note_counter(tx, customer_id, org_id, entry.entry_id, of_reseller, currency)
     moved: dict[int, int] = defaultdict(int)
     for line in written:
         if line.wallet_id is not None:

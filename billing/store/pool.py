@@ -64,11 +64,13 @@ class Database:
         frozen: bool = False,
         held: bool = False,
         actor: str | None = None,
+        cashier: bool = False,
     ) -> Iterator[Session]:
         """One transaction; committed on leaving, rolled back on an exception. `customer_id`: the
         one customer of these organisations whose rows it sees and may write. `frozen`: all that is
         read in it is seen as at one instant. `held`: a row that was read is at hand until the
         end, and not read again by its key. `actor`: whose shift it is that money is taken in.
+        `cashier`: a reseller's, whom the policies let sell only.
 
         Raises Unavailable when the server does not answer.
         """
@@ -84,6 +86,10 @@ class Database:
                     session.connection().exec_driver_sql(
                         "SELECT set_config('tollway.org_ids', %s, true)",
                         (",".join(map(str, org_ids)),),
+                    )
+                if cashier:
+                    session.connection().exec_driver_sql(
+                        "SELECT set_config('tollway.cashier', 'on', true)"
                     )
                 if customer_id is not None:
                     session.connection().exec_driver_sql(

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from billing.model.money import MICROS_PER_UNIT, minor_digits
-from billing.model.resellers import Level, SoldView
+from billing.model.resellers import Level, Renewable, SoldView
 from billing.store import tables
 from billing.store.pool import named_query
 
@@ -33,6 +33,11 @@ def organisation(tx: Session, org_id: int) -> tables.Organisation | None:
 def visible(tx: Session) -> list[int]:
     """Numbers of the resellers that may be seen."""
     return list(tx.scalars(select(tables.Reseller.org_id).order_by(tables.Reseller.org_id)))
+
+
+def is_reseller(tx: Session, org_id: int) -> bool:
+    """Whether an organisation is a reseller, seen or not: a customer sees none."""
+    return bool(tx.scalar(select(func.is_reseller_v1(org_id))))
 
 
 def is_account(tx: Session, customer_id: int) -> bool:
@@ -229,11 +234,11 @@ def find_sale(tx: Session, sale_id: int) -> tables.ResellerSale | None:
     return tx.scalar(found)
 
 
-def cost_of_sale(tx: Session, sale_id: int, customer_id: int) -> tables.ResellerShare:
-    """What a sale moved in one account."""
+def cost_of_sale(tx: Session, sale_id: int, customer_id: int) -> tables.ResellerShare | None:
+    """What a sale moved in one account; None for a cashier, who does not see costs."""
     row = tables.ResellerShare
     found = select(row).where(row.customer_id == customer_id, row.sale_id == sale_id)
-    return tx.scalars(found.execution_options(populate_existing=True)).one()
+    return tx.scalar(found.execution_options(populate_existing=True))
 
 
 def sale_of_package(tx: Session, customer_id: int, entitlement_id: int) -> int | None:
@@ -269,13 +274,38 @@ def sales_of(tx: Session, org_id: int, limit: int) -> list[SoldView]:
     return [SoldView(**row._mapping) for row in rows]
 
 
-def renewable(tx: Session, org_id: int, since: datetime, until: datetime) -> list[Any]:
-    """Rows of reseller_renewable.sql: whose last package ends between two instants."""
-    return list(
-        tx.connection().exec_driver_sql(
-            named_query("reseller_renewable"), {"org_id": org_id, "since": since, "until": until}
-        )
+def renewable(
+    tx: Session, org_id: int, since: datetime, until: datetime, text: str | None, most: int
+) -> list[Renewable]:
+    """Whose last package ends between two instants; `text` searches them."""
+    asked = {"org_id": org_id, "since": since, "until": until, "text": text, "most": most}
+    rows = tx.connection().exec_driver_sql(named_query("reseller_renewable"), asked)
+    return [Renewable(**row._mapping) for row in rows]
+
+
+def packages(tx: Session, org_id: int, pairs: Sequence[tuple[int, int]]) -> list[Renewable]:
+    """Those of these pairs of subscription and package that are of the reseller's customers."""
+    asked = {
+        "org_id": org_id,
+        "subscription_ids": [subscription_id for subscription_id, _ in pairs],
+        "entitlement_ids": [entitlement_id for _, entitlement_id in pairs],
+    }
+    rows = tx.connection().exec_driver_sql(named_query("reseller_packages"), asked)
+    return [Renewable(**row._mapping) for row in rows]
+
+
+def has_other_package(
+    tx: Session, customer_id: int, subscription_id: int, *, after: int, but: int
+) -> bool:
+    """Whether a subscription got a package after `after` that is not `but`."""
+    row = tables.Entitlement
+    found = select(row.entitlement_id).where(
+        row.customer_id == customer_id,
+        row.subscription_id == subscription_id,
+        row.entitlement_id > after,
+        row.entitlement_id != but,
     )
+    return tx.scalar(found.limit(1)) is not None
 
 
 def lock_request(tx: Session, request_id: int) -> tables.ResellerRequest | None:
@@ -309,6 +339,13 @@ def statement_lines(tx: Session, org_id: int, start: datetime, end: datetime) ->
             named_query("reseller_statement"), {"org_id": org_id, "start": start, "end": end}
         )
     )
+
+
+def transfers(tx: Session, org_id: int, limit: int) -> list[tables.ResellerTransfer]:
+    """Newest first."""
+    row = tables.ResellerTransfer
+    found = select(row).where(row.org_id == org_id).order_by(row.transfer_id.desc())
+    return list(tx.scalars(found.limit(limit)))
 
 
 def balance_before(tx: Session, customer_id: int, instant: datetime) -> int:

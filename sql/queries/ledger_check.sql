@@ -324,19 +324,36 @@ LEFT JOIN (SELECT customer_id, entry_id, sum(amount_micros) AS sold FROM posting
     ON p.customer_id = v.sold_customer_id AND p.entry_id = v.sold_entry_id
 WHERE v.face <> COALESCE(p.sold, 0)
 UNION ALL
--- What is in a cashier's shift is what the entry moved, and a closed one expects what was taken (R4).
+-- What is in a cashier's shift is what the entry moved, at a reseller's counter as the reseller's money, and a closed one expects what was taken (R4).
 SELECT 'money of a shift differs from its entry', s.customer_id, concat('entry ', s.entry_id),
     s.amount_micros, -COALESCE(p.moved, 0)
 FROM shift_entry s
 LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS moved FROM posting o
                    WHERE o.customer_id = s.customer_id AND o.entry_id = s.entry_id
-                     AND o.account = concat('money:', s.channel)) p ON true
+                     AND o.account IN (concat('money:', s.channel), 'money:reseller')) p ON true
 WHERE s.amount_micros <> -COALESCE(p.moved, 0)
 UNION ALL
 SELECT 'shift expects another amount than it took', 0, concat('shift ', s.shift_id),
-    s.float_micros + COALESCE(e.cash, 0), s.expected_micros
+    s.float_micros + COALESCE(e.cash, 0) + COALESCE(h.handed, 0), s.expected_micros
 FROM shift s
 LEFT JOIN (SELECT shift_id, sum(amount_micros) AS cash FROM shift_entry
            WHERE channel = 'cash' GROUP BY shift_id) e ON e.shift_id = s.shift_id
-WHERE s.expected_micros <> s.float_micros + COALESCE(e.cash, 0)
+LEFT JOIN (SELECT shift_id, sum(counted_micros) AS handed FROM collector_settlement
+           GROUP BY shift_id) h ON h.shift_id = s.shift_id
+WHERE s.expected_micros <> s.float_micros + COALESCE(e.cash, 0) + COALESCE(h.handed, 0)
+UNION ALL
+-- A collector's receipt is a payment in cash, and a settlement expects what its receipts say (R4).
+SELECT 'receipt of a collector differs from its payment', r.customer_id,
+    concat('book ', r.book_id, ' number ', r.number), r.amount_micros, COALESCE(p.amount_micros, 0)
+FROM paper_receipt r
+LEFT JOIN payment p ON p.customer_id = r.customer_id AND p.payment_id = r.payment_id
+    AND p.channel = 'cash'
+WHERE r.amount_micros IS DISTINCT FROM p.amount_micros
+UNION ALL
+SELECT 'settlement of a collector differs from its receipts', 0,
+    concat('settlement ', s.settlement_id), s.expected_micros, COALESCE(r.receipts, 0)
+FROM collector_settlement s
+LEFT JOIN (SELECT settlement_id, sum(amount_micros) AS receipts FROM paper_receipt
+           GROUP BY settlement_id) r ON r.settlement_id = s.settlement_id
+WHERE s.expected_micros <> COALESCE(r.receipts, 0)
 ORDER BY 1, 2, 3 LIMIT %(most)s

@@ -68,23 +68,55 @@ def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) 
 # What others than owners may change: customers and their money; support takes promises, asks
 # providers, and hands out pages to pay at.
 CASHIERS = {StaffRole.OWNER, StaffRole.BILLING}
-RESELLER = {StaffRole.RESELLER}
+SHOPKEEPERS = {StaffRole.RESELLER}
+SELLERS = SHOPKEEPERS | {StaffRole.SHOP_CASHIER}
+EMPLOYERS = {StaffRole.OWNER, StaffRole.RESELLER}
 DESK = CASHIERS | {StaffRole.SUPPORT}
+# What a reseller's cashier may open at all, beside what it changes.
+TO_READ_AT_A_SHOP = {
+    "bill_dunning",
+    "bill_pdf",
+    "bills",
+    "counter",
+    "counter_packages",
+    "counter_sale",
+    "credit_note_pdf",
+    "customer",
+    "customer_ledger",
+    "customer_list",
+    "customer_statement",
+    "receipt_pdf",
+    "shift",
+    "subscriber",
+    "subscribers",
+    "voucher",
+    "voucher_batch",
+    "voucher_find",
+    "vouchers",
+}
+COLLECTORS = CASHIERS | {StaffRole.COLLECTOR}
 OTHERS = {
     "bank_import": CASHIERS,
     "bank_try": CASHIERS,
     "billing_dismiss": CASHIERS,
     "billing_run": CASHIERS,
-    "counter_confirm": RESELLER,
-    "counter_money": RESELLER,
-    "counter_new": RESELLER,
-    "counter_undo": RESELLER,
+    "brand": SHOPKEEPERS,
+    "collect_from": COLLECTORS,
+    "collections": CASHIERS,
+    "collector_book_close": CASHIERS,
+    "collector_hand_over": CASHIERS,
+    "counter_confirm": SELLERS,
+    "counter_money": SHOPKEEPERS,
+    "counter_new": SELLERS,
+    "counter_renew": SELLERS,
+    "counter_renew_sell": SELLERS,
+    "counter_undo": SELLERS,
     "customer_alerts": CASHIERS,
     "customer_bill_now": CASHIERS,
     "customer_cap": CASHIERS,
     "customer_charge": CASHIERS,
     "customer_charge_card": CASHIERS,
-    "customer_checkout": DESK,
+    "customer_checkout": DESK | SHOPKEEPERS,
     "customer_credit": CASHIERS,
     "customer_details": CASHIERS,
     "customer_discontinue": CASHIERS,
@@ -116,15 +148,22 @@ OTHERS = {
     "payment_cancel": CASHIERS,
     "payment_look_up": DESK,
     "payment_refund": CASHIERS,
-    "reseller_request": CASHIERS | RESELLER,
-    "shift_close": CASHIERS,
-    "shift_deposit": CASHIERS,
-    "shift_hand_over": CASHIERS,
-    "shifts": CASHIERS,
+    "reseller_limits": EMPLOYERS,
+    "reseller_price": EMPLOYERS,
+    "reseller_transfer": CASHIERS | SHOPKEEPERS,
+    "reseller_request": CASHIERS | SHOPKEEPERS,
+    "shift_close": CASHIERS | SELLERS,
+    "shift_deposit": CASHIERS | SHOPKEEPERS,
+    "shift_hand_over": CASHIERS | SELLERS,
+    "shifts": CASHIERS | SELLERS,
+    "staff": EMPLOYERS,
+    "staff_active": EMPLOYERS,
+    "staff_member": EMPLOYERS,
+    "staff_reset": EMPLOYERS,
     "suspense_match": CASHIERS,
     "suspense_return": CASHIERS,
     "voucher_replace": CASHIERS,
-    "voucher_sell": CASHIERS | RESELLER,
+    "voucher_sell": CASHIERS | SELLERS,
 }
 
 
@@ -138,6 +177,25 @@ def test_pages_that_change_something_are_for_owners_but_for_the_listed(app: Flas
     for name in changing:
         allowed = app.view_functions[f"admin.{name}"].allowed
         assert allowed == OTHERS.get(name, {StaffRole.OWNER}), name
+
+
+@pytest.mark.rule("R1")
+def test_a_resellers_cashier_opens_these_pages_only(app: Flask) -> None:
+    opens = {
+        name.removeprefix("admin.") for name, view in app.view_functions.items()
+        if name.startswith("admin.") and StaffRole.SHOP_CASHIER in view.allowed
+    }  # fmt: skip
+    changing = {name for name, roles in OTHERS.items() if StaffRole.SHOP_CASHIER in roles}
+    assert opens == TO_READ_AT_A_SHOP | changing
+
+
+@pytest.mark.rule("R4")
+def test_a_collector_opens_these_pages_only(app: Flask) -> None:
+    opens = {
+        name.removeprefix("admin.") for name, view in app.view_functions.items()
+        if name.startswith("admin.") and StaffRole.COLLECTOR in view.allowed
+    }  # fmt: skip
+    assert opens == {"collect", "collect_from", "collected", "receipt_pdf", "subscribers"}
 
 
 def test_only_signed_webhooks_are_exempt_from_csrf(app: Flask) -> None:

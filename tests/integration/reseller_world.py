@@ -85,6 +85,10 @@ class Trade:
             org_ids=(org_id, *org_ids),
         )
 
+    def cashier(self, shop: Shop, name: str) -> Context:
+        """A cashier of the shop, by the panel's role."""
+        return replace(shop.staff, actor=name, cashier=True)
+
     def customer(self, shop: Shop, profile_id: int | None = None) -> int:
         """The number of a new subscription."""
         name = f"r{next(_numbers)}"

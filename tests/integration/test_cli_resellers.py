@@ -56,6 +56,8 @@ def test_a_reseller_from_its_first_day_to_its_statement(run: Run, context: Conte
     code, _, err = run("reseller", "sell", "ada", "Day", *AT)
     assert (code, "0.70 USD more is needed" in err) == (4, True)
     assert "receipt R" in run("reseller", "transfer", number, "5.00", *AT)[1]
+    moved = run("reseller", "transfers", number)[1]
+    assert "5.00 USD" in moved and "cash" in moved
     _, out, _ = run("reseller", "sell", "ada", "Day", "--json", *AT)
     sale = json.loads(out)
     assert (sale["cost_micros"], sale["account_micros"]) == (700_000, 4_300_000)

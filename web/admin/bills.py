@@ -13,11 +13,11 @@ from billing.model.documents import BillDocument, Paper
 from billing.services import designs, documents
 from web import parts
 from web.admin import blueprint
-from web.guards import EVERYONE, staff_only
+from web.guards import STAFF, staff_only
 
 
 @blueprint.get("/customers/<int:customer_id>/bills/<int:invoice_id>.pdf")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
     """As it stands now; `size`: a4 or receipt."""
     paper = asked_paper(request.args)
@@ -25,7 +25,7 @@ def bill_pdf(customer_id: int, invoice_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/customers/<int:customer_id>/credit-notes/<number>.pdf")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def credit_note_pdf(customer_id: int, number: str) -> ResponseReturnValue:
     """`size`: a4 or receipt."""
     paper = asked_paper(request.args)

@@ -8,19 +8,29 @@ from dataclasses import replace
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import HiddenField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused, TollwayError
+from billing.model.commerce import MoneyChannel
 from billing.model.resellers import ResellerSaleReceipt, ResellerView, SaleView
+from billing.model.shifts import CASH, DESK_CHANNELS
 from billing.model.views import SubscriptionRow
-from billing.services import catalog, contacts, customers, reseller_sales, resellers, subscribers
+from billing.services import (
+    catalog,
+    contacts,
+    customers,
+    reseller_sales,
+    resellers,
+    shifts,
+    subscribers,
+)
 from billing.services import counter as service
 from billing.services.context import Context
 from billing.services.customers import NewCustomer, NewSubscription
 from web import parts
 from web.admin import blueprint
-from web.formats import money
+from web.formats import CHANNELS, money
 from web.forms import needed, show_errors
 from web.guards import SELLERS, staff_only
 
@@ -45,10 +55,16 @@ class NewForm(FlaskForm):
 
 
 class ConfirmForm(FlaskForm):
-    """`key` makes the sale happen once (rule M5); `quoted` is what the page said it costs."""
+    """`key` makes the sale happen once (rule M5); `quoted` is what the page said it costs. How the
+    customer pays is asked of who has an open shift."""
 
     key = HiddenField()
     quoted = HiddenField()
+    collect_by = RadioField(
+        "The customer pays",
+        choices=[SelectChoice(one, CHANNELS[MoneyChannel(one)]) for one in DESK_CHANNELS],
+        default=CASH,
+    )
 
 
 class UndoForm(FlaskForm):
@@ -65,6 +81,7 @@ def counter() -> ResponseReturnValue:
     return render_template(
         "admin/counter.html",
         shop=own_shop(context),
+        in_shift=shifts.is_open(context),
         text=text,
         found=found,
         sales=[] if text else reseller_sales.listed(context, context.home_org_id, limit=5),
@@ -117,6 +134,8 @@ def counter_packages(subscription_id: int) -> ResponseReturnValue:
 def counter_confirm(subscription_id: int, plan_id: int) -> ResponseReturnValue:
     """What the sale would do, from a rehearsal; sent, it is done."""
     context, form = own_context(), ConfirmForm()
+    if not shifts.is_open(context):
+        del form.collect_by
     row = subscribers.show(context, subscription_id, parts.now()).row
     problem: TollwayError | None = None
     if form.validate_on_submit():
@@ -159,9 +178,10 @@ def counter_undo(sale_id: int) -> ResponseReturnValue:
             flash(_sentence(error), "danger")
         else:
             back = money(done.back_micros, done.currency)
-            cost = money(done.cost_back_micros, done.currency)
-            flash(f"The sale is undone. Give the customer {back}; your wallet got {cost} back.",
-                  "success")  # fmt: skip
+            flash(f"The sale is undone. Give the customer {back}.", "success")
+            if done.cost_back_micros is not None:
+                cost = money(done.cost_back_micros, done.currency)
+                flash(f"Your wallet got {cost} back.", "info")
     return redirect(url_for("admin.counter_sale", sale_id=sale_id))
 
 
@@ -194,20 +214,23 @@ def _sell(
 ) -> ResellerSaleReceipt:
     """At what the page said, or not at all."""
     with context.together() as joined:
-        receipt = _sold(joined, subscription_id, plan_id, form.key.data or "")
+        receipt = _sold(joined, form, subscription_id, plan_id)
         if not receipt.repeated and form.quoted.data != _quoted(receipt):
             raise Refused("what it costs has changed since you looked: see below, confirm again")
     return receipt
 
 
-def _sold(context: Context, subscription_id: int, plan_id: int, key: str) -> ResellerSaleReceipt:
+def _sold(
+    context: Context, form: ConfirmForm, subscription_id: int, plan_id: int
+) -> ResellerSaleReceipt:
     return reseller_sales.sell(
         context,
         subscription_id,
         plan_id,
-        idempotency_key=key,
+        idempotency_key=form.key.data or "",
         now=parts.now(),
         start_now=request.args.get("begin") == _BEGIN_NOW,
+        collect_by=MoneyChannel(form.collect_by.data if form.collect_by else CASH),
     )
 
 
@@ -222,7 +245,7 @@ def _confirm_page(
     form.key.data = secrets.token_hex(16)
     try:
         with context.rehearsed() as trial:
-            receipt = _sold(trial, row.subscription_id, plan_id, form.key.data)
+            receipt = _sold(trial, form, row.subscription_id, plan_id)
             sale = service.show_sale(trial, receipt.sale_id)
     except (InvalidInput, Refused, Conflict) as error:
         problem = problem or error
@@ -250,7 +273,9 @@ def _missing(context: Context, shop: ResellerView, row: SubscriptionRow, plan_id
 
 
 def _quoted(receipt: ResellerSaleReceipt) -> str:
-    return f"{receipt.total_micros} {receipt.cost_micros} {receipt.currency}"
+    """What the page said; a cashier's says no cost."""
+    cost = "" if parts.member().is_shop_cashier else receipt.cost_micros
+    return f"{receipt.total_micros} {cost} {receipt.currency}"
 
 
 def _undoable(sale: SaleView) -> bool:

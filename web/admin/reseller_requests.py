@@ -18,7 +18,7 @@ from web.admin import blueprint
 from web.admin.counter import own_context, own_shop
 from web.formats import CHANNELS, money
 from web.forms import MoneyField, needed, show_errors
-from web.guards import ABOVE, SELLERS, staff_only
+from web.guards import ABOVE, SHOPKEEPERS, staff_only
 
 APPROVE, DECLINE = "approve", "decline"
 
@@ -47,7 +47,7 @@ class AnswerForm(FlaskForm):
 
 
 @blueprint.route("/counter/money", methods=["GET", "POST"])
-@staff_only(SELLERS)
+@staff_only(SHOPKEEPERS)
 def counter_money() -> ResponseReturnValue:
     """Ask who is above; and what became of earlier requests."""
     context, form = own_context(), AskForm()
@@ -65,7 +65,11 @@ def counter_money() -> ResponseReturnValue:
             flash(f"You asked for {money(asked.amount_micros, asked.currency)}.", "success")
             return redirect(url_for("admin.counter_money"))
     page = render_template(
-        "admin/counter_money.html", form=form, shop=shop, asked=reseller_money.requests(context)
+        "admin/counter_money.html",
+        form=form,
+        shop=shop,
+        asked=reseller_money.requests(context),
+        moved=reseller_money.transfers(context, shop.org_id),
     )
     return page, 422 if form.errors else 200
 

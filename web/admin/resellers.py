@@ -19,6 +19,7 @@ from billing.services import reseller_money, reseller_sales, resellers, statemen
 from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
+from web.admin.reseller_desk import is_above
 from web.formats import local_day
 from web.forms import needed, show_errors
 from web.guards import EVERYONE, staff_only
@@ -59,9 +60,12 @@ def resellers_page() -> ResponseReturnValue:
 def reseller(org_id: int) -> ResponseReturnValue:
     """One: wallet, price list, last sales."""
     context = parts.context()
+    shop = resellers.show(context, org_id)
     return render_template(
         "admin/reseller.html",
-        shop=resellers.show(context, org_id),
+        shop=shop,
+        above=is_above(context, shop),
+        moved=reseller_money.transfers(context, org_id),
         prices=resellers.price_list(context, org_id, parts.now()),
         sales=reseller_sales.listed(context, org_id),
     )

@@ -16,7 +16,7 @@ from web import parts
 from web.admin import blueprint
 from web.formats import money
 from web.forms import MoneyField, needed, show_errors
-from web.guards import CASHIERS, staff_only
+from web.guards import ABOVE, TILLS, staff_only
 
 
 class OpenForm(FlaskForm):
@@ -49,7 +49,7 @@ class DepositForm(FlaskForm):
 
 
 @blueprint.route("/shifts", methods=["GET", "POST"], endpoint="shifts")
-@staff_only(CASHIERS)
+@staff_only(TILLS)
 def shifts_page() -> ResponseReturnValue:
     """Open ones first; and the own one is opened."""
     context, form = parts.context(), OpenForm()
@@ -68,19 +68,19 @@ def shifts_page() -> ResponseReturnValue:
 
 
 @blueprint.get("/shifts/<int:shift_id>")
-@staff_only(CASHIERS)
+@staff_only(TILLS)
 def shift(shift_id: int) -> ResponseReturnValue:
     """Its report once it is counted; before that, the count."""
     return _page(service.show(parts.context(), shift_id))
 
 
 @blueprint.post("/shifts/<int:shift_id>/close")
-@staff_only(CASHIERS)
+@staff_only(TILLS)
 def shift_close(shift_id: int) -> ResponseReturnValue:
     """Counted; only then it is told what should have been there. By its cashier, or an owner."""
     context, form = parts.context(), CloseForm()
     view = service.show(context, shift_id)
-    if not (_is_own(view) or parts.member().may_edit):
+    if not _may_close(view):
         abort(403)
 
     def close() -> str:
@@ -93,7 +93,7 @@ def shift_close(shift_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/shifts/<int:shift_id>/hand-over")
-@staff_only(CASHIERS)
+@staff_only(TILLS)
 def shift_hand_over(shift_id: int) -> ResponseReturnValue:
     """The counted money went to somebody."""
     context, form = parts.context(), HandOverForm()
@@ -106,7 +106,7 @@ def shift_hand_over(shift_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/shifts/<int:shift_id>/deposit")
-@staff_only(CASHIERS)
+@staff_only(ABOVE)
 def shift_deposit(shift_id: int) -> ResponseReturnValue:
     """It was paid in at the bank."""
     context, form = parts.context(), DepositForm()
@@ -135,7 +135,7 @@ def _page(view: ShiftView, sent: FlaskForm | None = None) -> ResponseReturnValue
         kind.__name__: sent if isinstance(sent, kind) else kind(formdata=None)
         for kind in (CloseForm, HandOverForm, DepositForm)
     }
-    may_close = view.closed_at is None and (_is_own(view) or parts.member().may_edit)
+    may_close = view.closed_at is None and _may_close(view)
     page = render_template("admin/shift.html", view=view, may_close=may_close, **forms)
     return page, 200 if sent is None else 422
 
@@ -146,6 +146,12 @@ def _difference_words(view: ShiftView) -> str:
         return "Counted: just what should be there."
     words = "more than" if missing > 0 else "less than"
     return f"Counted: {money(abs(missing), view.currency)} {words} should be there."
+
+
+def _may_close(view: ShiftView) -> bool:
+    """Its cashier, or an owner of the cashier's organisation or above."""
+    person = parts.member()
+    return _is_own(view) or person.may_edit or person.may_resell
 
 
 def _is_own(view: ShiftView) -> bool:

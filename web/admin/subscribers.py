@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from billing.services import explain, grants
@@ -10,7 +10,7 @@ from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
 from web.charts import usage_chart
-from web.guards import EVERYONE, staff_only
+from web.guards import ALL, STAFF, staff_only
 
 PAGE_ROWS = 25
 CHART_DAYS = 31
@@ -18,9 +18,12 @@ PAST_SESSIONS = 20
 
 
 @blueprint.get("/")
-@staff_only(EVERYONE)
+@staff_only(ALL)
 def subscribers() -> ResponseReturnValue:
-    """The list; a request of the search box or of `more` gets only what it replaces."""
+    """The list; a request of the search box or of `more` gets only what it replaces. A collector
+    has a page of its own instead."""
+    if parts.member().is_collector:
+        return redirect(url_for("admin.collect"))
     text = request.args.get("q", "").strip()
     page = service.search(
         parts.context(),
@@ -39,7 +42,7 @@ def subscribers() -> ResponseReturnValue:
 
 
 @blueprint.get("/subscribers/<int:subscription_id>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def subscriber(subscription_id: int) -> ResponseReturnValue:
     """Everything about one subscription."""
     context, now = parts.context(), parts.now()

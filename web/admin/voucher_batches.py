@@ -22,7 +22,7 @@ from web import parts
 from web.admin import blueprint
 from web.formats import plan_words
 from web.forms import MoneyField, WholeField, needed, show_errors
-from web.guards import EDITORS, EVERYONE, staff_only
+from web.guards import EDITORS, STAFF, staff_only
 
 _ERRORS_AT = {"amount": "amount_micros", "expires": "last_day"}
 _LENGTH = 12
@@ -120,7 +120,7 @@ def voucher_batch_new() -> ResponseReturnValue:
 
 
 @blueprint.get("/vouchers/batches/<int:batch_id>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def voucher_batch(batch_id: int) -> ResponseReturnValue:
     """One batch: its stock, and what can be done with it."""
     view = service.get_batch(parts.context(), batch_id)

@@ -20,7 +20,7 @@ from web import parts
 from web.admin import blueprint
 from web.formats import CHANNELS, money
 from web.forms import WholeField, show_errors
-from web.guards import ABOVE, EDITORS, staff_only
+from web.guards import EDITORS, TILLS, staff_only
 
 _WALLET = "wallet"
 _LAPSE = "lapse"
@@ -72,7 +72,7 @@ class RevokeForm(RangeForm):
 
 
 @blueprint.route("/vouchers/batches/<int:batch_id>/sell", methods=["GET", "POST"])
-@staff_only(ABOVE)
+@staff_only(TILLS)
 def voucher_sell(batch_id: int) -> ResponseReturnValue:
     """From then on they can be redeemed. A reseller's are paid from its wallet, whoever sells."""
     context, form = parts.context(), SellForm()
@@ -100,7 +100,8 @@ def voucher_sell(batch_id: int) -> ResponseReturnValue:
             receipt = f", receipt {done.receipt_number}" if done.receipt_number else ""
             total = money(done.total_micros, done.currency)
             flash(f"{done.count} vouchers are sold for {total}{receipt}.", "success")
-            if shop is not None and (after := _shop_of(view.org_id)) is not None:
+            hidden = context.cashier
+            if shop is not None and not hidden and (after := _shop_of(view.org_id)) is not None:
                 left = money(after.available_micros, after.currency)
                 flash(f"The wallet of {after.name} then has {left}.", "info")
             return redirect(url_for("admin.voucher_batch", batch_id=batch_id))

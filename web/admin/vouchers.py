@@ -13,7 +13,7 @@ from billing.services import vouchers as service
 from web import parts
 from web.admin import blueprint
 from web.formats import local_day
-from web.guards import CASHIERS, EVERYONE, staff_only
+from web.guards import CASHIERS, STAFF, staff_only
 
 PAGE_BATCHES = 50
 _SERIAL_MOST = 18
@@ -24,7 +24,7 @@ class ReplaceForm(FlaskForm):
 
 
 @blueprint.get("/vouchers")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def vouchers() -> ResponseReturnValue:
     """Batches, the newest first, from before the number `before` on."""
     before = request.args.get("before", type=int)
@@ -34,7 +34,7 @@ def vouchers() -> ResponseReturnValue:
 
 
 @blueprint.get("/vouchers/find")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def voucher_find() -> ResponseReturnValue:
     """By the number `serial` that is printed on the card."""
     text = request.args.get("serial", "").strip()
@@ -52,7 +52,7 @@ def voucher_find() -> ResponseReturnValue:
 
 
 @blueprint.get("/vouchers/<int:serial>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def voucher(serial: int) -> ResponseReturnValue:
     """One, without its code."""
     view = service.show(parts.context(), serial)

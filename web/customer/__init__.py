@@ -10,6 +10,7 @@ blueprint = Blueprint("customer", __name__, url_prefix=CUSTOMERS)
 
 from web.customer import (  # noqa: E402 (they add routes)
     bills,
+    brand,
     buy,
     entry,
     home,
@@ -25,6 +26,7 @@ from web.customer import (  # noqa: E402 (they add routes)
 __all__ = [
     "bills",
     "blueprint",
+    "brand",
     "buy",
     "entry",
     "home",

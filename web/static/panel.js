@@ -49,6 +49,15 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   window.addEventListener("pageshow", () => { sent = false; });
 }
 
+// One box for all boxes of a name in its form.
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.all;
+  if (!name) return;
+  for (const box of event.target.form.querySelectorAll(`input[type=checkbox][name=${name}]`)) {
+    box.checked = event.target.checked;
+  }
+});
+
 // A form with a preview shows it again a moment after each change, but not once the form itself was
 // sent: a form sent twice at a time goes where it was sent last.
 for (const form of document.querySelectorAll("form[data-preview]")) {

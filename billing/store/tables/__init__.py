@@ -6,6 +6,7 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
+from billing.store.tables.collections import CollectorSettlement, PaperReceipt, ReceiptBook
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
@@ -87,6 +88,7 @@ __all__ = [
     "Charge",
     "CoaAttempt",
     "CoaIntent",
+    "CollectorSettlement",
     "Command",
     "CreditNote",
     "Customer",
@@ -120,6 +122,7 @@ __all__ = [
     "Organisation",
     "OrganisationLetterhead",
     "Overspend",
+    "PaperReceipt",
     "ParkedCustomer",
     "Payment",
     "PaymentAllocation",
@@ -135,6 +138,7 @@ __all__ = [
     "PrepaymentInvoice",
     "ProviderEvent",
     "Receipt",
+    "ReceiptBook",
     "Recovery",
     "Reseller",
     "ResellerCost",

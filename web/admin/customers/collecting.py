@@ -36,7 +36,7 @@ from web.admin.customers.frame import (
 from web.admin.customers.money import bill_words
 from web.formats import day, extra_words, money
 from web.forms import needed
-from web.guards import CASHIERS, EVERYONE, staff_only
+from web.guards import CASHIERS, STAFF, staff_only
 
 
 @card("write_offs", "Written off", place="right")
@@ -51,7 +51,7 @@ def written_off(context: Context, customer: CustomerView) -> Facts:
 
 
 @blueprint.get("/customers/<int:customer_id>/dunning/<number>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def bill_dunning(customer_id: int, number: str) -> ResponseReturnValue:
     """What was done about a bill that is unpaid, and what comes next."""
     context = parts.context()

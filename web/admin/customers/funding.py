@@ -26,7 +26,7 @@ from web.admin.customers.frame import ActionForm, Facts, action, card, request_a
 from web.admin.customers.money import bill_words
 from web.formats import money
 from web.forms import MoneyField
-from web.guards import CASHIERS, DESK
+from web.guards import CASHIERS, DESK, SHOPKEEPERS
 
 _ERRORS_AT = {"amount": "amount_micros", "invoice": "bill", "payment": "amount_micros"}
 _OPEN = [state for state in PaymentState if state.is_open]
@@ -88,7 +88,7 @@ class CheckoutForm(_PayForm):
     "checkout",
     "Payment link",
     CheckoutForm,
-    DESK,
+    DESK | SHOPKEEPERS,
     hint="A page of the provider where the customer pays; nothing is credited before.",
     errors_at=_ERRORS_AT,
 )

@@ -9,14 +9,14 @@ from billing.services import customer_record, customers
 from web import parts
 from web.admin import blueprint
 from web.admin.customers.frame import CARDS, address_of, offered
-from web.guards import EVERYONE, staff_only
+from web.guards import STAFF, staff_only
 
 PAGE_ROWS = 50
 IN_HEAD = ("pay", "sell", "redeem", "promise")
 
 
 @blueprint.get("/customers")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def customer_list() -> ResponseReturnValue:
     """Newest first."""
     text = request.args.get("q", "").strip()
@@ -31,7 +31,7 @@ def customer_list() -> ResponseReturnValue:
 
 
 @blueprint.get("/customers/<int:customer_id>")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def customer(customer_id: int) -> ResponseReturnValue:
     """Everything about one customer, a card for each part, read in one transaction."""
     with parts.context().reading() as context:
@@ -47,7 +47,7 @@ def customer(customer_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/customers/<int:customer_id>/ledger")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def customer_ledger(customer_id: int) -> ResponseReturnValue:
     """All that moved a wallet, `wallet` or the customer's own."""
     context = parts.context()
@@ -65,7 +65,7 @@ def customer_ledger(customer_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/customers/<int:customer_id>/bills")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def bills(customer_id: int) -> ResponseReturnValue:
     """All of them, paid or not."""
     context = parts.context()

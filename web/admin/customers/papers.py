@@ -23,7 +23,7 @@ from web.admin.bills import asked_paper, pdf_response
 from web.admin.customers.frame import ActionForm, Facts, action, card
 from web.formats import local_day
 from web.forms import needed, show_errors
-from web.guards import CASHIERS, EVERYONE, staff_only
+from web.guards import ALL, CASHIERS, STAFF, staff_only
 
 RECEIPTS_SHOWN = 10
 
@@ -36,7 +36,7 @@ def papers(context: Context, customer: CustomerView) -> Facts:
 
 
 @blueprint.get("/customers/<int:customer_id>/receipts/<number>.pdf")
-@staff_only(EVERYONE)
+@staff_only(ALL)
 def receipt_pdf(customer_id: int, number: str) -> ResponseReturnValue:
     """`size`: a4 or receipt."""
     context = parts.context()
@@ -57,7 +57,7 @@ class StatementForm(FlaskForm):
 
 
 @blueprint.get("/customers/<int:customer_id>/statement")
-@staff_only(EVERYONE)
+@staff_only(STAFF)
 def customer_statement(customer_id: int) -> ResponseReturnValue:
     """The account `from` a local day `to` another, as PDF; without them, the form, which names the
     last month."""
