@@ -52,6 +52,19 @@ class Context:
             raise Refused("a cashier sells and takes money only: ask the owner of the shop")
 
     @contextmanager
+    def reading(self) -> Iterator[Context]:
+        """A context whose service calls read what was there at one instant, no row twice by its
+        key: for pages of many parts."""
+        with self.db.transaction(
+            self.org_ids,
+            customer_id=self.customer_id,
+            frozen=True,
+            held=True,
+            cashier=self.cashier,
+        ) as tx:
+            yield self._within(tx)
+
+    @contextmanager
     def together(self) -> Iterator[Context]:
         """A context whose service calls are one transaction: all of them happen, or none."""
         with self.transaction() as tx:

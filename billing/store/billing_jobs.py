@@ -97,10 +97,11 @@ def park(tx: Session, job: str, customer_id: int, problem: str, now: datetime) -
     )
 
 
-def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> None:
-    """It went well for these."""
+def unpark(tx: Session, job: str, customer_ids: Sequence[int]) -> int:
+    """It went well for these; returns how many were parked."""
     table = tables.ParkedCustomer
-    tx.execute(delete(table).where(table.customer_id.in_(customer_ids), table.job == job))
+    gone = delete(table).where(table.customer_id.in_(customer_ids), table.job == job)
+    return len(tx.scalars(gone.returning(table.customer_id)).all())
 
 
 def unpark_all(tx: Session, job: str) -> None:

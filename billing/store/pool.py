@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -62,12 +62,14 @@ class Database:
         *,
         customer_id: int | None = None,
         frozen: bool = False,
+        held: bool = False,
         actor: str | None = None,
         cashier: bool = False,
     ) -> Iterator[Session]:
         """One transaction; committed on leaving, rolled back on an exception. `customer_id`: the
         one customer of these organisations whose rows it sees and may write. `frozen`: all that is
-        read in it is seen as at one instant. `actor`: whose shift it is that money is taken in.
+        read in it is seen as at one instant. `held`: a row that was read is at hand until the
+        end, and not read again by its key. `actor`: whose shift it is that money is taken in.
         `cashier`: a reseller's, whom the policies let sell only.
 
         Raises Unavailable when the server does not answer.
@@ -75,6 +77,9 @@ class Database:
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 session.info["actor"] = actor
+                if held:
+                    kept: list[object] = []
+                    event.listen(session, "loaded_as_persistent", lambda _, row: kept.append(row))
                 if frozen:  # before anything is read
                     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 if org_ids is not None:

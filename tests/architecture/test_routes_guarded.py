@@ -98,6 +98,7 @@ COLLECTORS = CASHIERS | {StaffRole.COLLECTOR}
 OTHERS = {
     "bank_import": CASHIERS,
     "bank_try": CASHIERS,
+    "billing_dismiss": CASHIERS,
     "billing_run": CASHIERS,
     "brand": SHOPKEEPERS,
     "collect_from": COLLECTORS,

@@ -432,7 +432,7 @@ def test_months_that_were_added_up_change_no_figure(
     never = revenue_totals._Base(revenue_totals._NEVER, 0)
     monkeypatch.setattr(revenue_totals, "_base", lambda *_: never)
     assert [recognition.report(context, *both) for both in days] == found
-    assert found[1].lines[0].deferred_before_micros > 0
+    assert any(one.deferred_before_micros > 0 for one in found[1].lines)
 
 
 @pytest.mark.rule("I6")

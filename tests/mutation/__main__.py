@@ -4,7 +4,7 @@
 of the product and runs the unit tests that reach it. What no test notices must be known to change
 nothing (`known.py`); anything else is printed, and the exit code is 1. What was found of a file is
 kept in the state directory until the file is looked at again, so that a run of hours can be made in
-parts; docs/mutants.md is written of all that is kept, once nothing is missing.
+parts; docs/mutants.md is written anew of all that is kept, and names what is missing.
 """
 
 from __future__ import annotations
@@ -112,11 +112,10 @@ def _write_report() -> int:
     """Exit code: 1 where files were never looked at, or have changed since."""
     kept = {name: _kept(name) for name in FILES}
     missing = [name for name, outcome in kept.items() if outcome is None]
+    _REPORT.write_text(_report([one for one in kept.values() if one], missing), encoding="utf-8")
     if missing:
-        print(f"docs/mutants.md is not written; to be looked at: {' '.join(missing)}")
-        return 1
-    _REPORT.write_text(_report([one for one in kept.values() if one]), encoding="utf-8")
-    return 0
+        print(f"still to be looked at: {' '.join(missing)}")
+    return 1 if missing else 0
 
 
 def _keep(outcome: Outcome) -> None:
@@ -186,7 +185,7 @@ def _survivor(place: Path, mutmut: list[str], file: str, key: str) -> Survivor:
     return Survivor(file, " ".join(before), " ".join(after))
 
 
-def _report(outcomes: list[Outcome]) -> str:
+def _report(outcomes: list[Outcome], missing: list[str]) -> str:
     made = sum(one.made for one in outcomes)
     noticed = sum(one.noticed for one in outcomes)
     lines = [
@@ -206,6 +205,7 @@ def _report(outcomes: list[Outcome]) -> str:
         *(f"| {one.file} | {one.made} | {one.noticed} |" for one in outcomes),
         f"| all | {made} | {noticed} |",
         "",
+        *([f"Not looked at as they are now: {', '.join(missing)}.", ""] if missing else []),
         "What no test notices:",
         "",
     ]

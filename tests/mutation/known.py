@@ -4,6 +4,26 @@ from __future__ import annotations
 
 HARMLESS: dict[tuple[str, str, str], str] = {
     (
+        "billing/rules/payments.py",
+        "return _unchanged(standing, _OPEN_TO.get((state, event), _ENDS.get(event, state)))",
+        "return _unchanged(standing, _OPEN_TO.get((state, event), _ENDS.get(event, None)))",
+    ): "without a state it stays in its own",
+    (
+        "billing/rules/payments.py",
+        "return _unchanged(standing, _OPEN_TO.get((state, event), _ENDS.get(event, state)))",
+        "return _unchanged(standing, _OPEN_TO.get((state, event), _ENDS.get(event, )))",
+    ): "without a state it stays in its own",
+    (
+        "billing/rules/payments.py",
+        "return now + min(_FIRST_LOOK_UP * (1 << min(lookups, 16)), _LONGEST_BETWEEN)",
+        "return now + min(_FIRST_LOOK_UP * (1 << min(lookups, 17)), _LONGEST_BETWEEN)",
+    ): "it is an hour long before",
+    (
+        "billing/rules/wallets.py",
+        "return max(0, short_of_bills, 1 - left if left < 0 else 0)",
+        "return max(short_of_bills, 1 - left if left < 0 else 0)",
+    ): "the last one is never below nothing",
+    (
         "billing/rules/pauses.py",
         "old_end: datetime | None = None",
         'old_end: datetime | None = ""',

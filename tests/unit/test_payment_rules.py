@@ -196,6 +196,15 @@ def test_what_a_provider_does_not_know_may_be_on_its_way() -> None:
     ]
 
 
+@pytest.mark.rule("P1")
+def test_why_a_reversal_does_nothing_is_told() -> None:
+    paid = standing(S.SUCCEEDED)
+    assert step(paid, E.REFUNDED).problem == "it names no amount"
+    assert step(paid, E.REFUNDED, 101).problem == "it is more than the payment has left"
+    # A refund that failed on its way names none: what was held for it is free.
+    assert step(paid, E.REFUND_FAILED).effect is Effect.RELEASE
+
+
 def test_outcomes_are_asked_for_less_and_less_often() -> None:
     waits = [(next_look_up(count, NOW) - NOW).total_seconds() for count in (0, 1, 2, 6, 7, 10_000)]
     assert waits == [30, 60, 120, 1920, 3600, 3600]

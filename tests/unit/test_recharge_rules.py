@@ -105,4 +105,9 @@ def test_what_cannot_be_set() -> None:
     assert problems(replace(TERMS, threshold_micros=0)) == []
     assert problems(replace(TERMS, cap_day_micros=200, cap_month_micros=200)) == []
     bad = replace(TERMS, threshold_micros=-1, cap_day_micros=199, cap_month_micros=199)
-    assert [field for field, _ in problems(bad)] == ["threshold", "cap_day", "cap_month"]
+    too_low = "is less than one recharge, which could never be made"
+    assert problems(bad) == [
+        ("threshold", "must be 0 or more"),
+        ("cap_day", too_low),
+        ("cap_month", too_low),
+    ]

@@ -42,6 +42,8 @@ def test_a_wallet_pays_for_whole_steps_and_for_one_while_anything_is_left(
         (100, 200, 0, 500, 200),
         (-100, 0, 0, 500, 600),
         (400, 0, 300, 500, 400),
+        # What the credit limit covers of the coming period pays no bill.
+        (100, 1000, 300, 500, 200),
     ],
 )
 def test_what_a_wallet_needs(

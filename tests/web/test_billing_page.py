@@ -80,6 +80,11 @@ def test_whom_any_job_could_not_serve_is_listed(
     expect(rows).to_have_count(2)
     for job, problem in (("renewals", "no longer sold"), ("bill run", "it has no plan")):
         expect(rows.filter(has_text=job)).to_contain_text(problem)
+    rows.filter(has_text="renewals").get_by_role("button", name="Seen to").click()
+    expect(at_desk.page.get_by_role("status").first).to_contain_text("is off the list")
+    expect(at_desk.page.locator("#parked tbody tr")).to_have_count(1)
+    with context.transaction() as tx:
+        assert [one.job for one in billing_jobs.parked(tx, None)] == ["bill_run"]
 
 
 @pytest.mark.rule("I6")

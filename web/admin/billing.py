@@ -9,7 +9,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from billing.services import attention, bill_previews, bill_run, books, renewal_run
+from billing.errors import NotFound
+from billing.services import attention, bill_previews, bill_run, books, parking, renewal_run
 from web import parts
 from web.admin import blueprint
 from web.guards import CASHIERS, EVERYONE, staff_only
@@ -52,6 +53,20 @@ def billing_run() -> ResponseReturnValue:
             flash("The run is queued; the worker begins it within seconds.", "success")
         else:
             flash("A run is queued already and has not begun: does the worker run?", "warning")
+    return redirect(url_for("admin.billing"))
+
+
+@blueprint.post("/billing/parked/<int:customer_id>/<job>")
+@staff_only(CASHIERS)
+def billing_dismiss(customer_id: int, job: str) -> ResponseReturnValue:
+    """Take whom a job could not serve from the list."""
+    if RunForm().validate_on_submit():
+        try:
+            parking.dismiss(parts.context(), job, customer_id, parts.now())
+        except NotFound:
+            flash("It is not on the list any more.", "warning")
+        else:
+            flash(f"Customer {customer_id} is off the list, until a run fails again.", "success")
     return redirect(url_for("admin.billing"))
 
 

@@ -62,13 +62,11 @@ def contact(context: Context, customer: CustomerView) -> Facts:
 @card("extras", "Charges and discounts", place="right", actions=("charge", "discount"))
 def extras(context: Context, customer: CustomerView) -> Facts:
     """What bills carry beside the plan (rule I1)."""
-    names = {
-        row.subscription_id: row.username
-        for row in customer_record.subscriptions(context, customer.customer_id, parts.now())
-    }
+    found = charges.charges_of_customer(context, customer.customer_id)
+    rows = found and customer_record.subscriptions(context, customer.customer_id, parts.now())
     return {
-        "extras": charges.charges_of_customer(context, customer.customer_id),
-        "names": names,
+        "extras": found,
+        "names": {row.subscription_id: row.username for row in rows},
         "may_end": bool(offered(["end-charge", "waive"])),
         "address_of": address_of,
     }

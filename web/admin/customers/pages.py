@@ -34,7 +34,7 @@ def customer_list() -> ResponseReturnValue:
 @staff_only(STAFF)
 def customer(customer_id: int) -> ResponseReturnValue:
     """Everything about one customer, a card for each part, read in one transaction."""
-    with parts.context().together() as context:
+    with parts.context().reading() as context:
         view = customers.get_customer(context, customer_id)
         loaded = [(card, card.load(context, view)) for card in CARDS.values()]
     return render_template(
