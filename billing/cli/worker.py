@@ -26,7 +26,7 @@ from radius_plugin.coa import CoaSender
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS = 11
+_CONNECTIONS = 12
 
 
 @click.command(cls=Command)
@@ -85,10 +85,13 @@ def _senders(app: App, context: Context) -> dict[str, process.Companion]:
         if channel is None:
             log.info("%s: messages stay queued: none is set", name)
         else:
-            papers = None
+            send = partial(mailer.run, context, channel, sender)
+            found[name] = send
             if name == "mailer" and app.settings.mail_papers:
-                papers = partial(attached, context)
-            found[name] = partial(mailer.run, context, channel, sender, papers=papers)
+                # To set a paper takes longer than to send a mail: nobody who has run out is to
+                # hear of it after a month's bills.
+                found[name] = partial(send, with_paper=False)
+                found["papers"] = partial(send, papers=partial(attached, context), with_paper=True)
     return found
 
 

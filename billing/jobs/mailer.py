@@ -35,11 +35,13 @@ def run(
     stop: threading.Event,
     clock: Callable[[], datetime] = utc_now,
     papers: Papers | None = None,
+    with_paper: bool | None = None,
 ) -> None:
-    """Send what is due until `stop` is set; waits for a database that is away."""
+    """Send what is due until `stop` is set; waits for a database that is away. `with_paper`: the
+    kinds that speak of one only, or the others only."""
     while not stop.is_set():
         try:
-            taken = tick(context, channel, mail_from, stop, clock, papers)
+            taken = tick(context, channel, mail_from, stop, clock, papers, with_paper)
         except Unavailable as error:
             log.warning("messages wait for the database: %s", error)
             stop.wait(_DATABASE_SECONDS)
@@ -55,9 +57,10 @@ def tick(
     stop: threading.Event,
     clock: Callable[[], datetime] = utc_now,
     papers: Papers | None = None,
+    with_paper: bool | None = None,
 ) -> int:
     """One batch; returns how many messages were taken. Raises Unavailable."""
-    taken = mailing.take(context, channel.way, mail_from, clock())
+    taken = mailing.take(context, channel.way, mail_from, clock(), with_paper=with_paper)
     attached = papers(taken) if papers is not None else {}
     ready: list[tuple[DueMessage, Envelope]] = []
     for message in taken:

@@ -30,6 +30,17 @@ class MessageKind(StrEnum):
     DEBIT_NOTICE = "debit_notice"
 
 
+WITH_PAPER = frozenset(
+    {
+        MessageKind.INVOICE_ISSUED,
+        MessageKind.CREDIT_NOTE,
+        MessageKind.STATEMENT,
+        MessageKind.PAYMENT_RECEIVED,
+    }
+)
+"""Those that speak of a paper, which may go with them (rule I3)."""
+
+
 class MessageChannel(StrEnum):
     """By which way a customer is told. `PANEL`: it has no address, and nothing is sent."""
 

@@ -36,8 +36,16 @@ GIVE_UP_AFTER = timedelta(days=4)
 _BACKOFF_SECONDS = (60, 300, 900, 3600, 10800)
 
 
-def take(context: Context, way: MessageChannel, mail_from: str, now: datetime) -> list[DueMessage]:
-    """Up to BATCH messages of a channel that are due, for this sender only until the lease ends."""
+def take(
+    context: Context,
+    way: MessageChannel,
+    mail_from: str,
+    now: datetime,
+    *,
+    with_paper: bool | None = None,
+) -> list[DueMessage]:
+    """Up to BATCH messages of a channel that are due, for this sender only until the lease ends;
+    of the kinds that speak of a paper only, of the others only, or of any."""
     with context.transaction() as tx:
         return store.claim(
             tx,
@@ -48,6 +56,7 @@ def take(context: Context, way: MessageChannel, mail_from: str, now: datetime) -
             oldest=now - GIVE_UP_AFTER,
             mail_from=mail_from,
             spoken=languages(),
+            with_paper=with_paper,
         )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.model.messages import (
+    WITH_PAPER,
     DueMessage,
     MessageChannel,
     MessageDraft,
@@ -59,8 +60,10 @@ def claim(
     oldest: datetime,
     mail_from: str,
     spoken: Sequence[str],
+    with_paper: bool | None,
 ) -> list[DueMessage]:
-    """Take what is due of a channel; it is due again at `leased_until` unless `settle` says
+    """Take what is due of a channel (`with_paper`: of the kinds that speak of one only, or of the
+    others only); it is due again at `leased_until` unless `settle` says
     otherwise. What waits since before `oldest` is marked as expired. `spoken`: the languages of the
     product's own templates."""
     rows = tx.execute(
@@ -73,6 +76,8 @@ def claim(
             "oldest": oldest,
             "mail_from": mail_from,
             "spoken": list(spoken),
+            "with_paper": with_paper,
+            "paper_kinds": sorted(WITH_PAPER),
         },
     ).mappings()
     return [_due(dict(row)) for row in rows]

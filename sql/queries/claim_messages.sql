@@ -3,9 +3,11 @@
 -- attempt (of a mail its Message-ID). `mail_from` is the installation's From address. `own_*`: a template of the
 -- organisation, or of the operator (organisation 1), in its language; in English, where the product has none of
 -- its own in that language (`spoken`).
+-- `with_paper`: of these kinds only, or of all others; null: of any.
 WITH due AS MATERIALIZED (
     SELECT customer_id, message_id FROM message
     WHERE channel = :channel AND state IN ('queued', 'failed') AND next_attempt_at <= :now
+      AND (CAST(:with_paper AS boolean) IS NULL OR (kind = ANY (:paper_kinds)) = :with_paper)
     ORDER BY next_attempt_at, message_id
     LIMIT :limit
     FOR UPDATE SKIP LOCKED

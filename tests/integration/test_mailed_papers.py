@@ -142,3 +142,25 @@ def test_a_paper_that_cannot_be_set_does_not_keep_the_mails(
     finally:
         designs.reset(context, 1, CREATED)
     assert sorted(with_paper) == [False, True]
+
+
+def test_who_must_hear_at_once_does_not_wait_for_papers(
+    context: Context, owner: Subscriber, server: MailServer
+) -> None:
+    draft = MessageDraft(
+        customer_id=owner.customer_id,
+        kind=MessageKind.RESTORED,
+        idempotency_key="back",
+        facts={"username": owner.username},
+    )
+    bill_run.run(context, APRIL)
+    with context.transaction() as tx:
+        store.queue(tx, [draft], APRIL)
+    stop = threading.Event()
+    sent = partial(mailer.tick, context, server.channel, "b@x.example", stop, lambda: APRIL)
+    assert [sent(with_paper=False), sent(with_paper=False)] == [1, 0]
+    (at_once,) = server.to(f"{owner.username}@net.example")
+    assert not list(at_once.iter_attachments())
+    assert sent(papers=partial(attached, context), with_paper=True) == 1
+    _, bill = server.to(f"{owner.username}@net.example")
+    assert len(list(bill.iter_attachments())) == 1
