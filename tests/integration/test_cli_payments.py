@@ -76,7 +76,7 @@ def test_a_gateway_is_set_up_and_its_secrets_are_not_shown(run: Run, till: Till)
     code, out, _ = run("gateway", "adapters", "--json")
     assert {"adapter": "paypal", "package": "tollway"} in json.loads(out)
     code, _, err = run("gateway", "add", "bad", "--adapter", "nobody", *AT)
-    assert code == 2 and "one of paypal, sandbox, stripe" in err
+    assert code == 2 and "one of paypal, sandbox, sepa, stripe" in err
     assert run("gateway", "show", "nobody")[0] == 3
 
 

@@ -93,6 +93,7 @@ def test_no_code_is_given_out_twice_under_two_keys(
     monkeypatch.setattr(vouchers, "new_codes", lambda *_: [old.code])
     with pytest.raises(Conflict, match="exists already"):
         desk.batch()
+    assert desk.redeem(old, desk.make.subscriber(NOW)).serial == old.serial
 
 
 def test_keys_are_sealed_few_and_added_one_by_one(desk: Desk, settings: Settings) -> None:

@@ -231,7 +231,7 @@ def test_support_asks_and_hands_out_links_and_moves_no_money(
     expect(page.get_by_role("link", name="Refund")).to_have_count(0)
     tabs = page.get_by_role("navigation", name="Money").get_by_role("link")
     visitor.open("/payments")
-    expect(tabs).to_have_text(["Payments", "Money of nobody", "Bank statements"])
+    expect(tabs).to_have_text(["Payments", "Money of nobody", "Bank statements", "Direct debits"])
     for path in (f"/payments/{number}/refund", f"/customers/{customer_id}/charge-card",
                  "/payments/day", "/payments/day.csv", "/shifts"):  # fmt: skip
         assert page.request.get(f"{visitor.base_url}{path}").status == 403, path

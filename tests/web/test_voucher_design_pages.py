@@ -94,5 +94,5 @@ def test_what_cannot_be_says_why_and_keeps_nothing(
     page.fill("#css", "")
     page.set_input_files("#logo", other)
     page.get_by_role("button", name="Keep it").click()
-    expect(page.locator("#field-logo")).to_contain_text("neither a PNG nor a JPEG")
+    expect(page.locator("#field-logo")).to_contain_text("Neither a PNG nor a JPEG")
     assert voucher_designs.design_of(context, 1) == CardDesign()
