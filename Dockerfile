@@ -26,9 +26,11 @@ RUN /usr/bin/python3 -m venv /build && /usr/bin/python3 -m venv --without-pip /o
     && /build/bin/pip wheel --no-build-isolation --require-hashes --wheel-dir /wheels \
         -r /src/requirements.lock -r /src/requirements-mail.lock \
     && /build/bin/pip --python /opt/tollway/bin/python install --no-index --no-deps /wheels/* \
-    # Tests of other people's packages.
+    # Tests of other people's packages, and what was compiled.
     && find /opt/tollway/lib -type d \( -name tests -o -name testing -o -name SelfTest \) -prune \
-        -exec rm -rf {} +
+        -exec rm -rf {} + \
+    && find /opt/tollway/lib -type f \( -name '*.c' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' \) \
+        -delete
 COPY pyproject.toml README.md /src/
 COPY billing /src/billing
 COPY radius_plugin /src/radius_plugin
