@@ -66,5 +66,5 @@ BATCH = BatchView(
     last_serial=4,
     stock={},
 )
-_PASSWORD = "QRSTUV"  # noqa: S105  # nosec B105
+_PASSWORD = "QRSTUV"  # noqa: S105  # nosec B105 (of nobody)
 CODES = [Code(serial=number, code="ABCDEFGHJKLM", password=_PASSWORD) for number in range(1, 5)]

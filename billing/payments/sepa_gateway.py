@@ -171,7 +171,7 @@ class SepaGateway:
         return ""
 
 
-class _File(SepaDD):  # type: ignore[misc]
+class _File(SepaDD):  # type: ignore[misc]  # sepaxml has no types
     """The library's file, under names of our own and with the time that it is told: a file that is
     made again is the same."""
 

@@ -25,7 +25,7 @@ KEYS_MOST = 8
 """A code that is typed is looked up by every key."""
 _KEY_BYTES = 32
 _PURPOSE = "voucher code"
-_PASSWORD_PURPOSE = "voucher password"  # noqa: S105  # nosec B105
+_PASSWORD_PURPOSE = "voucher password"  # noqa: S105  # nosec B105 (a purpose, not a secret)
 
 
 @dataclass(frozen=True, slots=True)

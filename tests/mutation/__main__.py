@@ -89,7 +89,10 @@ class Outcome:
 
 
 def main(names: list[str]) -> int:
-    """Exit code: 1 when something survived that is not known to be harmless."""
+    """Exit code: 1 when something survived that is not known to be harmless, 2: no such file."""
+    if unknown := sorted(set(names) - set(FILES)):
+        print(f"no file of rules is called {', '.join(unknown)}: name some of {' '.join(FILES)}")
+        return 2
     chosen = names or list(FILES)
     with tempfile.TemporaryDirectory(prefix="tollway-mutants-") as folder:
         place = Path(folder)
