@@ -60,7 +60,11 @@ class Visitor:
         return self.page
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
+        """By how many pixels the page is wider than the window.
+
+        A click returns when the answer has begun to arrive: there may be no element of it yet.
+        """
+        self.page.wait_for_load_state()
         width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.page.evaluate(width))
 

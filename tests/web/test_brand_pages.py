@@ -85,7 +85,7 @@ def test_customers_see_the_brand_of_their_reseller(
     page.locator("button[type=submit]").click()
     expect(page.locator(".my-name")).to_contain_text(name)
     expect(page.locator("#contact")).to_have_text("Call +1 555 0100 & ask")
-    assert page.evaluate("document.querySelector('.my-logo').naturalWidth") == 8
+    expect(page.locator(".my-logo")).to_have_js_property("naturalWidth", 8)
     expect(page.locator(".my-top")).to_have_css("border-top-color", "rgb(170, 34, 17)")
     assert visitor.overflow() == 0
     design = designs.design_of(context, shop.org_id)
