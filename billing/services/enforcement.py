@@ -9,7 +9,7 @@ enforced last (another package has begun, rule Q2) is told to what runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -143,6 +143,20 @@ def sweep(context: Context, now: datetime) -> int:
         due = store.due_customers(tx, now, SWEEP_CUSTOMERS)
     bring_in_line(context, JOB, due, now)
     return len(due)
+
+
+def preview(context: Context, now: datetime) -> Iterator[tuple[Account, State, str]]:
+    """Whose state a sweep would change: the account, its state at `now`, and the rule that its
+    sessions follow yet. Nothing is written."""
+    with context.transaction() as tx:
+        due = store.due_customers(tx, now, None)
+    for customer_id in due:
+        with context.transaction() as tx:
+            rows = {row.subscription_id: row for row in store.subscriptions_of(tx, customer_id)}
+            for account in load_accounts(tx, None, rows, now):
+                state, before = deciding(account, now), rows[account.subscription_id].service_rule
+                if state.rule != before:
+                    yield account, state, before
 
 
 def catch_up(context: Context, now: datetime) -> int:
