@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from itertools import count
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from billing.errors import BadLines, InvalidFields, InvalidInput, NotFound, Refused
 from billing.model.bank import BankAccountView, BankFormat, BankImportReport, LineOutcome
@@ -335,3 +335,33 @@ def test_an_account_pays_for_its_organisation_and_those_below(desk: Desk) -> Non
     assert (desk.left(number), desk.payments(who)) == (3000, [])
     waiting = [one for one in suspense.listed(desk.context, limit=500) if one.org_id == org_id]
     assert len(waiting) == 2
+
+
+STATEMENTS_MOST = {"bill": 50, "customer": 50, "unknown": 6}
+"""Of a line that pays a bill, is a customer's credit, or waits."""
+
+
+@pytest.mark.parametrize("kind", list(STATEMENTS_MOST))
+def test_a_line_takes_so_many_statements(desk: Desk, kind: str) -> None:
+    people = [desk.billed() for _ in range(10)]
+    lines = [
+        {
+            "bill": f"30 {number}",
+            "customer": f"30 {payment_reference(who.customer_id)}",
+            "unknown": f"{who.customer_id} somebody",
+        }[kind]
+        for who, number in people
+    ]
+    desk.take("1 before")
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        report = desk.take(*lines)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(report.lines) == 10
+    assert len(seen) / 10 <= STATEMENTS_MOST[kind], len(seen)

@@ -15,7 +15,15 @@ from billing.errors import BadLines, InvalidFields, InvalidInput, Refused
 from billing.model.bank import BankAccountView, BankFormat, BankImportReport, LineOutcome
 from billing.model.payments import PaymentState
 from billing.rules.bank_match import payment_reference
-from billing.services import bank, bank_import, gateways, sepa_again, sepa_results, suspense
+from billing.services import (
+    bank,
+    bank_import,
+    gateways,
+    sepa_again,
+    sepa_results,
+    sepa_returns,
+    suspense,
+)
 from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
@@ -359,6 +367,55 @@ def test_what_is_not_owed_any_more_or_has_no_mandate_is_not_collected_again(
             (f"customer:{eve.customer_id}",),
         ).fetchall()
     assert rows == [(1,)]
+
+
+@pytest.mark.rule("I4", "P5")
+def test_what_is_open_of_a_bill_is_collected_again(desk: Collector, take: Take) -> None:
+    who, number = desk.debtor()
+    desk.made()
+    take(camt(back(name_of(desk, who))))
+    first = desk.payment(who).attempt_id
+    take(camt(Entry(amount="12.00", details=(Detail(texts=(number,)),))))
+    begun = sepa_again.collect_again(desk.context, first, NOW)
+    assert begun.amount_micros == 18_000_000
+    desk.now += timedelta(days=1)
+    assert [one.amount_micros for one in desk.collect().collections] == [18_000_000]
+    # Of a bill that is being paid, or is paid, nothing is collected again.
+    other, second = desk.debtor()
+    desk.made()
+    take(camt(back(name_of(desk, other))))
+    take(camt(Entry(amount="30.00", details=(Detail(texts=(second,)),))))
+    with pytest.raises(Refused, match=f"nothing of {second} is open"):
+        sepa_again.collect_again(desk.context, desk.payment(other).attempt_id, NOW)
+    desk.check()
+
+
+@pytest.mark.rule("M5")
+def test_an_import_of_camt_that_ends_in_the_middle_goes_on(
+    desk: Collector, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ada, bob), names = collected(desk, 2)
+    body = camt(
+        *(came("30.00", one, ref=one) for one in names),
+        *(back(one, ref=f"b{one}") for one in names),
+    )
+    real = sepa_returns.take_back
+
+    def take_back(context: Context, customer_id: int, *rest: object) -> object:
+        done = real(context, customer_id, *rest)  # type: ignore[arg-type]
+        if customer_id == bob.customer_id:
+            raise RuntimeError("the power is out")
+        return done
+
+    monkeypatch.setattr(sepa_returns, "take_back", take_back)
+    with pytest.raises(RuntimeError, match="power"):
+        take(body)
+    assert [desk.states(who) for who in (ada, bob)] == [[S.CHARGED_BACK], [S.SUCCEEDED]]
+    monkeypatch.undo()
+    report = take(body)
+    assert (outcomes(report), report.known) == ([L.RETURNED], 3)
+    assert [desk.wallet(who) for who in (ada, bob)] == [-3000, -3000]
+    desk.check()
 
 
 def test_all_of_a_file_that_came_back_is_collected_again(desk: Collector, take: Take) -> None:
