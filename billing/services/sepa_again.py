@@ -12,11 +12,10 @@ from billing.errors import NotFound, Refused
 from billing.model.money import Money
 from billing.model.payments import PaymentKind, PaymentPurpose, PaymentState, PaymentView
 from billing.rules.sepa import end_to_end_id
-from billing.services import methods, payments
+from billing.services import gateways, methods, payments
 from billing.services.attempts import store_attempt
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
-from billing.store import gateways as gateway_store
 from billing.store import invoices, ledger, tables
 from billing.store import payments as payment_store
 from billing.store import sepa as store
@@ -24,7 +23,8 @@ from billing.store.guard import Transaction
 
 
 def collect_again(context: Context, attempt_id: int, now: datetime) -> PaymentView:
-    """Begin a payment by the same mandate, which waits for the next file: of what is open of the
+    """Begin a payment by the same mandate, or the one that has come in its place, which waits for
+    the next file: of what is open of the
     bill, or of what the wallet lacks since the money was taken back. The same each time it is asked
     for.
 
@@ -83,7 +83,8 @@ def _begun(
             f"{name} was collected again already, and came back twice: ask its payer for the money",
             field="payment",
         )
-    if row.method_id is None or not _is_on_file(tx, row):
+    method_id = _method(tx, row)
+    if method_id is None:
         raise Refused(f"the mandate of {name} is revoked: let a new one be signed", field="mandate")
     amount = _missing(tx, row, name)
     # Of money that was credited and taken back the bill, or the request for money, stays paid.
@@ -99,7 +100,7 @@ def _begun(
         text=row.text,
         requested_by=context.actor,
         now=now,
-        method_id=row.method_id,
+        method_id=method_id,
         invoice_id=None if has_paid else row.invoice_id,
         prepayment_id=None if has_paid else row.prepayment_id,
     )
@@ -115,11 +116,14 @@ def _begun(
     return made.attempt_id
 
 
-def _is_on_file(tx: Transaction, row: tables.PaymentAttempt) -> bool:
-    gateway = gateway_store.gateway(tx, row.gateway_id)
-    method = methods.known(tx, row.customer_id, row.method_id or 0)
-    is_on = method is not None and method.removed_at is None
-    return is_on and gateway is not None and gateway.disabled_at is None
+def _method(tx: Transaction, row: tables.PaymentAttempt) -> int | None:
+    """The mandate that it was collected by, or else one that was signed since. Raises Refused: the
+    gateway is disabled."""
+    gateways.usable(tx, row.gateway_id)
+    own = None if row.method_id is None else methods.known(tx, row.customer_id, row.method_id)
+    if own is not None and own.removed_at is None:
+        return own.method_id
+    return store.good_method(tx, row.customer_id, row.gateway_id)
 
 
 def _missing(tx: Transaction, row: tables.PaymentAttempt, name: str) -> Money:

@@ -212,6 +212,21 @@ def collection_of_bill(tx: Session, customer_id: int, invoice_id: int) -> int | 
     )
 
 
+def good_method(tx: Session, customer_id: int, gateway_id: int) -> int | None:
+    """The method of a mandate that is on file at a gateway: the default one, or the oldest."""
+    return tx.scalar(
+        select(_METHOD.method_id)
+        .join(_MANDATE, _of_mandate())
+        .where(
+            _MANDATE.customer_id == customer_id,
+            _MANDATE.gateway_id == gateway_id,
+            _METHOD.removed_at.is_(None),
+        )
+        .order_by(_METHOD.is_default.desc(), _METHOD.method_id)
+        .limit(1)
+    )
+
+
 def is_again(tx: Session, customer_id: int, attempt_id: int) -> bool:
     """Whether a payment collects again what came back."""
     chosen = select(_COLLECTION.attempt_id).where(

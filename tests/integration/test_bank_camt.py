@@ -359,6 +359,9 @@ def test_what_is_not_owed_any_more_or_has_no_mandate_is_not_collected_again(
         sepa_again.collect_again(desk.context, desk.payment(ada).attempt_id, NOW)
     with pytest.raises(Refused, match="is revoked: let a new one be signed"):
         sepa_again.collect_again(desk.context, desk.payment(bob).attempt_id, NOW)
+    desk.sign(bob)
+    signed = sepa_again.collect_again(desk.context, desk.payment(bob).attempt_id, NOW)
+    assert (signed.customer_id, signed.amount_micros) == (bob.customer_id, 30_000_000)
     begun = sepa_again.collect_again(desk.context, desk.payment(eve).attempt_id, NOW)
     assert begun.amount_micros == 10_000_000
     with psycopg.connect(settings.admin_dsn(settings.database_name)) as admin:
