@@ -184,7 +184,8 @@ def _signed(money: Money, *, credit: bool) -> int:
 def _whole(entry: _Entry, details: list[Element]) -> _Part:
     """The entry as one line, with all that is said of it and its details."""
     element = entry.element
-    said = [one for detail in details for one in _said(detail)]
+    is_out = not entry.is_credit
+    said = [one for detail in details for one in _said(detail, with_id=is_out)]
     said += texts(element, "NtryDtls/Btch/PmtInfId") + texts(element, "NtryDtls/Btch/MsgId")
     reference = " ".join(dict.fromkeys(said)) or text(element, "AddtlNtryInf")
     return _made(
@@ -205,7 +206,7 @@ def _part(entry: _Entry, detail: Element, *, only: bool) -> _Part:
     if moved is None and not only:
         raise ValueError("has several details, and one of them says no amount")
     found = entry.amount if only and is_credit else asked or moved or entry.amount
-    said = _said(detail)
+    said = _said(detail, with_id=not is_credit)
     if only and not any(one[2] for text_ in said for one in collections_named(text_)):
         # A batch that is booked in one sum is named beside its only detail.
         said += texts(entry.element, "NtryDtls/Btch/PmtInfId")
@@ -262,11 +263,14 @@ def _reason(returned: Element | None) -> str:
     return NO_REASON if reason_problem(code) else code
 
 
-def _said(detail: Element) -> list[str]:
-    """What it is for. What payers number their own payments by is no number of ours: their ids
-    count only where they are of a collection or a file of collections."""
+def _said(detail: Element, *, with_id: bool) -> list[str]:
+    """What it is for. What payers number their own payments by is no number of ours: ids of money
+    that came in count only where they are of a collection or a file of collections. `with_id`: what
+    went out shows its id whatever it is, for who looks into it."""
     ids = [text(detail, f"Refs/{name}") for name in ("EndToEndId", "PmtInfId", "MsgId")]
     ours = next((one for one in ids if collections_named(one)), "")
+    if with_id and not ours and ids[0] not in _NO_REFERENCE:
+        ours = ids[0]
     said = [" ".join(texts(detail, "RmtInf/Ustrd"))]
     for strd in detail.iterfind("RmtInf/Strd"):
         said += texts(strd, "CdtrRefInf/Ref")

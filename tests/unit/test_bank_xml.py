@@ -110,6 +110,9 @@ def test_details_are_lines_where_they_make_up_the_entry() -> None:
 @pytest.mark.rule("P1")
 def test_what_came_back_is_told_from_what_went_out() -> None:
     back = Detail(amount="33.00", instructed="30.00", end_to_end="TWDD-1-2", reason="am04")
+    strange = Detail(end_to_end="E2E-1", texts=("rent",), reason="AC04")
+    line = only(camt(Entry(amount="33.00", credit=False, details=(strange,))))
+    assert (line.reference, line.returned_for) == ("rent E2E-1", "AC04")
     line = only(camt(Entry(amount="33.00", credit=False, details=(back,))))
     assert (line.returned_for, line.amount.amount_micros) == ("AM04", 30_000_000)
     assert line.signed_micros == -30_000_000
