@@ -80,9 +80,9 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     rows = customers.subscriptions_of(tx, customer_id)
     profiles = {row.subscription_id: customers.effective_profile(tx, row) for row in rows}
     bills: list[IssuedBill] = []
-    problem = limits.renewal_problem(tx, rows[0].org_id) if rows else None
+    own = [row for row in rows if row.renews or profiles[row.subscription_id].recurring_prepaid]
+    problem = limits.renewal_problem(tx, own[0].org_id) if own else None
     if problem is not None:
-        own = [row for row in rows if row.renews or profiles[row.subscription_id].recurring_prepaid]
         return Renewed(problems=tuple(f"{row.username}: {problem}" for row in own))
     if any(profile.recurring_prepaid for profile in profiles.values()):
         bills = due_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
