@@ -64,6 +64,7 @@ from billing.store.tables.resellers import (
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt, RevenueTotal
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
+from billing.store.tables.self_service import SelfPurchase, SelfPurchaseShare
 from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
@@ -159,6 +160,8 @@ __all__ = [
     "ResellerVoucherShare",
     "Reservation",
     "RevenueTotal",
+    "SelfPurchase",
+    "SelfPurchaseShare",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",
