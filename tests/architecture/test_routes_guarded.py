@@ -105,6 +105,7 @@ OTHERS = {
     "collections": CASHIERS,
     "collector_book_close": CASHIERS,
     "collector_hand_over": CASHIERS,
+    "collector_limit": CASHIERS,
     "counter_confirm": SELLERS,
     "counter_money": SHOPKEEPERS,
     "counter_new": SELLERS,

@@ -408,6 +408,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "voucher_of_reseller_v1",
         "is_cashier_v1",
         "is_reseller_v1",
+        "enter_paper_receipt_v1",
         "earns_on_self_service_v1",
         "self_service_list_v1",
         "plans_of_customer_v1",

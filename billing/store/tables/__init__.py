@@ -6,7 +6,12 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
-from billing.store.tables.collections import CollectorSettlement, PaperReceipt, ReceiptBook
+from billing.store.tables.collections import (
+    CollectorLimit,
+    CollectorSettlement,
+    PaperReceipt,
+    ReceiptBook,
+)
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
@@ -97,6 +102,7 @@ __all__ = [
     "Charge",
     "CoaAttempt",
     "CoaIntent",
+    "CollectorLimit",
     "CollectorSettlement",
     "Command",
     "CreditNote",
