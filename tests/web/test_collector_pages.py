@@ -44,6 +44,14 @@ def test_from_the_street_to_the_desk(
     page.fill("#last", "20")
     page.get_by_role("button", name="Give it").click()
     expect(page.locator("#books")).to_contain_text(walker)
+    page.fill("#holder", walker)
+    page.fill("#limit_micros", "0")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.locator("#field-limit_micros")).to_contain_text("more than zero")
+    page.fill("#limit_micros", "6.50")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.locator("#limits tbody")).to_contain_text("6.50 USD")
+    assert visitor.overflow() == 0
     page.get_by_role("button", name="Log out").click()
     # In the field.
     visitor.log_in(walker).wait_for_selector("#rows")
@@ -76,11 +84,15 @@ def test_from_the_street_to_the_desk(
     _send(page)
     expect(page.locator("#field-number")).to_contain_text("2.50 USD of Greta Lind")
     page.fill("#number", "10")
+    page.fill("#amount_micros", "4.01")
+    _send(page)
+    expect(page.locator("#field-amount_micros")).to_contain_text("may hold 6.50 USD in cash")
     page.fill("#amount_micros", "4")
     _send(page)
     expect(page.locator("h1")).to_contain_text("10")
     visitor.open("/collect")
     expect(page.locator("#sum")).to_contain_text("6.50 USD")
+    expect(page.locator("#limit")).to_contain_text("You may hold 6.50 USD at most")
     for path in ("/customers", f"/customers/{isp.customer_id}", "/payments", "/collectors",
                  "/shifts", "/plans", "/staff"):  # fmt: skip
         assert page.request.get(visitor.base_url + path).status == 403, path
