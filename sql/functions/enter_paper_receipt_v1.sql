@@ -25,7 +25,7 @@ BEGIN
     WHERE l.org_id = v_book.org_id AND l.collector = v_book.collector FOR UPDATE;
     -- What those before have entered is seen by a statement that begins after the lock.
     IF v_limit.limit_micros IS NOT NULL AND v_limit.currency = p_currency THEN
-        SELECT COALESCE(sum(r.amount_micros), 0) INTO v_held
+        SELECT COALESCE(sum(r.amount_micros), 0)::bigint INTO v_held
         FROM paper_receipt r JOIN receipt_book b ON b.book_id = r.book_id
         WHERE b.org_id = v_book.org_id AND b.collector = v_book.collector
           AND r.settlement_id IS NULL AND r.currency = p_currency;

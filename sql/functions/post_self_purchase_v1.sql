@@ -17,7 +17,7 @@ DECLARE
     v_level record;
     v_levels int;
     v_passed bigint := 0;
-    v_costs bigint[] := '{}';
+    v_costs bigint[] := ARRAY[]::bigint[];
     v_comes bigint := p_paid_micros;
     v_earned bigint;
     v_purchase_id bigint;
@@ -31,7 +31,7 @@ BEGIN
     JOIN customer c ON c.customer_id = e.customer_id AND c.org_id = e.org_id
     WHERE e.customer_id = p_customer_id AND e.entitlement_id = p_entitlement_id
       AND e.purchased_at = p_now AND NOT is_account_v1(e.customer_id);
-    SELECT -sum(p.amount_micros) INTO v_paid FROM posting p
+    SELECT -sum(p.amount_micros)::bigint INTO v_paid FROM posting p
     WHERE p.customer_id = p_customer_id AND p.entry_id = v_package.entry_id AND p.account = 'wallet';
     IF v_paid IS DISTINCT FROM p_paid_micros OR EXISTS (
         SELECT 1 FROM reseller_sale s

@@ -27,7 +27,7 @@ BEGIN
     IF NOT may_act_for_v1(v_purchase.org_id) OR visible_customer_id_v1() <> p_customer_id THEN
         RAISE EXCEPTION 'purchase % is not of who asks', v_purchase.purchase_id;
     END IF;
-    SELECT COALESCE(sum(p.amount_micros), 0) INTO v_back
+    SELECT COALESCE(sum(p.amount_micros), 0)::bigint INTO v_back
     FROM journal_entry e JOIN posting p ON p.customer_id = e.customer_id AND p.entry_id = e.entry_id
     WHERE e.customer_id = p_customer_id AND e.corrects_entry_id = v_purchase.entry_id
       AND p.account = 'wallet';

@@ -84,7 +84,7 @@ def test_a_reseller_from_its_first_day_to_its_statement(run: Run, context: Conte
 @pytest.mark.rule("R1")
 def test_what_customers_buy_themselves_and_who_earns_by_it(run: Run, context: Context) -> None:
     catalog.add_profile(context, replace(DAILY, name="Own"), NOW)
-    plan_id = catalog.add_plan(context, replace(DAY_PLAN, plan_name="Own day"), NOW)
+    plan_id = catalog.add_plan(context, replace(DAY_PLAN, plan_name="Own day"), NOW).plan_id
     _, out, _ = run("reseller", "add", "Self shop", "--profile", "Own", "--json", *AT)
     number = str(json.loads(out)["org_id"])
     run("reseller", "price", "set", number, "Own day", "--cost", "0.70", *AT)
