@@ -25,6 +25,16 @@ def listed(context: Context, org_id: int, *, limit: int = 50) -> list[SelfPurcha
         return store.listed(tx, org_id, max(1, min(limit, _LISTED_MOST)))
 
 
+def show(context: Context, purchase_id: int) -> SelfPurchaseView:
+    """One. Raises NotFound."""
+    with context.transaction() as tx:
+        found = store.find(tx, purchase_id)
+        seen = [] if found is None else store.listed(tx, found.org_id, 1, purchase_id)
+    if not seen:
+        raise NotFound(f"no purchase has the number {purchase_id}", field="purchase")
+    return seen[0]
+
+
 def undo(
     context: Context, purchase_id: int, *, idempotency_key: str, now: datetime
 ) -> PurchaseUndone:

@@ -89,9 +89,10 @@ def find(tx: Session, purchase_id: int) -> tables.SelfPurchase | None:
     return tx.scalar(found.execution_options(populate_existing=True))
 
 
-def listed(tx: Session, org_id: int, limit: int) -> list[SelfPurchaseView]:
-    """Of a reseller's customers, newest first."""
-    rows = tx.connection().exec_driver_sql(
-        named_query("self_purchases"), {"org_id": org_id, "limit": limit}
-    )
+def listed(
+    tx: Session, org_id: int, limit: int, purchase_id: int | None = None
+) -> list[SelfPurchaseView]:
+    """Of a reseller's customers, newest first; or the one with this number."""
+    asked = {"org_id": org_id, "limit": limit, "purchase_id": purchase_id}
+    rows = tx.connection().exec_driver_sql(named_query("self_purchases"), asked)
     return [SelfPurchaseView(**row._mapping) for row in rows]

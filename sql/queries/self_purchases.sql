@@ -9,4 +9,5 @@ JOIN plan l ON l.plan_id = p.plan_id
 LEFT JOIN LATERAL (SELECT sum(s.wallet_micros) AS earned FROM self_purchase_share s
                    WHERE s.purchase_id = p.purchase_id AND s.depth = 0) h ON true
 WHERE p.org_id = %(org_id)s
+  AND (%(purchase_id)s::bigint IS NULL OR p.purchase_id = %(purchase_id)s)
 ORDER BY p.purchase_id DESC LIMIT %(limit)s

@@ -156,6 +156,7 @@ OTHERS = {
     "payment_look_up": DESK,
     "payment_refund": CASHIERS,
     "payment_retry": CASHIERS,
+    "purchase_undo": CASHIERS | SHOPKEEPERS,
     "reseller_limits": EMPLOYERS,
     "reseller_price": EMPLOYERS,
     "reseller_transfer": CASHIERS | SHOPKEEPERS,

@@ -53,6 +53,10 @@ def _log_in(visitor: Visitor, username: str) -> Page:
     return page
 
 
+def _send(page: Page) -> None:
+    page.locator(".panel-form .panel-buttons button[type=submit]").click()
+
+
 @pytest.mark.rule("R1", "B4")
 @pytest.mark.parametrize("size", SIZES)
 def test_what_a_customer_buys_at_its_pages_is_in_the_resellers_statement(
@@ -86,6 +90,20 @@ def test_what_a_customer_buys_at_its_pages_is_in_the_resellers_statement(
     answer = page.request.get(f"{visitor.base_url}/resellers/{org_id}/statement/sales.csv")
     if answer.status == 200:
         assert re.search(r"self service,Week 20 GB,1,0,6\.00,3\.00,3\.00,3\.00", answer.text())
+    # It is taken back where it is listed; what goes back is shown before.
+    visitor.open(f"/resellers/{org_id}")
+    page.get_by_role("link", name="Bought by its customers").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    assert visitor.overflow() == 0
+    page.get_by_role("link", name="Undo").click()
+    _send(page)
+    expect(page.locator("#quote")).to_contain_text("into the customer's wallet")
+    assert visitor.overflow() == 0
+    assert self_purchases.listed(context, org_id)[0].back_at is None
+    _send(page)
+    expect(page.locator("#rows tbody tr")).not_to_contain_text("Undo")
+    assert self_purchases.listed(context, org_id)[0].back_micros > 5_900_000
+    assert resellers.show(context, org_id).available_micros < 50_000
     # The switch is in its limits.
     visitor.open(f"/resellers/{org_id}")
     expect(page.locator(".panel-head")).to_contain_text("earns by what customers buy")
@@ -93,7 +111,7 @@ def test_what_a_customer_buys_at_its_pages_is_in_the_resellers_statement(
     assert page.is_checked("#earns_on_self_service")
     page.uncheck("#earns_on_self_service")
     assert visitor.overflow() == 0
-    page.locator(".panel-form .panel-buttons button[type=submit]").click()
+    _send(page)
     expect(page.locator(".panel-head")).to_contain_text("does not earn by")
     assert not resellers.show(context, org_id).earns_on_self_service
     assert [text for text in visitor.complaints if "422" not in text] == []
