@@ -36,7 +36,7 @@ from billing.store.tables.network import (
     Nas,
     SessionHistory,
 )
-from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
 from billing.store.tables.payments import (
     AutoRecharge,
     Gateway,
@@ -159,6 +159,7 @@ __all__ = [
     "ResellerVoucherShare",
     "Reservation",
     "RevenueTotal",
+    "SenderCheck",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",
