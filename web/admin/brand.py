@@ -45,7 +45,8 @@ class SenderForm(FlaskForm):
     address = StringField(
         "Address",
         description="Like billing@shop.example; answers go there. Empty: the address of your "
-        "operator. A code is sent to a new address: it counts when you have typed it in.",
+        "operator. A code is sent to a new address: it counts when you have typed it in. Ask your "
+        "operator to have its relay sign for the domain, else such mails are taken for spam.",
         render_kw={"type": "email", "inputmode": "email", "autocapitalize": "none"},
     )
 
