@@ -120,7 +120,8 @@ def test_days_say_how_soon_and_how_lately(run: Run, trade: Trade) -> None:
 def test_more_than_a_page_holds_are_quoted_and_sold(
     run: Run, trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reseller_renewals, "CHOSEN_MOST", 2)
+    for limited in (reseller_renewals.quote, reseller_renewals.renew_chosen):
+        monkeypatch.setitem(limited.__kwdefaults__, "most", 2)
     shop = trade.child
     names = _sold(trade, shop, "Eva 1", "Eva 2", "Eva 3")
     trade.fund(shop, 50_00)
