@@ -119,4 +119,5 @@ SAMPLES: dict[MessageKind, Facts] = {
         "creditor": "Example Net",
         "creditor_id": "DE98ZZZ09999999999",
     },
+    MessageKind.SENDER_CHECK: {"address": "help@shop.example", "check": 7, "code": "04711815"},
 }

@@ -50,7 +50,14 @@ def test_public_routes_are_these_only(app: Flask) -> None:
         name for name, view in app.view_functions.items()
         if getattr(view, "allowed", None) == "public"
     }  # fmt: skip
-    assert public == {"api.redeem", "customer.log_in", "entry.enrol", "entry.healthz", "hooks.hook"}
+    assert public == {
+        "api.redeem",
+        "customer.brand_css",
+        "customer.log_in",
+        "entry.enrol",
+        "entry.healthz",
+        "hooks.hook",
+    }
 
 
 def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) -> None:
@@ -60,7 +67,7 @@ def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) 
     }  # fmt: skip
     assert own == {
         name for name in app.view_functions if name.startswith("customer.")
-    } - {"customer.log_in"}  # fmt: skip
+    } - {"customer.brand_css", "customer.log_in"}  # fmt: skip
     for rule in app.url_map.iter_rules():
         assert rule.endpoint.startswith("customer.") == rule.rule.startswith("/my/"), rule.rule
 
@@ -101,6 +108,8 @@ OTHERS = {
     "billing_dismiss": CASHIERS,
     "billing_run": CASHIERS,
     "brand": SHOPKEEPERS,
+    "brand_mails": SHOPKEEPERS,
+    "brand_mails_code": SHOPKEEPERS,
     "collect_from": COLLECTORS,
     "collections": CASHIERS,
     "collector_book_close": CASHIERS,

@@ -387,6 +387,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("customer_login_v1") == ["panel"]
     assert allowed.pop("pool_leases_v1") == ["panel", "radius"]
     assert allowed.pop("heard_since_v1") == ["panel", "radius"]
+    assert allowed.pop("brand_of_key_v1") == ["panel"]
     assert allowed.pop("gateway_of_hook_v1") == ["panel"]
     assert allowed.pop("organisations_above_v1") == ["panel"]
     assert allowed.pop("organisation_of_voucher_v1") == ["panel"]

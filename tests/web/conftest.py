@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Cookie, Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -15,6 +17,7 @@ from billing.model.staff import StaffRole
 from billing.services.context import Context
 from billing.settings import Settings
 from rig.loopback import answering
+from tests.waiting import until
 from tests.web.isp import Isp, build
 from tests.web.people import PASSWORD, enrolled
 from web import create_app
@@ -67,6 +70,22 @@ class Visitor:
         self.page.wait_for_load_state()
         width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.page.evaluate(width))
+
+
+class Busy:
+    """The panel, and which requests it is answering."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self.requests: set[object] = set()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        one = object()
+        self.requests.add(one)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            self.requests.discard(one)
 
 
 class Desks:
@@ -137,9 +156,12 @@ def isp(context: Context, settings: Settings, began: datetime) -> Isp:
 def panel(settings: Settings, isp: Isp) -> Iterator[str]:
     """Address of a running panel, as the database role `panel`."""
     app = create_app(settings)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    busy = Busy(app)
+    server = make_server("127.0.0.1", 0, busy, threaded=True)
     with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
+    # A page that was closed may have asked for something: its connection has to come back first.
+    until(lambda: not busy.requests)
     app.extensions["tollway"].close()
 
 

@@ -41,7 +41,7 @@ from billing.store.tables.network import (
     Nas,
     SessionHistory,
 )
-from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
 from billing.store.tables.payments import (
     AutoRecharge,
     Gateway,
@@ -168,6 +168,7 @@ __all__ = [
     "RevenueTotal",
     "SelfPurchase",
     "SelfPurchaseShare",
+    "SenderCheck",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",
