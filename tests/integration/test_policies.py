@@ -84,6 +84,7 @@ SECRETS = (
     ("sepa_mandate", "iban_sealed"),
     ("voucher_key", "key_sealed"),
     ("sepa_file", "body_sealed"),
+    ("hotspot", "uam_secret_sealed"),
 )
 
 
@@ -389,6 +390,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
     assert allowed.pop("gateway_of_hook_v1") == ["panel"]
     assert allowed.pop("organisations_above_v1") == ["panel"]
     assert allowed.pop("organisation_of_voucher_v1") == ["panel"]
+    assert allowed.pop("hotspot_by_key_v1") == ["panel"]
     assert allowed.pop("ipv6_taken_v1") == ["panel"]
     assert allowed.pop("message_channels_v1") == ["panel"]
     for name in (
