@@ -8,8 +8,10 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.model.hotspots import HotspotView
+from billing.model.money import Money
+from billing.model.vouchers import serial_text
 from billing.payments.registry import open_gateway
-from billing.services import hotspot_setup, hotspots
+from billing.services import catalog, hotspot_offers, hotspot_orders, hotspot_setup, hotspots
 from billing.services.gateways import Gateways
 
 
@@ -70,6 +72,47 @@ def list_(app: App) -> None:
                 " ".join(one.addresses),
                 "closed" if one.closed_at else "open",
                 hotspot_setup.portal_page(one, _portal(app)),
+            )
+            for one in found
+        ),
+    )
+
+
+@hotspot.command("offer", cls=Command)
+@click.argument("nas")
+@click.argument("plans", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Sell these no longer.")
+@at_option
+@click.pass_obj
+def offer(app: App, nas: str, plans: tuple[str, ...], remove: bool, at: datetime) -> None:
+    """Let guests of a hotspot buy these plans, by name, at the pages of your gateways."""
+    numbers = [catalog.find_plan(app.context, plan, at).plan_id for plan in plans]
+    change = hotspot_offers.withdraw if remove else hotspot_offers.offer
+    names = [plan.name for plan in change(app.context, nas, numbers, at)]
+    app.show({"plans": names}, f"guests of {nas} may buy: {', '.join(names) or 'nothing'}")
+
+
+@hotspot.command("orders", cls=Command)
+@click.option("--search", default="", help="A mail address, phone, number of payment or voucher.")
+@click.pass_obj
+def orders(app: App, search: str) -> None:
+    """What guests have bought, newest first: where one has lost a code, `voucher replace` the
+    voucher."""
+    found = hotspot_orders.listed(app.context, search)
+    app.show_table(
+        found,
+        ("at", "plan", "price", "payment", "is", "voucher", "mail", "phone", "problem"),
+        (
+            (
+                f"{one.created_at:%Y-%m-%d %H:%M} UTC",
+                one.plan_name,
+                Money(one.price_micros, one.currency),
+                one.attempt_id,
+                one.state.replace("_", " "),
+                None if one.serial is None else serial_text(one.serial),
+                one.email,
+                one.phone,
+                one.problem,
             )
             for one in found
         ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from billing.model.network import Vendor, dialect_of
+from billing.model.plan import PlanTerms
 from billing.model.self_care import SubscriberLogin
 
 
@@ -44,7 +45,7 @@ class Hotspot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotspotView:
-    """A hotspot as the operator sees it. `plans`: what guests may buy there, by name."""
+    """A hotspot as the operator sees it."""
 
     nas_id: int
     org_id: int
@@ -106,3 +107,37 @@ class Left:
     validity_minutes: int | None
     begins_at_login: bool
     sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotspotOffer:
+    """A plan that guests of a hotspot may buy, with its price in full."""
+
+    plan_id: int
+    terms: PlanTerms
+    total_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotspotOrder:
+    """What a guest has bought or is about to. `serial`: of the voucher that it became; `problem`:
+    why it is paid and there is none. `code`: as long as it is kept, for the guest alone."""
+
+    order_id: int
+    customer_id: int
+    org_id: int
+    nas_id: int
+    plan_name: str
+    price_micros: int
+    currency: str
+    attempt_id: int
+    serial: int | None
+    problem: str | None
+    created_at: datetime
+    issued_at: datetime | None
+    email: str | None = None
+    phone: str | None = None
+    state: str = ""
+    """Of its payment."""
+    code: str | None = field(default=None, repr=False)

@@ -28,6 +28,7 @@ class MessageKind(StrEnum):
     PAYMENT_RECEIVED = "payment_received"
     PREPAYMENT_DUE = "prepayment_due"
     DEBIT_NOTICE = "debit_notice"
+    HOTSPOT_CODE = "hotspot_code"
 
 
 WITH_PAPER = frozenset(

@@ -84,18 +84,28 @@ def by_voucher(nobody: Context, code: str, *, password: str, source: str, now: d
     if not could_be_code(text):
         raise InvalidInput("a character is wrong or missing; look at the card again", field="code")
     voucher_guesses.check(nobody, source, now, known=False)
+    guest = holder(nobody, text, password, now)
+    if guest is None:
+        voucher_guesses.count_failure(nobody, source, now)
+        raise NotFound(_NOBODYS, field="code")
+    return guest
+
+
+def holder(nobody: Context, text: str, password: str, now: datetime) -> Guest | None:
+    """Who logs in by a code; None: nobody's. No throttle: for what was bought here. Raises
+    Refused."""
     with nobody.transaction() as tx:
         keys = voucher_keys.known(nobody, tx)
         hashes = [key.code_hash(text) for key in keys]
         org_id = store.organisation_of(tx, hashes)
-    if org_id is not None:
-        with replace(nobody, org_ids=(org_id,), home_org_id=org_id).transaction() as tx:
-            found = store.by_hashes(tx, hashes)
-            if found is not None and is_right(tx, keys, found, text, password):
-                login = check_login(tx, found, now)
-                return Guest(login=login, username=text, password=canonical(password) or text)
-    voucher_guesses.count_failure(nobody, source, now)
-    raise NotFound(_NOBODYS, field="code")
+    if org_id is None:
+        return None
+    with replace(nobody, org_ids=(org_id,), home_org_id=org_id).transaction() as tx:
+        found = store.by_hashes(tx, hashes)
+        if found is None or not is_right(tx, keys, found, text, password):
+            return None
+        login = check_login(tx, found, now)
+    return Guest(login=login, username=text, password=canonical(password) or text)
 
 
 def by_password(nobody: Context, attempt: SubscriberAttempt, now: datetime) -> Guest:

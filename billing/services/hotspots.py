@@ -69,7 +69,7 @@ def change(
     """Change what is given. `closed`: guests are told that it is not known any more. `new_secret`:
     of CoovaChilli; it is returned, else nothing. Raises as `add`."""
     with context.transaction() as tx:
-        row = _row(tx, nas)
+        row = row_of(tx, nas)
         dialect = store.listed(tx, row.nas_id)[0].dialect
         if addresses:
             row.addresses = _checked(addresses, dialect)
@@ -89,7 +89,7 @@ def listed(context: Context) -> list[HotspotView]:
 def show(context: Context, nas: str) -> HotspotView:
     """By the name of its NAS. Raises NotFound."""
     with context.transaction() as tx:
-        return store.listed(tx, _row(tx, nas).nas_id)[0]
+        return store.listed(tx, row_of(tx, nas).nas_id)[0]
 
 
 def at(nobody: Context, key: str, now: datetime) -> Hotspot:
@@ -138,7 +138,8 @@ def _checked(addresses: Sequence[str], dialect: LoginDialect) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _row(tx: Transaction, nas: str) -> tables.Hotspot:
+def row_of(tx: Transaction, nas: str) -> tables.Hotspot:
+    """Locked, by the name of its NAS. Raises NotFound."""
     row = store.lock(tx, nas_id_of(tx, nas))
     if row is None:
         raise NotFound(f"{nas} is no hotspot yet: `tollway hotspot add`", field="nas")

@@ -8,8 +8,10 @@ the same id, when the lease has run out.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from billing.errors import InvalidInput
 from billing.languages import languages
 from billing.messages import mail, webhook
 from billing.messages.render import Rendered, Unrenderable, render, short
@@ -24,6 +26,7 @@ from billing.model.messages import (
     OwnTemplate,
 )
 from billing.rules.addresses import address_problem, number_problem
+from billing.rules.vouchers import grouped
 from billing.services.context import Context
 from billing.store import messages as store
 
@@ -47,7 +50,7 @@ def take(
     """Up to BATCH messages of a channel that are due, for this sender only until the lease ends;
     of the kinds that speak of a paper only, of the others only, or of any."""
     with context.transaction() as tx:
-        return store.claim(
+        taken = store.claim(
             tx,
             now,
             channel=way,
@@ -58,6 +61,20 @@ def take(
             spoken=languages(),
             with_paper=with_paper,
         )
+    return [_opened(context, one) for one in taken]
+
+
+def _opened(context: Context, message: DueMessage) -> DueMessage:
+    """With the code that its facts hold sealed, as nothing secret is stored in them (rule R3)."""
+    facts = dict(message.facts)
+    if "sealed" not in facts:
+        return message
+    sealed, row = bytes.fromhex(str(facts.pop("sealed"))), str(facts.pop("sealed_for"))
+    try:
+        facts["code"] = grouped(context.box.open(sealed, row))
+    except InvalidInput as error:  # it cannot be made without, and says so
+        log.error("message %d: %s", message.message_id, error)
+    return replace(message, facts=facts)
 
 
 def make(message: DueMessage, attachment: Attachment | None = None) -> Envelope | str:

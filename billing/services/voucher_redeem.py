@@ -130,8 +130,11 @@ def is_right(tx: Transaction, keys: Keys, found: tables.Voucher, text: str, pass
 def check_login(tx: Transaction, voucher: tables.Voucher, now: datetime) -> SubscriberLogin:
     """Whose service a voucher logs in to, also after its first login. Raises Refused (its state, or
     it is none to log in by)."""
-    logs_in = voucher.state == VoucherState.REDEEMED and voucher.login_name is not None
-    if not logs_in and not begun(tx, voucher):
+    if voucher.state == VoucherState.REDEEMED:
+        logs_in = voucher.login_name is not None
+    else:
+        logs_in = voucher.state == VoucherState.ACTIVE and begun(tx, voucher)
+    if not logs_in:
         _check(tx, voucher, now)
     if voucher.login_name is None or voucher.customer_id is None:
         raise Refused(

@@ -25,9 +25,14 @@ GUESTS = {
     "portal.brand_css",
     "portal.by_password",
     "portal.by_voucher",
+    "portal.came_back",
     "portal.lost",
+    "portal.offers",
     "portal.online",
+    "portal.order",
+    "portal.ordered",
     "portal.style",
+    "portal.to_provider",
 }
 ABSENT = {
     "security.verify",

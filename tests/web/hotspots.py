@@ -20,10 +20,11 @@ from rig.nas import LoginOutcome, SimulatedNas
 @dataclass
 class Gateway:
     """`logins`: what came of each; `sent`: the fields that browsers have sent. `page`: where its
-    guests log in."""
+    guests log in; `name`: of its NAS at Tollway."""
 
     nas: SimulatedNas
     page: str = ""
+    name: str = ""
     port: int = 0
     mac: str = "02:00:00:00:00:01"
     logins: list[LoginOutcome] = field(default_factory=list)

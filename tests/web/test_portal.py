@@ -4,109 +4,28 @@ portal sends his login back, and the gateway asks real FreeRADIUS (rule B13)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
+from playwright.sync_api import Page, expect
 
-from billing.model.network import Vendor
 from billing.model.vouchers import Code, CodeFormat
 from billing.rules.vouchers import SOURCE_FAILURES_LIMIT, grouped
-from billing.services import brands, customers, hotspot_setup, hotspots, resellers
-from billing.services import nas as nas_services
+from billing.services import brands, customers, hotspots, resellers
 from billing.services.context import Context
 from billing.services.voucher_codes import new_codes
 from billing.services.voucher_logins import READ_AGAIN
-from billing.settings import Settings
 from billing.store import tables
-from rig.loopback import answering
-from rig.radius import RadiusServer
 from tests.factories import DAY_PLAN, PASSWORD, Factory
 from tests.integration.voucher_desk import Desk
-from tests.web.conftest import Visitor
+from tests.web.conftest import PORTAL_HOST, OpenHotspot, Visitor
 from tests.web.hotspots import Chilli, Gateway, Mikrotik
 from tests.web.isp import Isp
-from web import create_app
 
 pytestmark = pytest.mark.rule("B13")
-PHONE = {"width": 320, "height": 640}
-PORTAL_HOST = "localhost"
 FIRST_PAGE_MOST = 30_000
 _names = count(1)
-
-
-@pytest.fixture(scope="module")
-def portal(settings: Settings, isp: Isp) -> Iterator[str]:
-    """Address of the portal, whose host name is not the panel's; the role is `panel`."""
-    app = create_app(settings.model_copy(update={"hotspot_url": f"http://{PORTAL_HOST}"}))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    with answering(server):
-        yield f"http://{PORTAL_HOST}:{server.server_port}"
-    app.extensions["tollway"].close()
-
-
-@pytest.fixture
-def desk(context: Context, make: Factory) -> Desk:
-    return Desk(context, make)
-
-
-Open = Callable[..., Gateway]
-
-
-@pytest.fixture
-def place(
-    context: Context, make: Factory, radius: dict[str, RadiusServer], portal: str, now: datetime
-) -> Iterator[Open]:
-    """Opens hotspots that the portal knows."""
-    running = []
-
-    def opened(kind: type[Gateway] = Mikrotik, org_id: int = 1, **options: object) -> Gateway:
-        vendor = Vendor.MIKROTIK if kind is Mikrotik else Vendor.CHILLI
-        nas = make.simulated_nas(
-            now,
-            vendor=vendor,
-            auth_port=radius["auth"].port,
-            acct_port=radius["acct"].port,
-        )
-        nas.__enter__()
-        gateway = kind(nas, **options)  # type: ignore[arg-type]
-        serving = gateway.serving()
-        serving.__enter__()
-        running.append((nas, serving))
-        known = nas_services.list_nas(context, now)
-        name = next(one.name for one in known if one.nas_id == nas.nas_id)
-        view, secret = hotspots.add(context, name, [gateway.address], now, org_id=org_id)
-        gateway.page = hotspot_setup.portal_page(view, portal)
-        if isinstance(gateway, Mikrotik):
-            gateway.login_html = hotspot_setup.login_file(view, portal)
-        if isinstance(gateway, Chilli):
-            gateway.secret = secret
-        return gateway
-
-    yield opened
-    for nas, serving in running:
-        serving.__exit__(None, None, None)
-        nas.__exit__(None, None, None)
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
-def phone(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visitor]:
-    """A phone whose browser runs scripts, and one whose does not."""
-    browsing = browser.new_context(viewport=PHONE, java_script_enabled=request.param)
-    browsing.set_default_timeout(20_000)
-    yield Visitor(browsing.new_page(), "")
-    browsing.close()
-
-
-@pytest.fixture
-def one_phone(browser: Browser) -> Iterator[Visitor]:
-    browsing = browser.new_context(viewport=PHONE)
-    browsing.set_default_timeout(20_000)
-    yield Visitor(browsing.new_page(), "")
-    browsing.close()
 
 
 def sold(desk: Desk, now: datetime, count: int = 1, **options: object) -> list[Code]:
@@ -130,7 +49,7 @@ def use(page: Page, code: str, pin: str = "") -> None:
 @pytest.mark.rule("R3")
 @pytest.mark.parametrize("chap", [False, True], ids=["pap", "chap"])
 def test_a_voucher_logs_in_at_a_mikrotik(
-    phone: Visitor, place: Open, desk: Desk, now: datetime, chap: bool
+    phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime, chap: bool
 ) -> None:
     gateway = place(Mikrotik, chap=chap)
     (code,) = sold(desk, now)
@@ -152,7 +71,7 @@ def test_a_voucher_logs_in_at_a_mikrotik(
 
 @pytest.mark.rule("R3")
 def test_a_voucher_logs_in_at_a_coovachilli(
-    phone: Visitor, place: Open, desk: Desk, now: datetime
+    phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
 ) -> None:
     gateway = place(Chilli)
     pair = CodeFormat(length=12, password_length=6)
@@ -173,7 +92,7 @@ def test_a_voucher_logs_in_at_a_coovachilli(
 @pytest.mark.parametrize("kind", [Mikrotik, Chilli])
 def test_a_subscriber_logs_in(
     one_phone: Visitor,
-    place: Open,
+    place: OpenHotspot,
     context: Context,
     isp: Isp,
     now: datetime,
@@ -198,7 +117,7 @@ def test_a_subscriber_logs_in(
 
 
 def test_what_the_hotspot_refuses_is_told_with_what_to_do(
-    one_phone: Visitor, place: Open, context: Context, make: Factory, now: datetime
+    one_phone: Visitor, place: OpenHotspot, context: Context, make: Factory, now: datetime
 ) -> None:
     """It is RADIUS that refuses: the subscriber may not log in at this place."""
     gateway, page = place(Chilli), one_phone.page
@@ -220,7 +139,7 @@ def test_what_the_hotspot_refuses_is_told_with_what_to_do(
 
 
 def test_what_is_used_up_is_told_before(
-    one_phone: Visitor, place: Open, desk: Desk, now: datetime
+    one_phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
 ) -> None:
     gateway, page = place(), one_phone.page
     used, unsold = sold(desk, now, 2)
@@ -245,7 +164,7 @@ def test_what_is_used_up_is_told_before(
 
 
 def test_nothing_is_sent_to_a_forged_login_page(
-    one_phone: Visitor, place: Open, desk: Desk, now: datetime
+    one_phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
 ) -> None:
     here, other, page = place(), place(), one_phone.page
     (code,) = sold(desk, now)
@@ -265,16 +184,15 @@ def test_nothing_is_sent_to_a_forged_login_page(
 
 
 def test_a_nas_that_is_not_known_and_one_that_is_closed(
-    one_phone: Visitor, place: Open, portal: str, context: Context, now: datetime
+    one_phone: Visitor, place: OpenHotspot, portal: str, context: Context, now: datetime
 ) -> None:
     gateway, page = place(), one_phone.page
     page.goto(f"{portal}/hotspot/nosuchkey?link-login-only={gateway.address}/login")
     expect(page.get_by_role("alert")).to_contain_text("not known here")
-    name = next(one.nas_name for one in hotspots.listed(context) if gateway.page.endswith(one.key))
-    hotspots.change(context, name, now, closed=True)
+    hotspots.change(context, gateway.name, now, closed=True)
     page.goto(gateway.page)
     expect(page.get_by_role("alert")).to_contain_text("not known here")
-    hotspots.change(context, name, now, closed=False)
+    hotspots.change(context, gateway.name, now, closed=False)
     page.goto(gateway.page)
     expect(page.locator("#code")).to_be_visible()
     page.goto(portal)
@@ -282,7 +200,7 @@ def test_a_nas_that_is_not_known_and_one_that_is_closed(
 
 
 def test_an_old_challenge_is_asked_for_anew(
-    one_phone: Visitor, place: Open, desk: Desk, now: datetime
+    one_phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
 ) -> None:
     gateway, page = place(Chilli), one_phone.page
     (code,) = sold(desk, now)
@@ -296,7 +214,9 @@ def test_an_old_challenge_is_asked_for_anew(
     assert [one.result for one in gateway.logins] == ["accept"]
 
 
-def test_the_portal_and_the_panel_are_apart(one_phone: Visitor, place: Open, portal: str) -> None:
+def test_the_portal_and_the_panel_are_apart(
+    one_phone: Visitor, place: OpenHotspot, portal: str
+) -> None:
     gateway, page = place(), one_phone.page
     panel = portal.replace(PORTAL_HOST, "127.0.0.1")
     for path in ("/login", "/my/login", "/api/v1/vouchers/redeem", "/static/panel.css", "/healthz"):
@@ -310,7 +230,7 @@ def test_the_portal_and_the_panel_are_apart(one_phone: Visitor, place: Open, por
     assert [one["name"] for one in page.context.cookies(portal)] == ["tollway-guest"]
 
 
-def test_the_first_page_is_small_and_fits(one_phone: Visitor, place: Open) -> None:
+def test_the_first_page_is_small_and_fits(one_phone: Visitor, place: OpenHotspot) -> None:
     gateway, page = place(), one_phone.page
     loaded: list[int] = []
 
@@ -329,7 +249,7 @@ def test_the_first_page_is_small_and_fits(one_phone: Visitor, place: Open) -> No
 
 
 def test_a_reseller_s_hotspot_has_its_brand(
-    one_phone: Visitor, place: Open, context: Context, isp: Isp, now: datetime
+    one_phone: Visitor, place: OpenHotspot, context: Context, isp: Isp, now: datetime
 ) -> None:
     shop = resellers.add(
         context,
@@ -350,7 +270,7 @@ def test_a_reseller_s_hotspot_has_its_brand(
 
 @pytest.mark.rule("R3")
 def test_guesses_are_slowed_down(
-    one_phone: Visitor, place: Open, desk: Desk, now: datetime
+    one_phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
 ) -> None:
     gateway, page = place(), one_phone.page
     (code,) = sold(desk, now)

@@ -15,9 +15,9 @@ from web.sessions import GUESTS, of_guests
 
 blueprint = Blueprint("portal", __name__, url_prefix=GUESTS)
 
-from web.portal import arriving, login, style  # noqa: E402 (they add routes)
+from web.portal import arriving, buying, login, style  # noqa: E402 (they add routes)
 
-__all__ = ["arriving", "blueprint", "init_app", "login", "style"]
+__all__ = ["arriving", "blueprint", "buying", "init_app", "login", "style"]
 
 
 def init_app(app: Flask, options: Options) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from billing.services import hotspot_logins
@@ -29,6 +29,9 @@ def arrive(key: str) -> ResponseReturnValue:
     found = take_arrival(place)
     if found is not None and found.arrival.is_in:
         return redirect(url_for("portal.online", key=key))
+    going = session.pop("going", None)
+    if going and found is not None and not found.arrival.said:
+        return redirect(url_for("portal.ordered", token=going))
     refused = None
     if found is not None and found.arrival.said:
         refused = advice(hotspot_logins.told_reason(found.arrival.said))

@@ -39,6 +39,17 @@ def hotspot(key: str) -> Hotspot:
     return found
 
 
+def place_of(key: str) -> Hotspot:
+    """Where this browser is, as its NAS said; else the hotspot of `key`. Raises NotFound."""
+    held = session.get(_ARRIVAL)
+    return hotspot(key if held is None else held[0])
+
+
+def address() -> str:
+    """Where a request comes from, for throttles."""
+    return request.remote_addr or "unknown"
+
+
 def brand(place: Hotspot) -> Brand:
     """Whose hotspot it is."""
     return brands.of(hotspots.context_of(parts.login_context(), place), place.org_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask import request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
@@ -12,11 +11,12 @@ from billing.model.decision import Reason
 from billing.model.hotspots import Guest, Hotspot
 from billing.model.self_care import SubscriberAttempt
 from billing.services import hotspot_logins
+from billing.services.hotspot_orders import Placed
 from web import devices, parts, subscribers
 from web.forms import needed
 from web.guards import public
 from web.portal import blueprint
-from web.portal.guests import handover, hotspot, page, remember, seen
+from web.portal.guests import address, handover, hotspot, page, remember, seen
 from web.portal.words import advice
 
 _AS_PRINTED = {"autocapitalize": "characters", "spellcheck": "false", "autocomplete": "off"}
@@ -64,7 +64,7 @@ def by_voucher(key: str) -> ResponseReturnValue:
                 parts.login_context(),
                 str(form.code.data),
                 password=form.pin.data or "",
-                source=f"hotspot:{request.remote_addr}",
+                source=f"hotspot:{address()}",
                 now=parts.now(),
             )
         except (InvalidInput, NotFound, Refused) as error:
@@ -84,7 +84,7 @@ def by_password(key: str) -> ResponseReturnValue:
         attempt = SubscriberAttempt(
             username=str(form.username.data),
             password=str(form.password.data),
-            address=request.remote_addr or "unknown",
+            address=address(),
             device=device[1] if device else None,
             device_subscription_id=device[0] if device else None,
         )
@@ -98,13 +98,21 @@ def by_password(key: str) -> ResponseReturnValue:
 
 
 def connect(place: Hotspot, guest: Guest) -> ResponseReturnValue:
-    """What is left, and the button that sends the login to the NAS. Who would not be let in is told
-    so here."""
+    """What is left, and the button that sends the login to the NAS."""
+    return connected(place, guest)[0]
+
+
+def connected(
+    place: Hotspot, guest: Guest, placed: Placed | None = None
+) -> tuple[ResponseReturnValue, bool]:
+    """The same, of what was bought, too; and whether the button goes to the NAS at once. Who would
+    not be let in is told so here."""
     left = hotspot_logins.left(parts.login_context(), guest.login, parts.now())
     if not left.is_on:
-        return welcome(place, refused=advice(Reason(left.reason)))
+        return welcome(place, refused=advice(Reason(left.reason))), True
     remember(guest.login)
     made = handover(place, guest)
     before = seen(place)
     again = hotspot_logins.entry_page(place, None if before is None else before.arrival)
-    return page("connect", place, left=left, handover=made, again=again)
+    answer = page("connect", place, left=left, handover=made, again=again, placed=placed)
+    return answer, made is not None
