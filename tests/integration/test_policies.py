@@ -85,6 +85,8 @@ SECRETS = (
     ("voucher_key", "key_sealed"),
     ("sepa_file", "body_sealed"),
     ("hotspot", "uam_secret_sealed"),
+    ("hotspot_order", "code_sealed"),
+    ("hotspot_order", "token_sha256"),
 )
 
 

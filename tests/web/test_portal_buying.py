@@ -326,13 +326,15 @@ def test_the_code_comes_by_mail(
     page.get_by_role("button", name="Pay", exact=True).click()
     code = page.locator("#code-bought").inner_text()
     _is_in_no_record(settings, code)
-    with MailServer().serving() as server:
-        later = now + timedelta(minutes=1)
-        while mailer.tick(
-            desk.context, server.channel, "isp@net.example", threading.Event(), lambda: later
-        ):
-            pass
-        mails = server.to(email)
+    server = MailServer()
+    server.start()
+    later = now + timedelta(minutes=1)
+    while mailer.tick(
+        desk.context, server.channel, "isp@net.example", threading.Event(), lambda: later
+    ):
+        pass
+    mails = server.to(email)
+    server.stop()
     (mail,) = [one for one in mails if one["Subject"].startswith("Your voucher")]
     assert code in _text(mail)
 
