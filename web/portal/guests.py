@@ -6,11 +6,13 @@ checked when it came, and is used for the guest's own login only.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flask import g, render_template, request, session, url_for
 
+from billing.errors import NotFound
 from billing.model.brands import Brand
 from billing.model.hotspots import Arrival, Guest, Handover, Hotspot
 from billing.model.self_care import SubscriberLogin
@@ -42,7 +44,10 @@ def hotspot(key: str) -> Hotspot:
 def place_of(key: str) -> Hotspot:
     """Where this browser is, as its NAS said; else the hotspot of `key`. Raises NotFound."""
     held = session.get(_ARRIVAL)
-    return hotspot(key if held is None else held[0])
+    if held is not None:
+        with suppress(NotFound):  # it was closed meanwhile
+            return hotspot(held[0])
+    return hotspot(key)
 
 
 def address() -> str:
