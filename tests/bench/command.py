@@ -1,17 +1,18 @@
-"""`./run bench [growth | soak | storm | cutoff | bills] …`: each has a module of its own."""
+"""`./run bench [growth | soak | storm | cutoff | restore | bills] …`: a module each."""
 
 from __future__ import annotations
 
 import signal
 import sys
 
-from . import bills, cutoff, growth, run, soak, storm
+from . import bills, cutoff, growth, restore, run, soak, storm
 
 _VERBS = {
     "growth": growth.main,
     "soak": soak.main,
     "storm": storm.main,
     "cutoff": cutoff.main,
+    "restore": restore.main,
     "bills": bills.main,
 }
 

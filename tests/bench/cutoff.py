@@ -14,26 +14,23 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
-from rich.table import Table
 
-from . import packets, workload
+from . import workload
 from .cell import quantile
 from .coa_listener import CoaListener
-from .exchange import Answer, Done, Exchange
+from .exchange import Answer, Exchange
 from .ground import Ground, ground, running
 from .packets import Kind
 from .population import Population, drive
+from .sessions import GENERATION, EndedSessions, arrivals
 from .tollway_seed import Router
 from .tollway_target import TollwayTarget
 from .worker import worker
 
 ALLOWED_SECONDS = 1.0
-_GENERATION = 1
 _PORTS = 16
-_SETTLE_SECONDS = 30.0
 # An order is confirmed by the Stop, which the worker looks for once a second.
 _CONFIRM_SECONDS = 3.0
-_WINDOW = 64
 # Those packages are used up by the second update: one octet less than it tells.
 _SHORTEN = """
 UPDATE entitlement SET octets_total = %s, octets_left = %s WHERE customer_id = %s
@@ -61,72 +58,38 @@ class Options:
         return self.each_second * self.seconds
 
 
-@dataclass
-class Cut:
+@dataclass(kw_only=True)
+class Cut(EndedSessions):
     """Subscribers whose packages run out, numbered after those of the load."""
 
-    options: Options
-    exchange: Exchange
-    began_at: int
+    packages: int
     answered_at: dict[int, float] = field(default_factory=dict)
     """Unix seconds of the answer to the record that used up the package."""
-    faults: int = 0
-    stopped: int = 0
 
     def __post_init__(self) -> None:
-        first = self.options.users
-        self._waiting = list(range(first + self.options.packages - 1, first - 1, -1))
+        self._waiting = list(range(self.first + self.packages - 1, self.first - 1, -1))
 
     def begin(self) -> None:
         """All sessions run, half of each package is used."""
-        steps: tuple[tuple[Kind, int], ...] = (("start", 0), ("interim", 1))
-        for kind, step in steps:
-            for user in self._waiting:
-                while self.exchange.in_flight >= _WINDOW:
-                    self.exchange.work(time.perf_counter() + 0.25)
-                self._send(user, kind, step, self._check)
-            while self.exchange.in_flight:
-                self.exchange.work(time.perf_counter() + 0.25)
+        self.send_all(self._waiting, "start", 0)
+        self.send_all(self._waiting, "interim", 1)
 
-    def finish(self) -> None:
+    def finish(self, each_second: int) -> None:
         """What is left runs out as before; wait for the Stops of those that were cut."""
         while self._waiting:
             self.use_up(time.perf_counter())
-            self.exchange.work(time.perf_counter() + 1 / self.options.each_second)
-        deadline = time.perf_counter() + _SETTLE_SECONDS
-        while self.stopped < self.options.packages and time.perf_counter() < deadline:
-            self.exchange.work(time.perf_counter() + 0.25)
+            self.exchange.work(time.perf_counter() + 1 / each_second)
+        self.settle(self.packages)
 
     def use_up(self, due: float) -> None:
         """The next one's last octet."""
         if self._waiting:
             user = self._waiting.pop()
-            self._send(user, "interim", 2, partial(self._noted, user), due)
-
-    def end(self, session_id: str) -> None:
-        """The NAS obeys: the session ends with a Stop."""
-        user = workload.user_of(session_id)
-        if user >= self.options.users:
-            self._send(user, "stop", 2, self._counted)
-
-    def _send(self, user: int, kind: Kind, step: int, done: Done, due: float | None = None) -> None:
-        def encode(identifier: int) -> bytes:
-            return packets.request(kind, identifier, user, _GENERATION, step, self.began_at)
-
-        at = time.perf_counter() if due is None else due
-        if not self.exchange.ask(0, kind, encode, done, at):
-            self.faults += 1
-
-    def _check(self, answer: Answer) -> None:
-        self.faults += answer.code != packets.ACCOUNTING_RESPONSE
+            self.send(user, "interim", 2, partial(self._noted, user), due)
 
     def _noted(self, user: int, answer: Answer) -> None:
         self.answered_at[user] = time.time()
-        self._check(answer)
-
-    def _counted(self, answer: Answer) -> None:
-        self.stopped += 1
-        self._check(answer)
+        self.check(answer)
 
 
 @dataclass(frozen=True)
@@ -184,7 +147,13 @@ def _run(
     def heard(_kind: Kind, answer: Answer) -> None:
         latencies.append(answer.latency_seconds * 1000)
 
-    cut = Cut(options, exchange, int(time.time()) - 60)
+    cut = Cut(
+        exchange=exchange,
+        first=options.users,
+        last_step=2,
+        began_at=int(time.time()) - 60,
+        packages=options.packages,
+    )
     listener.ended = cut.end
     exchange.listen(listener.socket, listener.read)
     cut.begin()
@@ -195,7 +164,7 @@ def _run(
         (float(options.each_second), cut.use_up),
     ]
     drive(exchange, calls, options.seconds)
-    cut.finish()
+    cut.finish(options.each_second)
     time.sleep(_CONFIRM_SECONDS)
     return _found(place, target, listener, cut, sorted(latencies), population)
 
@@ -220,7 +189,7 @@ def _found(
 ) -> Found:
     with place.admin(target.database) as db:
         intents = {name: (at.timestamp(), state) for name, at, state in db.execute(_INTENTS)}
-    wanted = {workload.session_id(user, _GENERATION): user for user in cut.answered_at}
+    wanted = {workload.session_id(user, GENERATION): user for user in cut.answered_at}
     arrived = listener.arrived_at
     return Found(
         from_transaction=sorted(
@@ -233,7 +202,7 @@ def _found(
             for name, user in wanted.items()
             if name in arrived
         ),
-        not_cut=cut.options.packages - sum(name in arrived for name in wanted),
+        not_cut=cut.packages - sum(name in arrived for name in wanted),
         cut_for_nothing=sum(name not in wanted for name in arrived),
         unconfirmed=sum(state != "confirmed" for _, state in intents.values()),
         faults=cut.faults + listener.forged + population.wrong + population.given_up,
@@ -244,19 +213,14 @@ def _found(
 
 def report(options: Options, found: Found, place: Ground) -> bool:
     """Print; whether the verdict is good."""
-    table = Table(
-        title=f"{options.packages} packages ran out, {options.each_second} a second beside"
+    table = arrivals(
+        f"{options.packages} packages ran out, {options.each_second} a second beside"
         f" {options.rate_per_second:,} requests a second",
-        title_justify="left",
+        {
+            "after the transaction's instant": found.from_transaction,
+            "after the record's answer": found.from_answer,
+        },
     )
-    for heading in ("Disconnect-Request arrived, ms", "p50", "p99", "max"):
-        table.add_column(heading, justify="right")
-    for label, seconds in (
-        ("after the transaction's instant", found.from_transaction),
-        ("after the record's answer", found.from_answer),
-    ):
-        shown = (quantile(seconds, 0.5), quantile(seconds, 0.99), seconds[-1] if seconds else 0.0)
-        table.add_row(label, *(f"{value * 1000:.1f}" for value in shown))
     place.console.print(table)
     place.say(
         f"not cut {found.not_cut}, cut for nothing {found.cut_for_nothing}, orders not confirmed"

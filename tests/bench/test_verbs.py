@@ -14,7 +14,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from . import bills, command, cutoff, growth, packets, past, population, soak, storm, workload
+from . import (
+    bills,
+    command,
+    cutoff,
+    growth,
+    packets,
+    past,
+    population,
+    restore,
+    soak,
+    storm,
+    workload,
+)
 from .cell import Part
 from .exchange import Answer, Done, Exchange
 from .ground import Ground, ground
@@ -153,6 +165,16 @@ def test_cutoff_measures_every_package_and_nobody_else(place: Ground) -> None:
     assert "10 packages ran out" in said(place)
 
 
+def test_restore_measures_every_customer_and_nobody_else(place: Ground) -> None:
+    options = restore.Options(40, 40, 2, 4, threads=4)
+    found = restore.measure(options, place)
+    assert found.fine(), found
+    assert [len(found.from_call[kind]) for kind in restore.KINDS] == [options.moved] * 2
+    assert [len(found.from_commit[kind]) for kind in restore.KINDS] == [options.moved] * 2
+    restore.report(options, found, place)
+    assert "8 customers each" in said(place)
+
+
 @pytest.mark.parametrize("prepaid", [False, True])
 def test_the_bill_run_is_measured(place: Ground, prepaid: bool) -> None:
     assert bills.bench(place, 250, prepaid=prepaid)
@@ -220,7 +242,7 @@ def test_who_got_no_answer_is_not_judged() -> None:
 
 
 @pytest.mark.usefixtures("ended_as_before")
-@pytest.mark.parametrize("verb", ["growth", "soak", "storm", "cutoff", "bills"])
+@pytest.mark.parametrize("verb", ["growth", "soak", "storm", "cutoff", "restore", "bills"])
 def test_each_verb_has_help(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """Years of a few monthly customers' lives, lived by the product and by the model at once.
 
 Everything comes from one seed. After each event both must agree on every bill, charge, wallet and
-state, and at the end the product's books with themselves.
+state, and the product's books with themselves.
 """
 
 from __future__ import annotations
