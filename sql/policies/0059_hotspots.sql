@@ -10,3 +10,5 @@ GRANT SELECT, INSERT, UPDATE ON hotspot TO tollway_worker;
 GRANT SELECT (nas_id, org_id, key, addresses, created_at, closed_at) ON hotspot TO tollway_panel, tollway_readonly;
 REVOKE EXECUTE ON FUNCTION hotspot_by_key_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hotspot_by_key_v1 TO tollway_panel;
+-- A login by a voucher looks at its batch for the length of the password beside the code.
+GRANT SELECT (batch_id) ON voucher_batch TO tollway_radius;
