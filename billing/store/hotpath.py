@@ -249,8 +249,7 @@ def voucher_keys(lane: HotConnection) -> list[tuple[int, bytes]]:
 def find_voucher_logins(
     lane: HotConnection, hashes: Sequence[bytes]
 ) -> dict[bytes, tuple[str, int]]:
-    """User names, and the length of the password beside the code, by the keyed hash of a code, of
-    those that may log in."""
+    """User name and length of the password, by the keyed hash of a code that may log in."""
     rows = lane.fetch(named_query("find_voucher_logins"), (list(hashes),))
     return {bytes(row.code_hmac): (row.login_name, row.password_length) for row in rows}
 
