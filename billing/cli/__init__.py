@@ -25,6 +25,7 @@ from billing.cli import (
     funding,
     gateways,
     grants,
+    hotspots,
     imports,
     installation,
     jobs,
@@ -66,6 +67,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    hotspots.hotspot,
     organisations.organisation,
     coa.coa,
     pools.pool,

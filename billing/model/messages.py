@@ -29,6 +29,7 @@ class MessageKind(StrEnum):
     PREPAYMENT_DUE = "prepayment_due"
     DEBIT_NOTICE = "debit_notice"
     SENDER_CHECK = "sender_check"
+    HOTSPOT_CODE = "hotspot_code"
 
 
 WITH_PAPER = frozenset(

@@ -11,6 +11,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from billing.errors import InvalidInput
 from billing.languages import languages
 from billing.messages import mail, webhook
 from billing.messages.render import Rendered, Unrenderable, render, short
@@ -27,6 +28,7 @@ from billing.model.messages import (
     OwnTemplate,
 )
 from billing.rules.addresses import address_problem, number_problem
+from billing.rules.vouchers import grouped
 from billing.services import senders
 from billing.services.context import Context
 from billing.store import messages as store
@@ -62,7 +64,7 @@ def take(
             spoken=languages(),
             with_paper=with_paper,
         )
-    return [_completed(context, message) for message in taken]
+    return [_completed(context, _opened(context, message)) for message in taken]
 
 
 def _completed(context: Context, message: DueMessage) -> DueMessage:
@@ -74,6 +76,19 @@ def _completed(context: Context, message: DueMessage) -> DueMessage:
     by_mail = message.channel is MessageChannel.EMAIL  # a line for a telephone is to stay short
     if by_mail and facts.get("recharge_url") == context.portal_url:
         facts["recharge_url"] = with_brand(context.portal_url, message.brand_key)
+    return replace(message, facts=facts)
+
+
+def _opened(context: Context, message: DueMessage) -> DueMessage:
+    """With the code that its facts hold sealed, as nothing secret is stored in them (rule R3)."""
+    facts = dict(message.facts)
+    if "sealed" not in facts:
+        return message
+    sealed, row = bytes.fromhex(str(facts.pop("sealed"))), str(facts.pop("sealed_for"))
+    try:
+        facts["code"] = grouped(context.box.open(sealed, row))
+    except InvalidInput as error:  # it cannot be made without, and says so
+        log.error("message %d: %s", message.message_id, error)
     return replace(message, facts=facts)
 
 

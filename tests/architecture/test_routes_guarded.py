@@ -20,6 +20,20 @@ THEIR_OWN = {
     "security.two_factor_setup",
     "security.two_factor_token_validation",
 }
+GUESTS = {
+    "portal.arrive",
+    "portal.brand_css",
+    "portal.by_password",
+    "portal.by_voucher",
+    "portal.came_back",
+    "portal.lost",
+    "portal.offers",
+    "portal.online",
+    "portal.order",
+    "portal.ordered",
+    "portal.style",
+    "portal.to_provider",
+}
 ABSENT = {
     "security.verify",
     "security.tf_select",
@@ -50,14 +64,15 @@ def test_public_routes_are_these_only(app: Flask) -> None:
         name for name, view in app.view_functions.items()
         if getattr(view, "allowed", None) == "public"
     }  # fmt: skip
-    assert public == {
-        "api.redeem",
-        "customer.brand_css",
-        "customer.log_in",
-        "entry.enrol",
-        "entry.healthz",
+    guests = {name for name in app.view_functions if name.startswith("portal.")}
+    assert public - guests == {
+        "api.redeem", "customer.brand_css", "customer.log_in", "entry.enrol", "entry.healthz",
         "hooks.hook",
-    }
+    }  # fmt: skip
+    # Guests of a hotspot have no account: what they hold is a card, or the address of an order.
+    assert guests == GUESTS <= public
+    for rule in app.url_map.iter_rules():
+        assert (rule.endpoint in guests) == rule.rule.startswith("/hotspot/"), rule.rule
 
 
 def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) -> None:

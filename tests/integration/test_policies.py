@@ -85,6 +85,9 @@ SECRETS = (
     ("sepa_mandate", "iban_sealed"),
     ("voucher_key", "key_sealed"),
     ("sepa_file", "body_sealed"),
+    ("hotspot", "uam_secret_sealed"),
+    ("hotspot_order", "code_sealed"),
+    ("hotspot_order", "token_sha256"),
 )
 
 
@@ -386,6 +389,7 @@ FUNCTIONS = {
         "earns_on_self_service_v1",
         "enter_paper_receipt_v1",
         "gateway_of_hook_v1",
+        "hotspot_by_key_v1",
         "ipv6_taken_v1",
         "is_account_v1",
         "is_cashier_v1",

@@ -15,6 +15,7 @@ from billing.store.tables.collections import (
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.hotspots import Hotspot, HotspotOffer, HotspotOrder
 from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
@@ -119,6 +120,9 @@ __all__ = [
     "Entitlement",
     "Gateway",
     "Hearing",
+    "Hotspot",
+    "HotspotOffer",
+    "HotspotOrder",
     "Invoice",
     "InvoiceDesign",
     "InvoiceLine",
