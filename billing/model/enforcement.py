@@ -33,6 +33,8 @@ class Goal(StrEnum):
 
 BY_SUBSCRIBER = "ended-by-subscriber"
 """The reason of an order that a subscriber gave, for a session of its own."""
+BY_SETTINGS = "settings-changed"
+"""Of one for a session that does not fit what its subscription may do now."""
 
 
 class PacketKind(StrEnum):

@@ -81,6 +81,12 @@ def checked_login_hours(text: str) -> str:
     return text
 
 
+def checked_number(value: int | None, field: str) -> None:
+    """Raises InvalidInput where a limit is not a whole number from 1 on; None is no limit."""
+    if value is not None and not 1 <= value < 2**32:
+        raise InvalidInput("must be at least 1", field=field)
+
+
 def checked_name(name: str, field: str = "name") -> str:
     """A name for people to read: not empty, at most 200 characters, no control characters."""
     name = _text(name, field).strip()

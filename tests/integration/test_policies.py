@@ -444,6 +444,7 @@ def test_functions_are_for_who_needs_them(admin: psycopg.Connection) -> None:
         "use_up_grant_v1",
         "order_change_v1",
         "note_overspend_v1",
+        "note_wallet_overspend_v1",
         "tighten_v1",
     }
 
