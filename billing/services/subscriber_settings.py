@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -14,6 +15,7 @@ from billing.rules.fitting import unfit
 from billing.services import live_sessions
 from billing.services.context import Context
 from billing.services.customers import changing, finish
+from billing.services.identity import is_mac
 from billing.services.settings_checks import checked_settings, settings_of, write_settings
 from billing.store import catalog, tables
 from billing.store import customers as store
@@ -40,6 +42,14 @@ def settings(context: Context, subscription_id: int) -> AccessSettings:
                 f"no subscription has the number {subscription_id}", field="subscription"
             )
         return settings_of(row)
+
+
+def lockable(
+    stations: Iterable[str | None], allowed_macs: Collection[str] | None
+) -> frozenset[str]:
+    """Of the stations of sessions those that are MAC addresses and not allowed by name yet."""
+    macs = {one for one in stations if one is not None and is_mac(one)}
+    return frozenset(macs.difference(allowed_macs or ()))
 
 
 def change(
