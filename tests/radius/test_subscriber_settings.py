@@ -10,6 +10,7 @@ from billing.model.decision import MESSAGES, Reason
 from billing.services import subscriber_settings
 from rig.nas import LoginOutcome, SimulatedNas
 from tests.factories import Factory, Subscriber
+from tests.radius.sending import sending
 
 PHONE, LAPTOP = "02-00-5E-10-00-01", "02-00-5E-10-00-02"
 
@@ -70,3 +71,18 @@ def test_an_address_that_is_fixed_later_comes_with_the_next_login(
     assert _login(nas, subscriber, PHONE).first("Framed-IP-Address") == "198.51.100.7"
     subscriber_settings.change(make.context, number, now, framed_ip=None)
     assert _login(nas, subscriber, PHONE).first("Framed-IP-Address") is None
+
+
+@pytest.mark.rule("A4", "C1")
+def test_a_session_that_does_not_fit_is_disconnected_where_it_is_asked_for(
+    make: Factory, subscriber: Subscriber, now: datetime
+) -> None:
+    with make.simulated_nas(now) as router, sending(make.context):
+        make.session(subscriber, router, now)
+        changed = subscriber_settings.change(
+            make.context, subscriber.subscription_id, now, macs=(PHONE,), end_sessions=True
+        )
+        assert (changed.ended, changed.running) == (1, 0)
+        (arrived,) = router.wait_for_orders(1)
+        assert arrived.kind == "Disconnect-Request"
+        assert arrived.attributes["User-Name"] == [subscriber.username.upper()]
