@@ -71,15 +71,15 @@ def test_it_is_shown_and_ends_with_the_credit_that_lifts_the_wallet(
     _topup(context, who, "first", 250_000, now)
     _use(lane, who, now, "s1", 4)
     (shown,) = grants.overspends(context, username=name)
-    assert (shown.micros, shown.currency) == (150_000, "EUR")
+    assert (shown.micros, shown.currency) == (150_000, "USD")
     assert (shown.exhausted_at, shown.seconds, shown.octets) == (
         now + timedelta(seconds=60),
         0,
         0,
     )
-    assert "0.15 EUR" in run("overspend", "--user", name).out
-    assert "0.15 EUR" in run("quota", name).out
-    assert "0.15 EUR" in run("usage", name).out
+    assert "0.15 USD" in run("overspend", "--user", name).out
+    assert "0.15 USD" in run("quota", name).out
+    assert "0.15 USD" in run("usage", name).out
     assert run("overspend", "--user", name, "--json").value[0]["micros"] == 150_000
     _topup(context, who, "too little", 100_000, now + timedelta(minutes=2))
     assert _lifted(context, who) == [None]
