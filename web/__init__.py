@@ -42,7 +42,9 @@ def create_app(
         portal_url=settings.portal_url,
         message_days=settings.message_days,
     )
-    app.extensions["tollway"] = Parts(nobody, clock, Gateways(open_gateway))
+    app.extensions["tollway"] = Parts(
+        nobody, clock, Gateways(open_gateway), settings.dictionary_dir
+    )
     app.session_interface = sessions.SessionsByPart()
     headers.init_app(app, options)
     portal.init_app(app, options)

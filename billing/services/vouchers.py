@@ -28,8 +28,7 @@ from billing.rules.taxes import charge
 from billing.services import voucher_keys
 from billing.services.catalog import hotspot_profile
 from billing.services.context import Context
-from billing.services.customers import check_number
-from billing.services.identity import checked_name
+from billing.services.identity import checked_name, checked_number
 from billing.services.issuing import operator_of
 from billing.services.settling import checked_amount
 from billing.services.voucher_codes import new_codes, open_sealed, seal
@@ -51,7 +50,7 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
     Refused (the plan cannot be sold so).
     """
     name = checked_name(wanted.name)
-    check_number(wanted.session_limit, "session_limit")
+    checked_number(wanted.session_limit, "session_limit")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidInput("must lie in the future", field="expires")
     with context.together() as joined, joined.transaction() as tx:

@@ -432,6 +432,7 @@ FUNCTIONS = {
         "local_instant_v1",
         "look_closer_v1",
         "note_overspend_v1",
+        "note_wallet_overspend_v1",
         "order_change_v1",
         "plan_chain_v1",
         "post_grant_v1",
