@@ -173,6 +173,7 @@ OTHERS = {
     "suspense_undone": CASHIERS,
     "voucher_replace": CASHIERS,
     "voucher_sell": CASHIERS | SELLERS,
+    "who_had": {StaffRole.OWNER, StaffRole.SUPPORT},
 }
 
 

@@ -104,6 +104,11 @@ class LiveSession(_Session, Base):
     session_id: Mapped[int] = serial_key()
 
 
+def _held_by(name: str, column: str, also: str = "") -> Index:
+    """An index of the sessions that held an address, by their ends."""
+    return Index(name, column, "closed_at", postgresql_where=text(f"{column} IS NOT NULL{also}"))
+
+
 class SessionHistory(_Session, Base):
     """Past sessions, a partition a month of `started_at`."""
 
@@ -112,6 +117,16 @@ class SessionHistory(_Session, Base):
         Index("session_history_subscription_idx", "customer_id", "subscription_id", "started_at"),
         Index("session_history_session_idx", "session_id"),
         Index("session_history_acct_session_idx", "acct_session_id"),
+        # Who had an address when (rule U12): prefixes, too, are found by equality.
+        _held_by("session_history_framed_ip_idx", "framed_ip"),
+        _held_by("session_history_ipv6_address_idx", "framed_ipv6_address"),
+        _held_by("session_history_ipv6_prefix_idx", "framed_ipv6_prefix"),
+        _held_by("session_history_delegated_idx", "delegated_ipv6_prefix"),
+        _held_by(
+            "session_history_interface_idx",
+            "framed_interface_id",
+            " AND framed_ipv6_prefix IS NULL AND framed_ipv6_address IS NULL",
+        ),
         {"postgresql_partition_by": "RANGE (started_at)"},
     )
 
@@ -205,7 +220,10 @@ class LoginAttempt(Base):
     """
 
     __tablename__ = "login_attempt"
-    __table_args__ = ({"postgresql_partition_by": "RANGE (at)"},)
+    __table_args__ = (
+        Index("login_attempt_at_idx", "at", "attempt_id"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
 
     customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     username: Mapped[str] = mapped_column(primary_key=True)
