@@ -9,6 +9,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from billing.errors import InvalidInput
 from billing.model.who_had import WhoHad
@@ -19,10 +20,10 @@ from web.forms import needed, show_errors
 from web.guards import INQUIRERS, staff_only
 
 _TOLERANCES = [
-    ("0", "Exactly then"),
-    ("60", "A minute around"),
-    ("300", "Five minutes around"),
-    ("3600", "An hour around"),
+    SelectChoice("0", "Exactly then"),
+    SelectChoice("60", "A minute around"),
+    SelectChoice("300", "Five minutes around"),
+    SelectChoice("3600", "An hour around"),
 ]
 _FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
 
