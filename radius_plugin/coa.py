@@ -32,7 +32,14 @@ from pyrad.packet import (  # type: ignore[import-untyped]
 from billing.clock import utc_now
 from billing.errors import Unavailable
 from billing.model.decision import Limits, Service
-from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
+from billing.model.enforcement import (
+    LIMITS_ALONE,
+    Goal,
+    OrderResult,
+    Outcome,
+    PacketKind,
+    SessionOrder,
+)
 from billing.services import orders
 from billing.services.context import Context
 from radius_plugin import vendors
@@ -60,8 +67,6 @@ _CODES = {PacketKind.COA: CoARequest, PacketKind.DISCONNECT: DisconnectRequest}
 _ACKS = {PacketKind.COA: CoAACK, PacketKind.DISCONNECT: DisconnectACK}
 _NAKS = {PacketKind.COA: CoANAK, PacketKind.DISCONNECT: DisconnectNAK}
 _LIMITS = (Part.TIMEOUT, Part.QUOTA)
-# A NAS that will not have new limits keeps those that it has, and ends the session there.
-_LIMITS_STAND = frozenset({Goal.GRANT, Goal.TIGHTEN})
 _ANY_SPEED = Service(speed_up_kbps=1, speed_down_kbps=1)
 _NUMERIC_TYPES = frozenset({"integer", "date", "short", "byte", "signed"})
 
@@ -83,8 +88,6 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     service = None if order.service is None else codec.tellable(order.service)
     if order.goal is Goal.TARIFF:
         return _at_a_switch(codec, order, names, service)
-    if order.escalated and order.goal in _LIMITS_STAND:
-        return PacketKind.NONE, ()
     if order.goal is Goal.DISCONNECT or order.escalated or service is None:
         return disconnect
     if order.goal is Goal.SUSPEND:
@@ -94,14 +97,16 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     if order.goal is Goal.RESTORE:
         if not (codec.capabilities.fence and order.fenced):
             return disconnect
-        return PacketKind.COA, names + told_again(codec.let_out(service), service.own_reply)
+        return PacketKind.COA, names + told_again(
+            codec.let_out(service), service.own_reply, codec.resets
+        )
     parts = _parts(order.goal, codec, service)
     if not parts:
         return PacketKind.NONE, ()
     if not codec.capabilities.covers(parts):
         return disconnect
     used = Used(order.used_seconds, order.used_octets, order.used_input_octets)
-    changes = told_again(codec.change(service, used, parts), service.own_reply)
+    changes = told_again(codec.change(service, used, parts), service.own_reply, codec.resets)
     return PacketKind.COA, names + changes
 
 
@@ -117,7 +122,7 @@ def _at_a_switch(
     if not parts:
         return PacketKind.NONE, ()
     changes = codec.change(service, Used(order.used_seconds, order.used_octets), parts)
-    return PacketKind.COA, names + told_again(changes, service.own_reply)
+    return PacketKind.COA, names + told_again(changes, service.own_reply, codec.resets)
 
 
 def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:
@@ -127,7 +132,7 @@ def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:
     enforced = _enforced(codec, service)
     if goal is Goal.RESTRICT:
         return enforced | _speed_part(codec)
-    if goal in _LIMITS_STAND:
+    if goal in LIMITS_ALONE:
         able = {part for part in _LIMITS if codec.capabilities.covers([part])}
         return enforced & able
     return enforced

@@ -31,6 +31,9 @@ class Goal(StrEnum):
     """Usage reported more often, and the limits that are left (rule Q5)."""
 
 
+LIMITS_ALONE = frozenset({Goal.TARIFF, Goal.GRANT, Goal.TIGHTEN})
+"""A NAS that will not have new limits keeps those that it has, and ends the session there: nobody
+is disconnected for it, and the order has failed."""
 BY_SUBSCRIBER = "ended-by-subscriber"
 """The reason of an order that a subscriber gave, for a session of its own."""
 

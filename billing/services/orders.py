@@ -18,7 +18,14 @@ from datetime import datetime, timedelta
 from billing.errors import InvalidInput
 from billing.model.account import Account, LoginContext
 from billing.model.decision import Limits, Reason, Reject, Service, Suspended
-from billing.model.enforcement import Goal, OrderResult, Outcome, PacketKind, SessionOrder
+from billing.model.enforcement import (
+    LIMITS_ALONE,
+    Goal,
+    OrderResult,
+    Outcome,
+    PacketKind,
+    SessionOrder,
+)
 from billing.model.grants import GrantLimits
 from billing.model.network import NasAddress, SessionIdentity, Vendor, dialect_of, link_of
 from billing.rules.access import decide, metered_by_time, normal_speed
@@ -230,9 +237,6 @@ def _order(
             username=row.username,
             acct_session_id=row.acct_session_id,
             framed_ip=row.framed_ip,
-            nas_ip=row.nas_address,
-            calling_station=row.calling_station,
-            nas_port_id=row.nas_port_id,
         ),
         service=_service(account, row, now),
         used_seconds=_used_seconds(account, row, now),
@@ -266,7 +270,7 @@ def _changes(result: OrderResult, now: datetime) -> dict[str, object]:
         attempt=order.attempt,
         unknown_answers=order.unknown_answers,
         namings=result.namings,
-        may_disconnect=order.goal is not Goal.TARIFF,
+        may_disconnect=order.goal not in LIMITS_ALONE,
     )
     changes: dict[str, object] = {}
     if follows.state is not None:

@@ -37,7 +37,6 @@ class ClaimedRow:
     acct_session_id: str
     framed_ip: str | None
     calling_station: str | None
-    nas_port_id: str | None
     session_class: str | None
     started_at: datetime
     last_event_at: datetime

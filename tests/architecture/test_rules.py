@@ -21,12 +21,8 @@ def shown() -> set[str]:
     found: set[str] = set()
     for path in (_CHECKOUT / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and ast.unparse(node.func) == "pytest.mark.rule"
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                found.add(str(node.args[0].value))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule":
+                found.update(str(one.value) for one in node.args if isinstance(one, ast.Constant))
     return found
 
 

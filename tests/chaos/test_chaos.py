@@ -10,7 +10,7 @@ from tests.chaos.run import ROUTERS, run
 from tests.radius.installation import installation
 
 SEED = 1
-KILLS = 12
+KILLS = 50
 
 
 @pytest.mark.rule("U1", "U2", "C1")

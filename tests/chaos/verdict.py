@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.services.context import Context
-from tests.chaos.killing import Kill
+from tests.chaos.killing import ANSWER_RECORDS, Kill
 from tests.chaos.router import Acknowledged, Played, Router
 from tests.radius import meter
 
@@ -63,8 +63,9 @@ def verdict(
 def between(context: Context, routers: Sequence[Router], kills: Sequence[Kill]) -> int:
     """How many records were committed before a kill and acknowledged after it, sent again."""
     committed = _committed(context, routers)
+    instants = [kill.at for kill in kills if kill.part in ANSWER_RECORDS]
     return sum(
-        any(min(committed[_content(one)]) < kill.at <= one.acknowledged_at for kill in kills)
+        any(min(committed[_content(one)]) < at <= one.acknowledged_at for at in instants)
         for router in routers
         for one in router.acknowledged()
         if one.tries > 1 and len(committed.get(_content(one), ())) > 1

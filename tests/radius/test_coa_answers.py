@@ -130,6 +130,38 @@ def test_a_coa_that_is_put_off_or_not_answered_thrice_becomes_a_disconnect(
     ]
 
 
+@pytest.mark.rule("Q4", "Q5")
+@pytest.mark.parametrize(
+    ("behaviour", "attempts"),
+    [(Behaviour(answer="nak", error_cause=401), 1), (Behaviour(answer="silent"), 3)],
+)
+@pytest.mark.parametrize("goal", [Goal.GRANT, Goal.TIGHTEN])
+def test_limits_that_a_nas_will_not_have_have_failed_and_nobody_is_cut(
+    context: Context,
+    make: Factory,
+    subscriber: Subscriber,
+    clock: Clock,
+    now: datetime,
+    goal: Goal,
+    behaviour: Behaviour,
+    attempts: int,
+) -> None:
+    with make.simulated_nas(now, vendor=Vendor.CHILLI) as gateway:
+        gateway.coa = behaviour
+        intent_id = order(context, make.session(subscriber, gateway, now), goal, now)
+        for number in range(attempts):
+            until(context, intent_id, lambda found, n=number: len(found.attempts) > n)
+            clock.move(context, seconds=6)
+        found = until(context, intent_id, lambda found: found.state == "failed")
+        assert {packet for packet, _, _ in found.attempts} == {COA}
+        (shown,) = coa.list_orders(context, subscription_id=subscriber.subscription_id)
+        assert (shown.order_id, shown.state) == (intent_id, OrderState.FAILED)
+        # It can be tried again, and is done then.
+        gateway.coa = Behaviour()
+        coa.retry(context, intent_id, clock())
+        until(context, intent_id, lambda found: found.state in ("acked", "confirmed"))
+
+
 def test_what_no_coa_can_be_made_of_is_disconnected(
     context: Context,
     make: Factory,

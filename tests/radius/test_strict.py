@@ -32,6 +32,8 @@ STRICT = replace(
 )
 RATES = [5_000 + 900 * number for number in range(DEVICES)]
 """Octets a tick: some use up a slice between two reports, some in several."""
+CUT_WITHIN_TICKS = 600
+"""Ten seconds of the devices; without orders they run for ever."""
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +162,11 @@ def test_overspend_of_shared_sessions_is_bounded_and_measured(
     overspent = drained.transmitted - ALLOWANCE
     assert overspent > 0
     assert stored(make, subscriber) == (0, overspent, 0)
+    # Whoever still ran was cut, and soon.
+    running = [line for line in drained.lines if line.ticks_since_exhaustion]
+    assert running
+    assert all(line.cut for line in running)
+    assert max(line.ticks_since_exhaustion for line in running) <= CUT_WITHIN_TICKS
     # Of each session: the interval that was not reported yet, those whose reports were under way,
     # and what it did until it was cut.
     bound = sum(
