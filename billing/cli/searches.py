@@ -27,6 +27,7 @@ _CERTAINTY = {
 @click.argument("address")
 @click.option("--at", type=INSTANT, required=True, help="The instant (UTC unless it says).")
 @click.option("--reason", required=True, help="Why it is asked: it stays in the audit log.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Of an outer address of a NAT.")
 @click.option(
     "--tolerance",
     type=SECONDS,
@@ -35,15 +36,19 @@ _CERTAINTY = {
     help="How far around the instant is searched, like 5m.",
 )
 @click.pass_obj
-def who_had(app: App, address: str, at: datetime, reason: str, tolerance: int) -> None:
-    """Who had an IPv4 or IPv6 address (or all of an IPv6 prefix) at a time. Every request is in the
-    audit log with its reason."""
+def who_had(
+    app: App, address: str, at: datetime, reason: str, port: int | None, tolerance: int
+) -> None:
+    """Who had an IPv4 or IPv6 address (or all of an IPv6 prefix) at a time; with --port, who had it
+    behind carrier-grade NAT, by port blocks that were imported. Every request is in the audit log
+    with its reason."""
     found = who_had_service.who_had(
         app.context,
         address,
         at=at,
         reason=reason,
         now=utc_now(),
+        port=port,
         tolerance_seconds=tolerance,
     )
     app.show_table(
@@ -55,6 +60,8 @@ def who_had(app: App, address: str, at: datetime, reason: str, tolerance: int) -
         return
     if not found.holders:
         app.show(found, f"nobody had {found.address} then, as far as sessions tell")
+    if port is not None and not found.blocks:
+        app.show(found, "no port block of it is known: `tollway import nat-blocks`")
     if found.more:
         app.show(found, "there are more: ask with a shorter --tolerance")
 

@@ -16,6 +16,8 @@ class Held(StrEnum):
     DELEGATED_PREFIX = "delegated prefix"
     INTERFACE = "interface id"
     """The NAS told no prefix: only the lower half of the address is known."""
+    PORT_BLOCK = "port block"
+    """The session had the inner address that the port belonged to behind carrier-grade NAT."""
 
 
 class Certainty(StrEnum):
@@ -65,24 +67,50 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NatBlock:
+    """Ports of an outer address that NAT gave to an inner one; `until` None: still."""
+
+    outer_address: str
+    first_port: int
+    last_port: int
+    inner_address: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A session that held the address, by what, and how sure."""
+    """A session that held the address, by what, and how sure. `block`: by which port block."""
 
     session: Holding
     held: Held
     certainty: Certainty
+    block: NatBlock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhoHad:
     """The answer to one request, which is in the audit log. Surest first.
 
-    `more`: there are others that are not listed; ask for a shorter tolerance.
+    `more`: there are others that are not listed; ask for a shorter tolerance. `blocks`: the port
+    blocks that the outer address and port belonged to, whoever had their inner addresses.
     """
 
     address: str
+    port: int | None
     at: datetime
     tolerance_seconds: int
     reason: str
     holders: tuple[Holder, ...]
+    blocks: tuple[NatBlock, ...]
     more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatImport:
+    """What became of a file of port blocks. `changed`: those that were known and end otherwise."""
+
+    blocks: int
+    added: int
+    changed: int
+    dry_run: bool

@@ -21,7 +21,7 @@ from billing.model.events import (
     UnusableRecord,
 )
 from billing.model.staff import StaffRole
-from billing.services import catalog, metering, subscribers
+from billing.services import catalog, metering, nat_blocks, subscribers
 from billing.services.context import Context
 from billing.services.login_lines import line_of, write_lines
 from billing.settings import Settings
@@ -44,7 +44,13 @@ def lane(settings: Settings) -> Iterator[HotConnection]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def past(context: Context, lane: HotConnection, isp: Isp, began: datetime) -> None:
+def past(
+    context: Context,
+    lane: HotConnection,
+    isp: Isp,
+    began: datetime,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """A session with addresses, attempts of a subscriber and of nobody, accounting of nobody."""
     for person, role in ((SUPPORT, StaffRole.SUPPORT), (BILLING, StaffRole.BILLING)):
         enrolled(context, person, role, began)
@@ -74,6 +80,12 @@ def past(context: Context, lane: HotConnection, isp: Isp, began: datetime) -> No
         began,
         "User-Name=bob; " + "NAS-Port-Id=abcdefghijklmnop" * 6,
     )
+    blocks = tmp_path_factory.mktemp("nat") / "blocks.csv"
+    blocks.write_text(
+        "outer,first_port,last_port,inner,since\n"
+        f"203.0.113.9,1024,2047,{ADDRESS},{(began - timedelta(days=1)).isoformat()}\n"
+    )
+    nat_blocks.import_blocks(context, blocks, began)
     metering.meter_batch(lane, [metering.prepare(one) for one in (*records, letter)], began)
     row = subscribers.show(context, isp.expired_id, began).row
     for number in range(60):
@@ -166,6 +178,19 @@ def test_who_had_an_address_is_told_for_a_reason(
     page.get_by_role("button", name="Look it up").click()
     expect(page.locator("#found tbody tr")).to_contain_text("delegated prefix")
     expect(page.locator("#found")).to_contain_text("1 h around")
+    page.get_by_label("Address").fill("203.0.113.9")
+    page.get_by_label("Port").fill("1500")
+    page.get_by_role("button", name="Look it up").click()
+    row = page.locator("#found tbody tr")
+    expect(row).to_contain_text("bruno.c")
+    expect(row).to_contain_text(f"1024–2047 of {ADDRESS}")
+    page.get_by_label("Port").fill("1")
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.locator("#found")).to_contain_text("No port block of it is known")
+    page.get_by_label("Port").fill("many")
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.locator("#field-port")).to_contain_text("Not a whole number")
+    page.get_by_label("Port").fill("")
     page.get_by_label("Address").fill("10.0.0.0/8")
     page.get_by_role("button", name="Look it up").click()
     expect(page.locator("#field-address")).to_contain_text("write it like 192.0.2.7")

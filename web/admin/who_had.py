@@ -16,7 +16,7 @@ from billing.model.who_had import WhoHad
 from billing.services import who_had as service
 from web import parts
 from web.admin import blueprint
-from web.forms import needed, show_errors
+from web.forms import WholeField, needed, show_errors
 from web.guards import INQUIRERS, staff_only
 
 _TOLERANCES = [
@@ -36,6 +36,11 @@ class WhoHadForm(FlaskForm):
         [needed],
         description="IPv4 or IPv6, or an IPv6 prefix.",
         render_kw={"autocapitalize": "none", "spellcheck": "false"},
+    )
+    port = WholeField(
+        "Port",
+        description="Behind carrier-grade NAT, where its port blocks were imported.",
+        render_kw={"inputmode": "numeric"},
     )
     at = DateTimeLocalField(
         "At",
@@ -75,6 +80,7 @@ def _asked(form: WhoHadForm) -> WhoHad | None:
             at=at.astimezone(UTC),
             reason=form.reason.data,
             now=parts.now(),
+            port=form.port.data,
             tolerance_seconds=int(form.tolerance.data),
         )
     except OverflowError:

@@ -34,6 +34,7 @@ from billing.store.tables.network import (
     LoginAttempt,
     LoginThrottle,
     Nas,
+    NatBlock,
     SessionHistory,
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
@@ -126,6 +127,7 @@ __all__ = [
     "MessageTemplate",
     "MethodSetup",
     "Nas",
+    "NatBlock",
     "Operator",
     "Organisation",
     "OrganisationLetterhead",

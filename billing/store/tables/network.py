@@ -135,6 +135,29 @@ class SessionHistory(_Session, Base):
     started_at: Mapped[datetime] = mapped_column(primary_key=True)
 
 
+class NatBlock(Base):
+    """Ports of an outer address that carrier-grade NAT gave to an inner one (rule U12): imported.
+
+    Both ports are included; `until` NULL: it holds still.
+    """
+
+    __tablename__ = "nat_block"
+    __table_args__ = (
+        UniqueConstraint("outer_address", "first_port", "since", "inner_address", "org_id"),
+        CheckConstraint("first_port BETWEEN 0 AND last_port AND last_port <= 65535", name="ports"),
+        CheckConstraint("until >= since", name="ends"),
+    )
+
+    block_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    outer_address: Mapped[Address]
+    first_port: Mapped[Int]
+    last_port: Mapped[Int]
+    inner_address: Mapped[Address]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
 class CoaIntent(Base):
     """An order to change or end a running session, written with its cause (rule C1).
 
