@@ -96,7 +96,7 @@ def test_a_port_leads_to_who_had_the_inner_address_then(
 @pytest.mark.rule("U12")
 def test_a_file_may_come_again_with_the_ends_of_its_blocks(
     context: Context,
-    operator: Context,
+    operator: Context,  # noqa: F811
     tmp_path: Path,
 ) -> None:
     line = "203.0.113.10,1024,2047,100.64.1.7,2026-03-01T00:00:00+01:00,"
