@@ -143,7 +143,14 @@ class NatBlock(Base):
 
     __tablename__ = "nat_block"
     __table_args__ = (
-        UniqueConstraint("outer_address", "first_port", "since", "inner_address", "org_id"),
+        UniqueConstraint(
+            "outer_address",
+            "first_port",
+            "since",
+            "inner_address",
+            "org_id",
+            name="nat_block_outer_address_key",
+        ),
         CheckConstraint("first_port BETWEEN 0 AND last_port AND last_port <= 65535", name="ports"),
         CheckConstraint("until >= since", name="ends"),
     )
