@@ -184,7 +184,7 @@ def notify(tx: Session) -> None:
     tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
-def due_customers(tx: Session, now: datetime, limit: int) -> list[int]:
+def due_customers(tx: Session, now: datetime, limit: int | None) -> list[int]:
     """Customers with a subscription whose state time alone has changed, longest overdue first."""
     statement = (
         select(Subscription.customer_id)
