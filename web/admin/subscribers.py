@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from billing.services import explain, grants, subscriber_settings
+from billing.services import explain, grants, logins, subscriber_settings
 from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
@@ -60,4 +60,6 @@ def subscriber(subscription_id: int) -> ResponseReturnValue:
         quota=grants.quota_of(context, subscription_id, now),
         why=explain.why(context, subscription_id, now),
         chart=usage_chart(usage.days),
+        logins=logins.last_of(context, subscription_id, now),
+        login_days=logins.LAST_DAYS,
     )

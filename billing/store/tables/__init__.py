@@ -40,6 +40,7 @@ from billing.store.tables.network import (
     LoginAttempt,
     LoginThrottle,
     Nas,
+    NatBlock,
     SessionHistory,
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
@@ -137,6 +138,7 @@ __all__ = [
     "MessageTemplate",
     "MethodSetup",
     "Nas",
+    "NatBlock",
     "Operator",
     "Organisation",
     "OrganisationLetterhead",
