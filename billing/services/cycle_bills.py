@@ -27,9 +27,10 @@ from billing.rules.cycles import (
 from billing.rules.extras import PricedLine, billed, none_before, waiting
 from billing.rules.extras import lines as priced_lines
 from billing.rules.plan_changes import split, version_on
-from billing.rules.taxes import Charge, charge_all
+from billing.rules.taxes import Charge, Taxed, rate_of, taxed_as
 from billing.rules.usage_lines import (
     UsageShare,
+    charged,
     fitting,
     left_over,
     usage_lines,
@@ -77,6 +78,17 @@ class DueBill:
     def to_pay_micros(self) -> int:
         """What is to be paid of it when it is issued: prepaid usage is paid already (rule P11)."""
         return self.amount.total.amount_micros - self.usage.paid_micros
+
+    @property
+    def taxed_as(self) -> BillingProfile:
+        """A bill has its plan's tax point, whatever else it carries (rule I6)."""
+        return taxed_as(self.profile, self.terms)
+
+    @property
+    def tax_due_micros(self) -> int:
+        """Of its tax, what is due when it is issued."""
+        point = self.taxed_as.tax_point
+        return tax_due(self.amount, point, paid_micros=self.usage.paid_micros)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +261,7 @@ def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterat
         price = Money(terms.price_micros, terms.currency)
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
-        priced = priced_lines(text, share, extras, profile, cycle)
+        priced = priced_lines(text, share, extras, profile, cycle, terms.tax_rate_ppm)
         until = min(usage_ended, usage_ended if final else usage_until(profile, cycle))
         priced += fitting(priced, usage_lines(usage, profile, until, work.joined_on))
         if len(priced) == 1 and not share.amount_micros:
@@ -299,8 +311,7 @@ def _bill(
     of_cycle: bool,
 ) -> DueBill:
     profile = work.profile
-    prices = [line.price for line in priced]
-    amount, nets = charge_all(prices, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+    amount, taxed = charged(priced, profile)
     return DueBill(
         work.billable,
         profile,
@@ -309,15 +320,18 @@ def _bill(
         days.next_first_day,
         share,
         amount,
-        tuple(map(partial(_line, profile), priced, nets)),
-        usage_share(priced, nets, profile, amount.total),
+        tuple(map(partial(_line, profile), priced, taxed)),
+        usage_share(priced, [one.net for one in taxed], profile, amount.total),
         of_cycle,
     )
 
 
-def _line(profile: BillingProfile, line: PricedLine, net: Money) -> BillLine:
+def _line(profile: BillingProfile, line: PricedLine, taxed: Taxed) -> BillLine:
     plain = BillLine(
-        text=line.text, net_micros=net.amount_micros, tax_rate_ppm=profile.tax_rate_ppm
+        text=line.text,
+        net_micros=taxed.net.amount_micros,
+        tax_rate_ppm=rate_of(line.tax_rate_ppm, profile),
+        tax_micros=taxed.tax.amount_micros,
     )
     if line.usage is not None:
         return replace(
@@ -338,7 +352,7 @@ def _line(profile: BillingProfile, line: PricedLine, net: Money) -> BillLine:
 def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
     days = (due.first_day, due.next_first_day) if due.of_cycle else None
     today = local_day(now, time_zone)
-    bill = draft(owner_of(due.billable), due.profile, due.amount, days, due.lines, today)
+    bill = draft(owner_of(due.billable), due.taxed_as, due.amount, days, due.lines, today)
     return replace(
         bill,
         wallet_id=due.billable.wallet_id,
@@ -347,9 +361,7 @@ def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
         usage_net_micros=due.usage.net_micros,
         usage_owed=due.usage.owed,
         usage_paid_micros=due.usage.paid_micros,
-        tax_due_micros=tax_due(
-            due.amount, due.profile.tax_point, paid_micros=due.usage.paid_micros
-        ),
+        tax_due_micros=due.tax_due_micros,
     )
 
 

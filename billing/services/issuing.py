@@ -62,9 +62,15 @@ def tax_due(amount: Charge, tax_point: TaxPoint, *, paid_micros: int) -> int:
 
 
 def one_line(text: str, profile: BillingProfile, amount: Charge) -> list[BillLine]:
-    """The whole amount as a single line."""
-    net_micros = amount.net.amount_micros
-    return [BillLine(text=text, net_micros=net_micros, tax_rate_ppm=profile.tax_rate_ppm)]
+    """The whole amount as a single line, of the profile's rate."""
+    return [
+        BillLine(
+            text=text,
+            net_micros=amount.net.amount_micros,
+            tax_rate_ppm=profile.tax_rate_ppm,
+            tax_micros=amount.tax.amount_micros,
+        )
+    ]
 
 
 def write_bill(tx: Transaction, bill: BillDraft, now: datetime) -> tables.Invoice:
