@@ -139,6 +139,9 @@ class EntitlementView:
     octets_left: int | None
     price_micros: int
     ended_at: datetime | None
+    carried_seconds: int = 0
+    carried_octets: int = 0
+    """Of its totals, what was left of the package before it (rule B4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

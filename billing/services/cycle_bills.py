@@ -27,7 +27,7 @@ from billing.rules.cycles import (
 from billing.rules.extras import PricedLine, billed, none_before, waiting
 from billing.rules.extras import lines as priced_lines
 from billing.rules.plan_changes import split, version_on
-from billing.rules.taxes import Charge, Taxed, rate_of, taxed_as
+from billing.rules.taxes import Charge, taxed_as
 from billing.rules.usage_lines import (
     UsageShare,
     charged,
@@ -40,7 +40,7 @@ from billing.rules.usage_lines import (
 from billing.services import cycle_packages, enforcement
 from billing.services.context import Context
 from billing.services.cycle_packages import unbilled_from
-from billing.services.issuing import draft, owner_of, tax_due
+from billing.services.issuing import bill_line, draft, owner_of, tax_due
 from billing.services.packages import entitle
 from billing.services.settling import settle
 from billing.store import (
@@ -320,32 +320,9 @@ def _bill(
         days.next_first_day,
         share,
         amount,
-        tuple(map(partial(_line, profile), priced, taxed)),
+        tuple(map(partial(bill_line, profile), priced, taxed)),
         usage_share(priced, [one.net for one in taxed], profile, amount.total),
         of_cycle,
-    )
-
-
-def _line(profile: BillingProfile, line: PricedLine, taxed: Taxed) -> BillLine:
-    plain = BillLine(
-        text=line.text,
-        net_micros=taxed.net.amount_micros,
-        tax_rate_ppm=rate_of(line.tax_rate_ppm, profile),
-        tax_micros=taxed.tax.amount_micros,
-    )
-    if line.usage is not None:
-        return replace(
-            plain,
-            usage_micros=line.usage.gross_micros,
-            usage_charge_ids=line.usage.usage_charge_ids,
-        )
-    if line.extra is None or line.cycle is None:
-        return plain
-    return replace(
-        plain,
-        charge_id=line.extra.charge_id,
-        first_day=line.cycle.first_day,
-        next_first_day=line.cycle.next_first_day,
     )
 
 

@@ -1,4 +1,4 @@
-"""Bills of several tax rates, from plan to e-invoice, and credit notes on them (rules I1, I2, I6)."""
+"""Bills of several tax rates, from plan to e-invoice, and credit notes on them (I1, I2, I6)."""
 
 from __future__ import annotations
 

@@ -179,6 +179,12 @@ class Entitlement(Base):
         CheckConstraint("carried_seconds >= 0 AND carried_octets >= 0", name="carried"),
         CheckConstraint("alerted_percent BETWEEN 0 AND 100", name="alerted_percent"),
         Index(
+            "entitlement_rolling_idx",
+            "customer_id",
+            "subscription_id",
+            postgresql_where=text("rolls_over"),
+        ),
+        Index(
             "entitlement_open_idx",
             "customer_id",
             "subscription_id",
@@ -209,6 +215,8 @@ class Entitlement(Base):
     alert_seconds_left: Mapped[int | None]
     alert_octets_left: Mapped[int | None]
     """The next level, as what is left then; the meter has it told. NULL: not armed."""
+    rolls_over: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Its plan's; false again when nothing of it can change any more (rule B4)."""
     carried_from_id: Mapped[int | None]
     """The package before it whose rest it has got, where that rolls over (rule B4)."""
     carried_seconds: Mapped[int] = mapped_column(server_default="0")

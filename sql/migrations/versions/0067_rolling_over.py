@@ -18,6 +18,16 @@ def upgrade() -> None:
         "plan_version",
         sa.Column("rolls_over", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+    op.add_column(
+        "entitlement",
+        sa.Column("rolls_over", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+    op.create_index(
+        "entitlement_rolling_idx",
+        "entitlement",
+        ["customer_id", "subscription_id"],
+        postgresql_where=sa.text("rolls_over"),
+    )
     op.add_column("entitlement", sa.Column("carried_from_id", sa.BigInteger()))
     for name in ("carried_seconds", "carried_octets"):
         op.add_column(
