@@ -40,6 +40,7 @@ from billing.cli import (
     resellers,
     revenue,
     sales,
+    self_purchases,
     sepa,
     shifts,
     spending,
@@ -119,7 +120,7 @@ subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
-for _command in reseller_money.COMMANDS:
+for _command in (*reseller_money.COMMANDS, *self_purchases.COMMANDS):
     resellers.reseller.add_command(_command)
 
 

@@ -27,7 +27,7 @@ from billing.services.identity import (
     checked_optional,
     checked_username,
 )
-from billing.store import audit, catalog, self_care, tables
+from billing.store import audit, catalog, resellers, self_care, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -219,15 +219,15 @@ def changing_customer(
 
 @contextmanager
 def changing(
-    context: Context, subscription_id: int
+    context: Context, subscription_id: int, *, with_accounts: bool = False
 ) -> Iterator[tuple[Transaction, tables.Subscription]]:
-    """A transaction on one subscription, its customer's row locked first. Raises NotFound."""
+    """A transaction, with the customer locked, and whose accounts earn by it. Raises NotFound."""
     with context.transaction() as tx:
         customer_id = store.customer_of(tx, subscription_id)
+        if with_accounts:
+            resellers.lock_chain_of(tx, customer_id or 0)
         if customer_id is None or store.lock_customer(tx, customer_id) is None:
-            raise NotFound(
-                f"no subscription has the number {subscription_id}", field="subscription"
-            )
+            raise NotFound(f"no subscription has number {subscription_id}", field="subscription")
         row = store.get_subscription(tx, subscription_id)
         if row is None:
             raise NotFound("the subscription has been moved", field="subscription")

@@ -21,17 +21,17 @@ LARGEST_MINOR = 99_999_999
 _BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
-def checked_amount(amount_micros: int, currency: str) -> Money:
+def checked_amount(amount_micros: int, currency: str, field: str = "amount") -> Money:
     """A payable amount: positive, in whole minor units, within bounds (rules M1, M2)."""
     try:
         amount = Money(amount_micros, currency)
     except ValueError as error:
-        raise InvalidInput(str(error), field="amount") from None
+        raise InvalidInput(str(error), field=field) from None
     if amount.amount_micros <= 0:
-        raise InvalidInput("must be more than zero", field="amount")
+        raise InvalidInput("must be more than zero", field=field)
     if amount.rounded() != amount:
         raise InvalidInput(
-            f"finer than the smallest unit of {currency}, which nobody can pay", field="amount"
+            f"finer than the smallest unit of {currency}, which nobody can pay", field=field
         )
     return amount
 
@@ -192,13 +192,15 @@ def settle(
             free_micros = max(free_micros, min(received_micros, before_usage))
     if limit_micros is not None:
         free_micros = min(free_micros, limit_micros)
-    bills = _bills_of_wallet(tx, customer.customer_id, wallet_id)
+    bills = [] if first is None else [first]
     if first is not None:
-        bills = [first, *(bill for bill in bills if bill.invoice_id != first.invoice_id)]
         recovered = min(free_micros, first.written_off_micros)
         if recovered:
             recover(tx, customer, wallet_id, first, recovered, now)
             free_micros -= recovered
+    if first is None or free_micros > invoices.open_micros(first):
+        others = _bills_of_wallet(tx, customer.customer_id, wallet_id)
+        bills += [bill for bill in others if first is None or bill.invoice_id != first.invoice_id]
     paid: list[str] = []
     for bill in bills:
         amount_micros = min(free_micros, invoices.open_micros(bill))

@@ -269,3 +269,17 @@ def test_only_the_store_speaks_sql() -> None:
         if speaks_sql(node)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+ORACLES = (
+    *("simulation/oracle.py", "simulation/hours.py"),
+    *(f"life/{name}.py" for name in ("model", "packages", "calendar_days", "records", "chasing")),
+)
+"""What judges the product by its own reckoning."""
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_an_oracle_shares_no_code_with_what_it_judges(name: str) -> None:
+    tree = ast.parse((Path(__file__).resolve().parents[1] / name).read_text(encoding="utf-8"))
+    ours = {"billing", "radius_plugin", "web", "rig"}
+    assert [one for _, one in imports(tree) if within(one, ours)] == []

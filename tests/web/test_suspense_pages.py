@@ -186,7 +186,9 @@ def test_a_file_that_is_none_and_lines_that_are_bad_are_named(
     expect(page.locator("#field-file")).to_contain_text("Choose a file that holds something")
     for body, words in (
         (b"%PDF-1.7 \xff\xfe", "Is not written in utf-8"),
-        (b"PK\x03\x04", "No line names the columns Date, Amount, Text"),
+        (b"PK\x03\x04", "Is a ZIP archive: unpack it"),
+        (b"a;b\n", "No line names the columns Date, Amount, Text"),
+        (b"<a/>", "Must be a statement (camt.053) or a notification (camt.054); it is <a>"),
         (b"Datum;Betrag\n", "set the account's format as the bank writes"),
         (Random(5).randbytes(400_000), "Is too long for this page"),
     ):

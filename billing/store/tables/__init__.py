@@ -6,7 +6,12 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
-from billing.store.tables.collections import CollectorSettlement, PaperReceipt, ReceiptBook
+from billing.store.tables.collections import (
+    CollectorLimit,
+    CollectorSettlement,
+    PaperReceipt,
+    ReceiptBook,
+)
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
@@ -64,6 +69,7 @@ from billing.store.tables.resellers import (
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt, RevenueTotal
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
+from billing.store.tables.self_service import SelfPurchase, SelfPurchaseShare
 from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
@@ -96,6 +102,7 @@ __all__ = [
     "Charge",
     "CoaAttempt",
     "CoaIntent",
+    "CollectorLimit",
     "CollectorSettlement",
     "Command",
     "CreditNote",
@@ -159,6 +166,8 @@ __all__ = [
     "ResellerVoucherShare",
     "Reservation",
     "RevenueTotal",
+    "SelfPurchase",
+    "SelfPurchaseShare",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",
