@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from billing.model.views import EntitlementView
+from billing.rules.words import octet_words
+
 NO_GAP = timedelta(minutes=5)
 """What begins so soon after the end follows without a gap: a renewal is bought by a job."""
 SETTLED_AFTER = timedelta(days=33)
@@ -79,6 +82,21 @@ def raised(left: int | None, had: int, has: int) -> int | None:
     """What is left of a follower that had got `had` and gets `has` instead. Where use of its
     predecessor was reported late it is less; what was used of it already stays used."""
     return None if left is None else max(0, left + has - had)
+
+
+def words(packages: Sequence[EntitlementView]) -> list[str]:
+    """For `why`: what packages that are not over have of those before them, and leave (B16)."""
+    found = []
+    for one in packages:
+        if one.status not in ("running", "waiting"):
+            continue
+        seconds, octets = one.carried_seconds, one.carried_octets
+        got = [*([f"{seconds} s"] if seconds else []), *([octet_words(octets)] if octets else [])]
+        if got:
+            found.append(f"{one.plan_name!r} has {', '.join(got)} of the one before it (B4)")
+        if one.rolls_over:
+            found.append(f"what is unused of {one.plan_name!r} goes into what follows it (B4)")
+    return found
 
 
 def settled(package: Rolling, now: datetime) -> bool:

@@ -146,6 +146,7 @@ def _view(row: tables.Entitlement, plan_name: str, now: datetime) -> Entitlement
         ended_at=row.ended_at,
         carried_seconds=row.carried_seconds,
         carried_octets=row.carried_octets,
+        rolls_over=row.rolls_over,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from billing.errors import InvalidFields
 from billing.model.profile import Payment
-from billing.services import catalog, holds, rolling, subscribers
+from billing.services import catalog, explain, holds, rolling, subscribers
 from billing.services.context import Context
 from billing.store import tables
 from tests.factories import DAILY, MONTHLY, Factory, Subscriber
@@ -81,6 +81,9 @@ def test_what_is_unused_is_carried_once_when_the_follower_begins(isp: Isp) -> No
     assert mebibytes(isp, who) == [(100, 70, 0), (170, 170, 70)]
     isp.use(who, on(3, 18), 150)
     assert mebibytes(isp, who)[1] == (170, 20, 70)
+    said = explain.why(isp.context, who.subscription_id, on(3, 18)).lines
+    assert any("has 73.4 MB of the one before it (B4)" in line for line in said)
+    assert any("goes into what follows it (B4)" in line for line in said)
     shown = subscribers.show(isp.context, who.subscription_id, on(3, 18)).entitlements
     assert [one.carried_octets // MIB for one in shown] == [70, 0]
 

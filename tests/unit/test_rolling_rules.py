@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from billing.rules.rolling import SETTLED_AFTER, Rolling, carried, followed, raised, settled
+from billing.model.views import EntitlementView
+from billing.rules.rolling import SETTLED_AFTER, Rolling, carried, followed, raised, settled, words
 
 BEGAN = datetime(2026, 3, 10, 8, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -112,6 +113,28 @@ def test_what_is_left_follows_what_was_carried() -> None:
     assert raised(170, 70, 60) == 160
     assert raised(5, 70, 60) == 0
     assert raised(None, 0, 0) is None
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.rule("B16")
+def test_why_tells_of_packages_that_are_not_over() -> None:
+    def view(
+        status: str, seconds: int = 0, octets: int = 0, rolls: bool = False
+    ) -> EntitlementView:
+        return EntitlementView(
+            entitlement_id=1, plan_name="Week", plan_version_id=1, status=status,
+            purchased_at=BEGAN, valid_from=BEGAN, valid_until=None, validity_minutes=None,
+            seconds_total=None, seconds_left=None, octets_total=None, octets_left=None,
+            price_micros=0, ended_at=None, carried_seconds=seconds, carried_octets=octets,
+            rolls_over=rolls,
+        )  # fmt: skip
+
+    assert words([view("expired", 1, 1, True), view("used_up", 1, 1, True), view("running")]) == []
+    assert words([view("running", 60, 2_500_000), view("waiting", 0, 5, True)]) == [
+        "'Week' has 60 s, 2.5 MB of the one before it (B4)",
+        "'Week' has 5 octets of the one before it (B4)",
+        "what is unused of 'Week' goes into what follows it (B4)",
+    ]
 
 
 @pytest.mark.rule("B4")
