@@ -26,7 +26,7 @@ from billing.cli.units import (
 from billing.errors import InvalidInput
 from billing.model.money import Money
 from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
-from billing.model.plan_text import terms_words
+from billing.model.plan_text import rolling_words, tax_words
 from billing.model.profile import (
     BillIn,
     BillingKind,
@@ -353,7 +353,7 @@ def _show_plan(app: App, view: PlanView) -> None:
         view,
         f"plan {view.plan_id} {view.name}, version {view.version} from "
         f"{show_instant(view.effective_from)}: {price}, {validity_words(view.terms)}",
-        *(f"  {words}" for words in terms_words(view.terms)),
+        *(f"  {words}" for words in (*rolling_words(view.terms), *tax_words(view.terms))),
         *(f"  {window_words(one)}" for one in tariff_windows(view.terms.tariff_windows)),
         *_strict_lines(app, view.terms),
     )

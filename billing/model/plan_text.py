@@ -13,11 +13,15 @@ def percent_words(ppm: int) -> str:
     return f"{Decimal(ppm) / 10_000:f} %"
 
 
-def terms_words(terms: PlanTerms) -> list[str]:
-    """What a plan says beside its allowance, price and hours (rules I1, I6, B4)."""
+def rolling_words(terms: PlanTerms) -> list[str]:
+    """What becomes of the unused (rule B4)."""
+    return ["what is unused rolls over"] if terms.rolls_over else []
+
+
+def tax_words(terms: PlanTerms) -> list[str]:
+    """What a plan has of taxes of its own (rules I1, I6)."""
     paid = terms.tax_point is TaxPoint.PAYMENT
     return [
         *([f"tax {percent_words(terms.tax_rate_ppm)}"] if terms.tax_rate_ppm is not None else []),
         *([f"tax due when bills are {'paid' if paid else 'issued'}"] if terms.tax_point else []),
-        *(["what is unused rolls over"] if terms.rolls_over else []),
     ]

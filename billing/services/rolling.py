@@ -75,10 +75,16 @@ def _serve(context: Context, now: datetime, page: Sequence[int]) -> list[Carried
 
 
 def _rows(tx: Transaction, customer_id: int) -> list[list[tables.Entitlement]]:
-    """A customer's packages by subscription."""
+    """A customer's packages by subscription; a pause may move them yet (rule S3)."""
+    paused = {
+        row.subscription_id
+        for row in customers.subscriptions_of(tx, customer_id)
+        if row.paused_at is not None
+    }
     found: dict[int, list[tables.Entitlement]] = {}
     for row in entitlements.all_of(tx, customer_id):
-        found.setdefault(row.subscription_id, []).append(row)
+        if row.subscription_id not in paused:
+            found.setdefault(row.subscription_id, []).append(row)
     return list(found.values())
 
 

@@ -1,10 +1,12 @@
 -- Customers of whose packages something is to be carried on (rule B4): one that rolls over has ended by
 -- `now`, and another began within `gap` of it and has not got what is left, or has got another amount
--- than is left now that late usage was charged; or it ended before `settled` and is over for good.
+-- than is left now that late usage was charged; or it ended before `settled` and is over for good. In a
+-- pause nothing is decided, as it may move all of them (S3).
 SELECT DISTINCT a.customer_id
 FROM entitlement a
+JOIN subscription s ON s.customer_id = a.customer_id AND s.subscription_id = a.subscription_id
 CROSS JOIN LATERAL (SELECT LEAST(a.ended_at, a.valid_until) AS at) e
-WHERE a.rolls_over AND e.at <= %(now)s
+WHERE a.rolls_over AND s.paused_at IS NULL AND e.at <= %(now)s
   AND (e.at < %(settled)s OR (a.ended_at IS NULL OR a.seconds_left = 0 OR a.octets_left = 0) AND EXISTS (
     SELECT 1 FROM entitlement b
     WHERE b.customer_id = a.customer_id AND b.subscription_id = a.subscription_id

@@ -189,6 +189,22 @@ def test_the_package_of_a_cycle_follows_that_of_the_one_before(isp: Isp, payment
 
 
 @pytest.mark.rule("B4")
+@pytest.mark.rule("S3")
+def test_a_pause_moves_the_end_at_which_it_is_carried(isp: Isp) -> None:
+    pausable = replace(ROLLS, pause_days=30)
+    who = bought(isp, pausable, pausable)
+    holds.pause(isp.context, who.subscription_id, on(3, 16, 8))
+    isp.job("roll_over", on(3, 18))
+    assert mebibytes(isp, who) == [(100, 100, 0), (100, 100, 0)]
+    holds.resume(isp.context, who.subscription_id, on(3, 20, 8))
+    isp.use(who, on(3, 20), 60)
+    isp.job("roll_over", on(3, 21, 7, 59))
+    assert mebibytes(isp, who) == [(100, 40, 0), (100, 100, 0)]
+    isp.job("roll_over", on(3, 21, 8))
+    assert mebibytes(isp, who) == [(100, 40, 0), (140, 140, 40)]
+
+
+@pytest.mark.rule("B4")
 def test_what_runs_is_told_of_its_new_limits(isp: Isp) -> None:
     who = bought(isp, ROLLS, ROLLS)
     isp.world.charge(start(who.username, ENDS - MINUTE, sid="open"), now=ENDS - MINUTE)

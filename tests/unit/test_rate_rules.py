@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from billing.model.credits import RateShare
 from billing.model.documents import TaxTotal
 from billing.model.money import Money
-from billing.model.plan_text import percent_words, terms_words
+from billing.model.plan_text import percent_words, rolling_words, tax_words
 from billing.model.profile import TaxPoint
 from billing.rules.rates import charged_rates, credited_rates, left_of_rates, sum_of
 from billing.rules.taxes import Taxed, charge_all, charge_rates, rate_of, taxed_as
@@ -96,14 +96,11 @@ def test_a_plan_has_its_own_tax_or_the_profiles() -> None:
 
 
 def test_what_a_plan_says_of_its_taxes() -> None:
-    assert terms_words(plan()) == []
+    assert tax_words(plan()) == rolling_words(plan()) == []
     own = plan(tax_rate_ppm=0, tax_point=TaxPoint.ISSUE, rolls_over=True, octets=1)
-    assert terms_words(own) == [
-        "tax 0 %",
-        "tax due when bills are issued",
-        "what is unused rolls over",
-    ]
-    assert terms_words(plan(tax_point=TaxPoint.PAYMENT)) == ["tax due when bills are paid"]
+    assert tax_words(own) == ["tax 0 %", "tax due when bills are issued"]
+    assert rolling_words(own) == ["what is unused rolls over"]
+    assert tax_words(plan(tax_point=TaxPoint.PAYMENT)) == ["tax due when bills are paid"]
     assert [percent_words(one) for one in (75_000, 210_000, 1, 1_000_000)] == [
         "7.5 %",
         "21 %",
