@@ -101,9 +101,17 @@ def _kind(profile: BillingProfile) -> list[Problem]:
 
 
 def _payment(profile: BillingProfile) -> list[Problem]:
-    if profile.kind is BillingKind.DAILY or profile.bill_in is not BillIn.ARREARS:
-        return []
     found: list[Problem] = []
+    if profile.payment is Payment.PREPAID and profile.credit_limit_micros > 0:
+        found.append(
+            (
+                "credit_limit_micros",
+                "must be 0 for prepaid profiles: a prepaid wallet pays first and never goes below "
+                "zero (rule P12)",
+            )
+        )
+    if profile.kind is BillingKind.DAILY or profile.bill_in is not BillIn.ARREARS:
+        return found
     if profile.payment is Payment.PREPAID:
         found.append(
             ("bill_in", "must be advance for prepaid profiles: arrears are paid afterwards")

@@ -32,6 +32,10 @@ def test_cycles_that_end_with_the_month_start_on_its_first_day() -> None:
 
 
 CYCLE_DAY = "must be a day of the month, 1 to 31 (29–31 mean the last day)"
+PREPAID = (
+    "must be 0 for prepaid profiles: a prepaid wallet pays first and never goes below zero (rule "
+    "P12)"
+)
 LIMIT = "must be 0 or more, and at most 1,000,000,000.00: it is how far below zero a wallet may go"
 POOL = "must be at most 253 octets, as it travels in RADIUS"
 NO_CONTROL = "must not contain control characters"
@@ -50,6 +54,7 @@ NO_CONTROL = "must not contain control characters"
         ({"suspend_at_hour": -1}, "suspend_at_hour", "must be an hour of the day, 0 to 23"),
         ({"suspend_at_hour": 24}, "suspend_at_hour", "must be an hour of the day, 0 to 23"),
         ({"credit_limit_micros": -1}, "credit_limit_micros", LIMIT),
+        ({"credit_limit_micros": 1, "payment": Payment.PREPAID}, "credit_limit_micros", PREPAID),
         ({"credit_limit_micros": 10**15 + 1}, "credit_limit_micros", LIMIT),
         ({"tax_rate_ppm": -1}, "tax_rate_ppm", "must be 0 % to 100 %"),
         ({"tax_rate_ppm": 1_000_001}, "tax_rate_ppm", "must be 0 % to 100 %"),

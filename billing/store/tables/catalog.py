@@ -89,6 +89,8 @@ class PlanVersion(Base):
         CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
         CheckConstraint("notice_days BETWEEN 0 AND 366", name="notice_days"),
         CheckConstraint("pause_days BETWEEN 1 AND 366", name="pause_days"),
+        CheckConstraint("tax_rate_ppm BETWEEN 0 AND 1000000", name="tax_rate"),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         CheckConstraint("sharing IN ('shared', 'strict')", name="sharing"),
         CheckConstraint(
             "sharing = 'shared' OR slice_seconds > 0 AND slice_octets > 0"
@@ -139,6 +141,9 @@ class PlanVersion(Base):
     restricted_up_kbps: Mapped[int | None]
     restricted_down_kbps: Mapped[int | None]
     pause_days: Mapped[Int | None]
+    tax_rate_ppm: Mapped[Int | None]
+    tax_point: Mapped[str | None]
+    rolls_over: Mapped[bool] = mapped_column(server_default=text("false"))
     notice_days: Mapped[Int | None]
     """Customers of earlier versions move to it after so many days of notice (rule B18); None: they
     keep theirs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
@@ -208,6 +209,8 @@ class InvoiceLine(Base):
     text: Mapped[str]
     amount_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+    tax_micros: Mapped[int | None]
+    """Its part of the tax of its rate; NULL: before this was kept."""
     charge_id: Mapped[int | None]
     """Of a charge or a discount; the line bills its days from `first_day` to before
     `next_first_day`."""
@@ -250,6 +253,9 @@ class CreditNote(Base):
     seller_letterhead_id: Mapped[int]
     buyer_letterhead_id: Mapped[int]
     """What both were called when it was issued."""
+    rates: Mapped[list[dict[str, int]] | None] = mapped_column(JSONB())
+    """Of a bill with several tax rates what is taken back of each (rule I1), as
+    model.credits.RateShare; NULL: of the whole bill alike."""
 
 
 class LedgerCheck(Base):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Address, Base, CustomerKey, OrgId, Small, serial_key
+from billing.store.tables.base import Address, Base, CustomerKey, Int, OrgId, Small, serial_key
 
 
 class AcctJournal(Base):
@@ -132,6 +132,8 @@ class UsageCharge(Base):
     octets: Mapped[int]
     gross_micros: Mapped[int]
     tax_micros: Mapped[int]
+    tax_rate_ppm: Mapped[Int | None]
+    """Its plan's own; NULL: the billing profile's (rule I1)."""
     to_bill: Mapped[bool]
     entry_id: Mapped[int | None]
     invoice_id: Mapped[int | None]
