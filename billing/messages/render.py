@@ -3,8 +3,8 @@
 Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part, `KIND.txt` for the subject (its
 first line) and the text part, `KIND.sms` for a telephone; or an organisation's own of the first
 two. What MJML extends is looked for in the language's folder, then in the English one. They run in
-a sandbox: no attribute that is not public, no name that is not given, and in MJML every value is
-escaped.
+a sandbox and within bounds (`bounds`): no name that is not given, no loop, and in MJML every value
+is escaped.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing import languages
+from billing.messages.bounds import bounds_problem
 from billing.messages.markup import markup_problem
 from billing.model.messages import Facts, MessageKind, OwnTemplate
 from billing.model.money import MICROS_PER_UNIT, Money
@@ -99,9 +100,10 @@ def short(
 def check(kind: MessageKind, own: OwnTemplate, facts: Facts) -> Rendered:
     """The message by a template that somebody wants to store, with example facts. Raises
     Unrenderable with the field, the line and the reason."""
-    problem = markup_problem(_environment(own.language, markup=True), own.mjml)
-    if problem is not None:
-        raise Unrenderable("mjml", problem)
+    markup = _environment(own.language, markup=True)
+    for found in (bounds_problem, markup_problem):
+        if (problem := found(markup, own.mjml)) is not None:
+            raise Unrenderable("mjml", problem)
     return render(
         kind, own.language, organisation="Example", customer="Example", facts=facts, own=own
     )
@@ -150,6 +152,8 @@ def _squeezed(text: str) -> str:
 def _filled(field: str, template: OwnTemplate, values: Mapping[str, object]) -> str:
     environment = _environment(template.language, markup=field == "mjml")
     source = template.mjml if field == "mjml" else template.text
+    if (problem := bounds_problem(environment, source)) is not None:
+        raise Unrenderable(field, problem)
     try:
         return environment.from_string(source).render(values)
     except TemplateNotFound as error:
