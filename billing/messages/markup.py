@@ -22,7 +22,7 @@ _VOID = frozenset({"br", "hr", "img", "col", "wbr", "meta", "link", "input"})
 
 def markup_problem(environment: Environment, source: str) -> str | None:
     """The first tag that is not closed, or that closes another one, as `line N: …`; None where
-    every tag is in order; that Jinja can read it is known. What Jinja puts in is taken for text; both branches of an `if` count."""
+    every tag is in order. What Jinja puts in is taken for text; both branches of an `if` count."""
     try:
         tokens = list(environment.lex(source))
     except TemplateSyntaxError as error:

@@ -21,14 +21,14 @@ LARGEST_MINOR = 99_999_999
 _BY_HAND = (MoneyChannel.CASH, MoneyChannel.BANK_TRANSFER, MoneyChannel.ADJUSTMENT)
 
 
-def checked_amount(amount_micros: int, currency: str) -> Money:
+def checked_amount(amount_micros: int, currency: str, field: str = "amount") -> Money:
     """A payable amount: positive, in whole minor units, within bounds (rules M1, M2)."""
     try:
         amount = Money(amount_micros, currency)
     except ValueError as error:
-        raise InvalidInput(str(error), field="amount") from None
+        raise InvalidInput(str(error), field=field) from None
     if amount.amount_micros <= 0:
-        raise InvalidInput("must be more than zero", field="amount")
+        raise InvalidInput("must be more than zero", field=field)
     if amount.rounded() != amount:
         raise InvalidInput(
             f"finer than the smallest unit of {currency}, which nobody can pay", field="amount"

@@ -132,9 +132,7 @@ def test_what_is_no_mjml_is_refused(text: str) -> None:
 BLOCK = '{% extends "base.mjml" %}\n{% block content %}\n'
 END = "\n{% endblock %}\n"
 KIND = MessageKind.RESTORED
-ENDLESS = (
-    "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}"
-)
+ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}"
 
 
 def _own(mjml: str, text: str = "Subject: x\n\ny\n") -> Rendered:
