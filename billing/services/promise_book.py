@@ -39,6 +39,7 @@ def record(
     credit_micros: int,
 ) -> None:
     """A promise that stands from now on, in the place of the one before; the customer is locked."""
+    settle(tx, customer.customer_id, now)  # one that nobody looked at since its day
     end(tx, customer.customer_id, PromiseState.REPLACED, now)
     ends_at = day_passed_at(until, operator_of(tx).time_zone)
     customer.promise_until = until
