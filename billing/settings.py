@@ -50,6 +50,12 @@ class Settings(BaseSettings):
         description="https:// address where customers recharge; empty: messages have no link",
     )
 
+    hotspot_url: str = Field(
+        default="",
+        description="public address of the captive portal, a host name of its own; empty: under "
+        "/hotspot/ of the panel's address",
+    )
+
     eap_certificate: str = Field(
         default="", description="PEM file of your own for PEAP and EAP-TTLS; empty: one is made"
     )

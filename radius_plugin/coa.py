@@ -97,14 +97,16 @@ def packet_for(order: SessionOrder) -> tuple[PacketKind, Attributes]:
     if order.goal is Goal.RESTORE:
         if not (codec.capabilities.fence and order.fenced):
             return disconnect
-        return PacketKind.COA, names + told_again(codec.let_out(service), service.own_reply)
+        return PacketKind.COA, names + told_again(
+            codec.let_out(service), service.own_reply, codec.resets
+        )
     parts = _parts(order.goal, codec, service)
     if not parts:
         return PacketKind.NONE, ()
     if not codec.capabilities.covers(parts):
         return disconnect
     used = Used(order.used_seconds, order.used_octets, order.used_input_octets)
-    changes = told_again(codec.change(service, used, parts), service.own_reply)
+    changes = told_again(codec.change(service, used, parts), service.own_reply, codec.resets)
     return PacketKind.COA, names + changes
 
 
@@ -120,7 +122,7 @@ def _at_a_switch(
     if not parts:
         return PacketKind.NONE, ()
     changes = codec.change(service, Used(order.used_seconds, order.used_octets), parts)
-    return PacketKind.COA, names + told_again(changes, service.own_reply)
+    return PacketKind.COA, names + told_again(changes, service.own_reply, codec.resets)
 
 
 def _parts(goal: Goal, codec: Codec, service: Service) -> set[Part]:

@@ -5,7 +5,7 @@ rlm_python3 only ever adds pairs to the reply: what an operator means is carried
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from billing.model.own_reply import Operator, OwnReply
 from radius_plugin.vendors import Attributes, Pair
@@ -34,15 +34,24 @@ def with_own(pairs: Iterable[Pair], own: OwnReply) -> list[Pair]:
     return [pair for pair in told if pair[0] not in replaced] + added
 
 
-def told_again(attributes: Attributes, own: OwnReply | None) -> Attributes:
+def told_again(
+    attributes: Attributes, own: OwnReply | None, resets: Collection[str] = ()
+) -> Attributes:
     """What a CoA carries, with the values that this subscriber has in the place of the dialect's:
-    a change of the plan's speed must not undo a speed of its own."""
+    a change of the plan's speed must not undo a speed of its own; and what the NAS `resets` unless
+    it is told again (radius.md F12)."""
     if own is None:
         return attributes
     replacing = {
         item.name: item.value for item in own.attributes if item.operator == Operator.REPLACE
     }
-    return tuple((name, replacing.get(name, value)) for name, value in attributes)
+    told = tuple((name, replacing.get(name, value)) for name, value in attributes)
+    sent = {name for name, _ in told}
+    return told + tuple(
+        (item.name, item.value)
+        for item in own.attributes
+        if item.name in resets and (item.operator == Operator.ADD or item.name not in sent)
+    )
 
 
 def beside(pairs: Iterable[Pair], own: OwnReply) -> list[Pair]:

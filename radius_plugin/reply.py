@@ -24,8 +24,8 @@ from billing.model.vouchers import LOGIN_PREFIX
 from billing.services.access import granted
 from radius_plugin import vendors
 from radius_plugin.own_reply import beside, with_own
-from radius_plugin.vendors import Pair
-from radius_plugin.vendors.codec import escaped
+from radius_plugin.vendors import Codec, Pair
+from radius_plugin.vendors.codec import escaped, no_garden
 
 _PBKDF2_HEADER = "{x-pbkdf2}"
 _NT_HASH_OCTETS = 16
@@ -177,7 +177,7 @@ def reply_pairs(decision: Decision, vendor: str, link: Link = Link.OTHER) -> tup
         case Suspended():
             message = message_pair(decision.reason)
             codec = vendors.for_nas(vendor, link)
-            service = _walled(decision.service)
+            service = _walled(decision.service, codec)
             name = service.pool or service.leased_pool
             garden = codec.garden(name) if name is not None else []
             own = decision.service.own_reply
@@ -213,12 +213,16 @@ def message_pair(reason: Reason) -> Pair:
     return _MESSAGE_PAIRS[reason]
 
 
-def _walled(service: Service) -> Service:
-    """A suspended subscriber's service: pool and time stay; the fixed address, the speed and the
-    quota of what it bought do not (rules A6, B10)."""
+def _walled(service: Service, codec: Codec) -> Service:
+    """A suspended subscriber's service: pool and time stay; the fixed address and the quota of what
+    it bought do not (rules A6, B10), nor its speed where the garden takes the place of it. A NAS
+    that fences nobody in gives it no more speed than was bought."""
+    fenced = codec.garden is not no_garden
     return Service(
         pool=service.pool,
         leased_pool=service.leased_pool,
+        speed_up_kbps=None if fenced else service.speed_up_kbps,
+        speed_down_kbps=None if fenced else service.speed_down_kbps,
         interim_seconds=service.interim_seconds,
         idle_timeout_seconds=service.idle_timeout_seconds,
         limits=Limits(session_seconds=service.limits.session_seconds),

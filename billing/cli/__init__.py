@@ -25,6 +25,7 @@ from billing.cli import (
     funding,
     gateways,
     grants,
+    hotspots,
     imports,
     installation,
     jobs,
@@ -41,6 +42,7 @@ from billing.cli import (
     resellers,
     revenue,
     sales,
+    self_purchases,
     sepa,
     shifts,
     spending,
@@ -66,6 +68,7 @@ def cli() -> None:
 for _command in (
     installation.migrate,
     nas.nas,
+    hotspots.hotspot,
     organisations.organisation,
     coa.coa,
     pools.pool,
@@ -123,7 +126,7 @@ subscribers.subscriber.add_command(plan_changes.plan)
 catalog.plan.add_command(plan_changes.reprice)
 bills.bill.add_command(dunning.bill_dunning)
 bills.bill.add_command(dunning.write_off)
-for _command in reseller_money.COMMANDS:
+for _command in (*reseller_money.COMMANDS, *self_purchases.COMMANDS):
     resellers.reseller.add_command(_command)
 
 

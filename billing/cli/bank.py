@@ -12,7 +12,7 @@ from billing.cli.units import show_money
 from billing.errors import InvalidInput
 from billing.model.bank import UTF_8, BankAccountView, BankFormat, BankImportReport, LineReport
 from billing.services import bank as services
-from billing.services import catalog, customers
+from billing.services import bank_files, bank_import, catalog, customers
 
 _TAB = "tab"
 _SEPARATORS = [",", ";", "|", _TAB]
@@ -25,8 +25,9 @@ def bank() -> None:
 
 @bank.command("set", cls=Command)
 @click.argument("name")
-@click.option("--date-column", required=True, help="Of the booking date, as the header names it.")
-@click.option("--amount-column", required=True, help="What came in; what went out is negative.")
+@click.option("--iban", default="", help="Of the account; camt files are read by it.")
+@click.option("--date-column", default="", help="Of the booking date, as the header names it.")
+@click.option("--amount-column", default="", help="What came in; what went out is negative.")
 @click.option("--debit-column", default="", help="Where what went out has a column of its own.")
 @click.option("--sign-column", default="", help="Where a column beside unsigned amounts says it.")
 @click.option("--in-word", "in_words", multiple=True, help="There, of money in; repeatable.")
@@ -35,7 +36,6 @@ def bank() -> None:
     "--reference-column",
     "reference_columns",
     multiple=True,
-    required=True,
     help="What the money is for; repeatable.",
 )
 @click.option("--payer-column", default="")
@@ -51,6 +51,7 @@ def bank() -> None:
 def set_(
     app: App,
     name: str,
+    iban: str,
     date_column: str,
     amount_column: str,
     debit_column: str,
@@ -68,8 +69,9 @@ def set_(
     org: int | None,
     at: datetime,
 ) -> None:
-    """Add an account, or change how its bank writes CSV files."""
+    """Add an account, or change how its bank writes: its IBAN for camt, its columns for CSV."""
     wanted = BankFormat(
+        iban=iban,
         date_column=date_column,
         amount_column=amount_column,
         debit_column=debit_column,
@@ -108,17 +110,18 @@ def list_(app: App) -> None:
 @at_option
 @click.pass_obj
 def import_(app: App, file: Path, account: str, dry_run: bool, at: datetime) -> None:
-    """Credit what a statement says came in; lines that were imported before are left out.
+    """Credit what a statement says came in, CSV, camt.053 or camt.054, and take back direct debits
+    that it says came back; lines that were imported before are left out.
 
     What names no bill and no customer, or more than one, waits in `tollway suspense list`.
     """
     found = services.account(app.context, account)
     try:
         with file.open("rb") as stream:
-            body = stream.read(services.FILE_LIMIT + 1)
+            body = stream.read(bank_files.FILE_LIMIT + 1)
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", field="file") from None
-    report = services.import_statement(app.context, found, body, at, dry_run=dry_run)
+    report = bank_import.import_statement(app.context, found, body, at, dry_run=dry_run)
     app.show(report, *(_line(one) for one in report.lines), _summary(report))
 
 
@@ -158,7 +161,7 @@ def reference(app: App, customer: str) -> None:
 
 
 def _columns(one: BankAccountView) -> str:
-    return ", ".join(one.format.columns)
+    return ", ".join(one.format.columns) or "camt only"
 
 
 def _written(one: BankAccountView) -> str:
@@ -179,14 +182,20 @@ def _written(one: BankAccountView) -> str:
 def _line(one: LineReport) -> str:
     amount = show_money(one.amount_micros, one.currency)
     receipt = f", receipt {one.receipt_number}" if one.receipt_number else ""
-    place = "" if one.outcome.credits else "suspense: "
+    place = "" if one.outcome.credits or one.outcome.went_out else "suspense: "
     return f"line {one.line}: {amount} {place}{one.words}{receipt}"
 
 
 def _summary(report: BankImportReport) -> str:
-    waiting = sum(not one.outcome.credits for one in report.lines)
     did = "would be" if report.dry_run else "were"
-    return (
-        f"{len(report.lines) - waiting} {did} credited, {waiting} put in suspense;"
+    said = (
+        f"{report.credited} {did} credited, {report.waiting} put in suspense;"
         f" {report.known} known already, {report.outgoing} not money that came in"
     )
+    if report.went_out:
+        said += f"; {report.went_out} went out again, see above"
+    if report.unbooked:
+        said += f"; {report.unbooked} not booked yet"
+    if report.elsewhere:
+        said += f"; not read: {', '.join(report.elsewhere)}"
+    return said

@@ -9,7 +9,6 @@ import click
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.catalog import amount
 from billing.cli.units import show_instant, show_money
-from billing.errors import InvalidInput
 from billing.services import collections as services
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -114,6 +113,41 @@ def hand_over(app: App, name: str, counted: str, note: str | None, at: datetime)
     )
 
 
+@collector.command("limit", cls=Command)
+@click.argument("name", metavar="COLLECTOR")
+@click.argument("amount_text", metavar="AMOUNT")
+@at_option
+@click.pass_obj
+def limit(app: App, name: str, amount_text: str, at: datetime) -> None:
+    """How much cash it may hold before it hands over; 'none' for as much as it takes."""
+    micros = None if amount_text == "none" else amount(app, amount_text, "amount")
+    done = services.set_limit(app.context, name, micros, at)
+    may = "as much as it takes"
+    if done.limit_micros is not None:
+        may = f"{show_money(done.limit_micros, done.currency)} at most"
+    app.show(done, f"{done.collector} may hold {may}")
+
+
+@collector.command("limits", cls=Command)
+@click.pass_obj
+def limits(app: App) -> None:
+    """Who may hold only so much."""
+    found = services.limits(app.context)
+    app.show_table(
+        found,
+        ("collector", "may hold", "since", "by"),
+        (
+            (
+                one.collector,
+                show_money(one.limit_micros or 0, one.currency),
+                show_instant(one.set_at),
+                one.set_by,
+            )
+            for one in found
+        ),
+    )
+
+
 @collector.command("settlements", cls=Command)
 @click.pass_obj
 def settlements(app: App) -> None:
@@ -142,8 +176,6 @@ def settlements(app: App) -> None:
 @click.pass_obj
 def report(app: App, first_day: datetime, last_day: datetime) -> None:
     """What each collector took, handed over, and has still."""
-    if last_day < first_day:
-        raise InvalidInput("must not lie before the first day", field="to")
     found = services.report(
         app.context, first_day.date(), last_day.date() + timedelta(days=1)
     ).lines

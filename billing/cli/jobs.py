@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.errors import InvalidInput
-from billing.jobs.registry import JOBS
+from billing.jobs.registry import JOBS, Would
+from billing.model.money import Money
 from billing.services import renewal_run
 
 
@@ -53,7 +55,19 @@ def run(app: App, name: str, dry_run: bool, at: datetime) -> None:
         if look is None:
             raise InvalidInput(f"the job {name} has no dry run", field="dry-run")
         found = list(look(app.context, at))
-        app.show({"job": name, "would": found}, *(found or ["nothing to do"]))
+        lines = [one.text for one in found]
+        total = _total(found)
+        app.show({"job": name, "would": lines, "total": total}, *lines, total or "nothing to do")
         return
     said = JOBS[name].run(app.context, at)
     app.show({"job": name, "said": said}, said or "nothing to do")
+
+
+def _total(found: Sequence[Would]) -> str:
+    """How many, and how much in each currency; empty for nothing."""
+    sums: dict[str, Money] = {}
+    for one in found:
+        if one.amount is not None:
+            so_far = sums.get(one.amount.currency, Money(0, one.amount.currency))
+            sums[one.amount.currency] = so_far + one.amount
+    return f"in all {len(found)}{''.join(f', {one}' for one in sums.values())}" if found else ""

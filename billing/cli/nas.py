@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, Group, at_option
-from billing.model.network import Vendor, ends_at_octets
+from billing.model.network import Vendor, ends_at_octets, has_garden
 from billing.services import grants
 from billing.services import nas as services
 
@@ -65,7 +65,7 @@ def add(
         f"CoA and Disconnect go to its port {view.coa_port}",
         f"secret: {shown}",
         "Write it into the NAS now; it is not shown again.",
-        *_strict_lines(app, view.vendor),
+        *_warnings(app, view.vendor),
     )
 
 
@@ -99,19 +99,27 @@ def set_(
     app.show(
         view,
         f"NAS {view.name}: {view.spoken}, CoA port {view.coa_port}",
-        *_strict_lines(app, view.vendor),
+        *_warnings(app, view.vendor),
     )
 
 
-def _strict_lines(app: App, vendor: str) -> list[str]:
-    """A warning where a plan shares strictly and this NAS cannot enforce it (rule Q4)."""
+def _warnings(app: App, vendor: str) -> list[str]:
+    """Where a plan shares strictly and this NAS cannot enforce it (rule Q4), and where it fences
+    nobody in (rule B10)."""
     plans, _ = ((), ()) if ends_at_octets(vendor) else grants.unenforced(app.context)
-    if not plans:
-        return []
-    return [
-        f"warning: it cannot end a session at a number of octets, as strict sharing of "
-        f"{', '.join(plans)} wants: there it ends by its reports, up to an interval late"
-    ]
+    found = []
+    if plans:
+        found.append(
+            f"warning: it cannot end a session at a number of octets, as strict sharing of "
+            f"{', '.join(plans)} wants: there it ends by its reports, up to an interval late"
+        )
+    if not has_garden(vendor):
+        found.append(
+            "note: it has no pools by name: who is suspended into one is served at the speed that "
+            "was bought, unless the pool is leased by Tollway (`tollway pool add`) and your "
+            "firewall confines its addresses"
+        )
+    return found
 
 
 @nas.command("list", cls=Command)

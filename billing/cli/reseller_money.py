@@ -165,10 +165,11 @@ def statement(app: App, org_id: int, month: datetime | None, at: datetime) -> No
             app.out.print(f"{words:<11}{show_money(micros, found.currency)}")
     app.show_table(
         found,
-        ("seller", "plan", "sold", "undone", "paid", "cost", "commission"),
+        ("seller", "kind", "plan", "sold", "undone", "paid", "cost", "commission"),
         (
             (
                 line.seller_name,
+                line.kind.words,
                 line.plan_name,
                 line.sold,
                 line.undone,

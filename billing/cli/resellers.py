@@ -18,6 +18,7 @@ from billing.model.shifts import CASH, DESK_CHANNELS
 from billing.services import catalog, customers, reseller_renewals, reseller_sales
 from billing.services import resellers as services
 
+_EARNS = "Whether it earns by what customers buy themselves."
 _key = click.option("--key", help="Idempotency key: repeated with the same one, it is done once.")
 _org = click.argument("org_id", metavar="NUMBER", type=int)
 
@@ -35,6 +36,7 @@ def reseller() -> None:
 @click.option("--undo", "undo_minutes", default=15, show_default=True, help="Minutes.")
 @click.option("--customers", "most", type=int, help="How many it may have; no limit unless given.")
 @click.option("--alert", default=20, show_default=True, help="Percent of the last transfer.")
+@click.option("--self-service/--no-self-service", "earns", default=True, help=_EARNS)
 @at_option
 @click.pass_obj
 def add(
@@ -46,6 +48,7 @@ def add(
     undo_minutes: int,
     most: int | None,
     alert: int,
+    earns: bool,
     at: datetime,
 ) -> None:
     """Add a reseller with an empty wallet."""
@@ -59,6 +62,7 @@ def add(
         undo_minutes=undo_minutes,
         max_customers=most,
         alert_percent=alert or None,
+        earns_on_self_service=earns,
     )
     app.show(view, *_lines(view))
 
@@ -99,6 +103,7 @@ def show(app: App, org_id: int) -> None:
 @click.option("--undo", "undo_minutes", type=int, help="Minutes in which it may undo a sale.")
 @click.option("--customers", "most", type=int, help="How many it may have; -1 for no limit.")
 @click.option("--alert", type=int, help="Percent of the last transfer; 0 for none.")
+@click.option("--self-service/--no-self-service", "earns", default=None, help=_EARNS)
 @click.option("--close/--open", "closed", default=None, help="A closed one sells nothing.")
 @at_option
 @click.pass_obj
@@ -108,6 +113,7 @@ def set_(
     undo_minutes: int | None,
     most: int | None,
     alert: int | None,
+    earns: bool | None,
     closed: bool | None,
     at: datetime,
 ) -> None:
@@ -122,6 +128,7 @@ def set_(
         max_customers=limit,
         alert_percent=now.alert_percent if alert is None else alert or None,
         closed=now.closed_at is not None if closed is None else closed,
+        earns_on_self_service=earns,
     )
     app.show(view, *_lines(view))
 
@@ -233,10 +240,11 @@ def renew(
     elif due := reseller_renewals.due(context, org_id, within, at, text=search):
         pairs = [(one.subscription_id, one.entitlement_id) for one in due]
         chosen = [Chosen(subscription_id=who, entitlement_id=what) for who, what in pairs]
+        most = reseller_renewals.DUE_MOST
         found = (
-            reseller_renewals.quote(context, org_id, pairs, at).rows
+            reseller_renewals.quote(context, org_id, pairs, at, most=most).rows
             if dry_run
-            else reseller_renewals.renew_chosen(context, org_id, chosen, at)
+            else reseller_renewals.renew_chosen(context, org_id, chosen, at, most=most)
         )
     app.show_table(
         found,
@@ -316,6 +324,7 @@ def _show_prices(app: App, org_id: int, at: datetime) -> None:
 def _lines(view: ResellerView) -> list[str]:
     most = "any number of" if view.max_customers is None else f"at most {view.max_customers}"
     alert = f"below {view.alert_percent} %" if view.alert_percent else "never"
+    own = ", and by what customers buy themselves" if view.earns_on_self_service else " only"
     return [
         f"reseller {view.org_id}: {view.name}, below {view.parent_org_id}"
         f"{', closed' if view.closed_at else ''}",
@@ -323,4 +332,5 @@ def _lines(view: ResellerView) -> list[str]:
         "transfer",
         f"customers  {view.customers}, {most} allowed",
         f"undo       within {view.undo_minutes} minutes",
+        f"earns      by its sales{own}",
     ]

@@ -12,15 +12,20 @@ from billing.cli.units import DAY, show_instant, show_money
 from billing.errors import InvalidInput
 from billing.model.sepa import CURRENCY, CollectionView, FileView, MandateView, ReturnReport
 from billing.model.sepa import Sequence as Kind
+from billing.model.sepa_status import StatusImport, StatusLine
 from billing.payments.registry import open_gateway
 from billing.services import (
+    bank_files,
     customers,
     gateways,
+    sepa_again,
     sepa_files,
     sepa_mandates,
     sepa_preview,
     sepa_results,
+    sepa_returns,
     sepa_run,
+    sepa_status,
 )
 from billing.services.gateways import Gateways
 
@@ -224,17 +229,74 @@ def returned(
     """A collection was not paid or was taken back: its end-to-end id, or its payment's number."""
     context = app.context
     if file is not None and reference is None and reason is None:
-        try:
-            with file.open("rb") as stream:
-                body = stream.read(sepa_results.FILE_LIMIT + 1)
-        except OSError as error:
-            raise InvalidInput(f"cannot be read: {error.strerror}", field="csv") from None
-        found = sepa_results.import_returns(context, body, at)
+        body = _body(file, sepa_returns.FILE_LIMIT, "csv")
+        found = sepa_returns.import_returns(context, body, at)
     elif file is None and reference is not None and reason is not None:
-        found = [sepa_results.returned(context, reference, reason, at)]
+        found = [sepa_returns.returned(context, reference, reason, at)]
     else:
         raise click.UsageError("give a reference with --reason, or a file with --csv")
     app.show(found, *(_return_line(one) for one in found))
+
+
+@sepa.command("status", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would become of each line.")
+@at_option
+@click.pass_obj
+def status(app: App, file: Path, dry_run: bool, at: datetime) -> None:
+    """Carry out what the bank answers to a file of debits (pain.002): what it refuses has failed.
+
+    Import it as often as you like. What came back later is in statements (`tollway bank import`).
+    """
+    body = _body(file, bank_files.FILE_LIMIT, "file")
+    report = sepa_status.import_status(app.context, body, at, dry_run=dry_run)
+    app.show(report, *(_status_line(one) for one in report.lines), _status_summary(report))
+
+
+@sepa.command("again", cls=Command)
+@click.argument("payment", type=int, required=False)
+@click.option("--file", "file_id", type=int, help="All of this file that came back.")
+@at_option
+@click.pass_obj
+def again(app: App, payment: int | None, file_id: int | None, at: datetime) -> None:
+    """Collect what came back once more, by the next file: each debt once."""
+    if (payment is None) == (file_id is None):
+        raise click.UsageError("give a payment's number, or a file with --file")
+    left: list[tuple[int, str]] = []
+    if payment is not None:
+        begun = [sepa_again.collect_again(app.context, payment, at)]
+    else:
+        begun, left = sepa_again.collect_all_again(app.context, file_id or 0, at)
+    lines = [
+        f"payment {one.attempt_id}, {show_money(one.amount_micros, one.currency)}, waits for the"
+        " next file: `tollway sepa collect`"
+        for one in begun
+    ]
+    lines += [f"payment {number}: {words}" for number, words in left]
+    app.show({"begun": begun, "left": left}, *(lines or ["nothing of it came back"]))
+
+
+def _body(file: Path, limit: int, field: str) -> bytes:
+    """An octet more than may be, so that the service says that it is too long."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(limit + 1)
+    except OSError as error:
+        raise InvalidInput(f"cannot be read: {error.strerror}", field=field) from None
+
+
+def _status_line(one: StatusLine) -> str:
+    amount = "" if one.amount_micros is None else f", {show_money(one.amount_micros, CURRENCY)}"
+    ended = "; the mandate is revoked" if one.mandate_revoked else ""
+    return f"{one.reference}{amount}: {one.effect.value.replace('_', ' ')} ({one.words}){ended}"
+
+
+def _status_summary(report: StatusImport) -> str:
+    did = "would fail" if report.dry_run else "failed"
+    return (
+        f"{report.original_id}: {report.refused} {did}, {report.known} known already,"
+        f" {report.unplaced} to look into"
+    )
 
 
 def _mandate_line(one: MandateView) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 
 import procrastinate
 import psycopg
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 jobs = procrastinate.Blueprint()
 
+JOBS_AT_ONCE = 3
+"""A bill run of minutes must not keep renewals and plan changes waiting."""
 SHUTDOWN_SECONDS = 5.0
 """How long jobs that run may go on after `serve` was cancelled."""
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
@@ -28,10 +31,17 @@ _LOST = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout,
 
 
 def _task(job: Job, cron: str) -> None:
-    """Run the job by its clock, never twice at a time."""
+    """Run the job by its clock, never twice at a time in this worker."""
+    running = threading.Lock()
 
     def run(context: procrastinate.JobContext, timestamp: int) -> None:
-        said = job.run(_acting(context), utc_now())
+        if not running.acquire(blocking=False):
+            log.info("%s still runs; what is due now is done by its next run", job.name)
+            return
+        try:
+            said = job.run(_acting(context), utc_now())
+        finally:
+            running.release()
         if said:
             log.info("%s: %s", job.name, said)
 
@@ -55,6 +65,7 @@ async def serve(context: Context, dsn: str) -> None:
             async with app.open_async():
                 failures = 0
                 await app.run_worker_async(
+                    concurrency=JOBS_AT_ONCE,
                     install_signal_handlers=False,
                     delete_jobs="successful",
                     shutdown_graceful_timeout=SHUTDOWN_SECONDS,

@@ -34,16 +34,24 @@ _NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Would:
+    """One thing that a job would do; `amount` is what it bills, asks for or spends."""
+
+    text: str
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """`cron` is in UTC; None: a part of the worker does it all the time. `run` says what it did in
-    one line, empty when there was nothing to do. `preview` lists what it would do, a line each,
-    where there is such a list."""
+    one line, empty when there was nothing to do. `preview` lists what it would do, where there is
+    such a list."""
 
     name: str
     cron: str | None
     purpose: str
     run: Callable[[Context, datetime], str]
-    preview: Callable[[Context, datetime], Iterator[str]] | None = None
+    preview: Callable[[Context, datetime], Iterator[Would]] | None = None
 
 
 def _sweep(context: Context, now: datetime) -> str:
@@ -100,14 +108,18 @@ def _statements(context: Context, now: datetime) -> str:
     return said
 
 
-def _would_bill(context: Context, now: datetime) -> Iterator[str]:
+def _would_bill(context: Context, now: datetime) -> Iterator[Would]:
     for one in bill_run.preview(context, now):
         if isinstance(one, Parked):
-            yield f"would be PARKED: customer {one.customer_id}: {one.problem}"
+            yield _would_park(one)
             continue
         total = Money(one.total_micros, one.currency)
         what = f"{one.username}: {one.plan_name}, {one.first_day} to {one.next_first_day}, {total}"
-        yield what + _lacking(one.short_micros, one.currency)
+        yield Would(what + _lacking(one.short_micros, one.currency), total)
+
+
+def _would_park(one: Parked) -> Would:
+    return Would(f"would be PARKED: customer {one.customer_id}: {one.problem}")
 
 
 def _renewals(context: Context, now: datetime) -> str:
@@ -120,10 +132,11 @@ def _renewals(context: Context, now: datetime) -> str:
     return said
 
 
-def _would_renew(context: Context, now: datetime) -> Iterator[str]:
+def _would_renew(context: Context, now: datetime) -> Iterator[Would]:
     for one in renewal_run.preview(context, now):
         total = Money(one.total_micros, one.currency)
-        yield f"{one.username}: {one.text}, {total}{_lacking(one.short_micros, one.currency)}"
+        lacking = _lacking(one.short_micros, one.currency)
+        yield Would(f"{one.username}: {one.text}, {total}{lacking}", total)
 
 
 def _lacking(short_micros: int, currency: str) -> str:
@@ -143,9 +156,9 @@ def _check_wallets(context: Context, now: datetime) -> str:
     return said
 
 
-def _would_repair(context: Context, now: datetime) -> Iterator[str]:
+def _would_repair(context: Context, now: datetime) -> Iterator[Would]:
     for one in wallet_check.preview(context, now):
-        yield f"customer {one.customer_id}: {one.what}"
+        yield Would(f"customer {one.customer_id}: {one.what}")
 
 
 def _plan_changes(context: Context, now: datetime) -> str:
@@ -210,21 +223,42 @@ def _remove_old(context: Context, now: datetime) -> str:
     return f"removed {messages} messages, {checks} checks of the ledger" if removed else ""
 
 
-def _would_dun(context: Context, now: datetime) -> Iterator[str]:
+def _would_dun(context: Context, now: datetime) -> Iterator[Would]:
     for one in dunning_run.preview(context, now):
         if isinstance(one, Parked):
-            yield f"would be PARKED: customer {one.customer_id}: {one.problem}"
+            yield _would_park(one)
             continue
-        what = ["reminder"] if one.reminds else []
-        if one.fee_micros:
-            what.append(f"late fee {Money(one.fee_micros, one.currency)}")
-        yield f"{one.number}, step of {one.on}: {', '.join(what) or 'passed over'}"
+        fee = Money(one.fee_micros, one.currency) if one.fee_micros else None
+        what = [*(["reminder"] if one.reminds else []), *([f"late fee {fee}"] if fee else [])]
+        yield Would(f"{one.number}, step of {one.on}: {', '.join(what) or 'passed over'}", fee)
+
+
+def _would_sweep(context: Context, now: datetime) -> Iterator[Would]:
+    for account, state, before in enforcement.preview(context, now):
+        yield Would(f"{account.username}: from {before} to {state.rule} ({state.reason})")
+
+
+def _would_state(context: Context, now: datetime) -> Iterator[Would]:
+    for one in statement_run.preview(context, now):
+        days = f"{one.facts['first_day']} to {one.facts['last_day']}"
+        yield Would(f"customer {one.customer_id}: statement of {days}")
+
+
+def _would_ask(context: Context, now: datetime) -> Iterator[Would]:
+    for customer_id, amount in prepayments.preview(context, now):
+        yield Would(f"customer {customer_id}: prepayment invoice of {amount}", amount)
 
 
 JOBS = {
     job.name: job
     for job in (
-        Job("sweep", None, "expiry, suspension, promises that end (B3, B9, B19)", _sweep),
+        Job(
+            "sweep",
+            None,
+            "expiry, suspension, promises that end (B3, B9, B19)",
+            _sweep,
+            _would_sweep,
+        ),
         Job("reap", None, "sessions that ended without a word (U7, U10)", _reap),
         # The partitions reach two weeks ahead, so days of downtime do no harm.
         Job("ensure_partitions", "7 * * * *", "partitions of the near future", _ensure_partitions),
@@ -253,7 +287,7 @@ JOBS = {
             _check_wallets,
             _would_repair,
         ),
-        Job("statements", "23 * * * *", "statements of the last month", _statements),
+        Job("statements", "23 * * * *", "statements of the last month", _statements, _would_state),
         # Each minute, as packages end at any of them.
         Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
         Job("vouchers", "* * * * *", "first logins by voucher, their expiry (rule R3)", _vouchers),
@@ -264,7 +298,7 @@ JOBS = {
             "what has become earned (rule I6)",
             _recognise_revenue,
         ),
-        Job("prepayments", "29 * * * *", "prepayment invoices (rule P5)", _prepayments),
+        Job("prepayments", "29 * * * *", "prepayment invoices (rule P5)", _prepayments, _would_ask),
         Job("remove_old", "53 3 * * *", "messages and checks of long ago", _remove_old),
         Job("check_ledger", "37 1 * * *", "whether the books agree (rule M4)", _check_ledger),
     )

@@ -13,18 +13,21 @@ UTF_8 = "utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankFormat:
-    """How a bank writes its CSV files. Columns are named as in the file's header, in any case.
+    """How a bank writes its CSV files. Columns are named as in the file's header, in any case; who
+    imports camt only names none.
 
-    `currency`: of lines that do not say. `debit_column`: where what went out stands in a column of
-    its own. `sign_column`: where amounts are unsigned, and a column says by one of `in_words` that
-    money came in, by one of `out_words` that it went out. `date_format` of DD, MM, YYYY (or YY) and
-    what stands between.
+    `currency`: of lines that do not say. `iban`: of the account; needed for camt, where each
+    statement says whose it is. `debit_column`: where what went out stands in a column of its own.
+    `sign_column`: where amounts are unsigned, and a column says by one of `in_words` that money
+    came in, by one of `out_words` that it went out. `date_format` of DD, MM, YYYY (or YY) and what
+    stands between.
     """
 
-    date_column: str
-    amount_column: str
-    reference_columns: tuple[str, ...]
+    date_column: str = ""
+    amount_column: str = ""
+    reference_columns: tuple[str, ...] = ()
     currency: str
+    iban: str = ""
     payer_column: str = ""
     currency_column: str = ""
     debit_column: str = ""
@@ -45,25 +48,56 @@ class BankFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPart:
+    """Which part of a bank's entry a line is. `entry`: the entry's key, the same in each file that
+    holds it. `parts`: how many the bank told of; 0: it told of the whole only."""
+
+    entry: str
+    part: int
+    parts: int
+
+    @property
+    def key(self) -> str:
+        """What the line is known by."""
+        return f"{self.entry}/{self.part}" if self.parts else self.entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankLine:
-    """Money that came in by a line of a statement. `line`: where it begins in the file. `payer` and
-    `reference`: blanks collapsed."""
+    """Money that came in by a line of a statement. `line`: where it begins in the file; of camt,
+    the number of its entry. `payer` and `reference`: blanks collapsed.
+
+    Of camt only: `of`, its place in the bank's entry; `returned_for`, the reason for which money
+    went out again (a direct debit that came back); `waits`, why its money is not matched by itself.
+    """
 
     line: int
     booked_on: date
     amount: Money
     payer: str
     reference: str
+    of: EntryPart | None = None
+    returned_for: str | None = None
+    waits: str = ""
+
+    @property
+    def signed_micros(self) -> int:
+        """What it did to the account."""
+        micros = self.amount.amount_micros
+        return micros if self.returned_for is None else -micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankStatement:
     """A file that was read. `outgoing`: lines of money that went out, or of nothing. `problems`:
-    line, field and what is wrong with it."""
+    line, field and what is wrong with it. Of camt only: `unbooked`, entries that the bank has not
+    booked yet; `elsewhere`, other accounts that the file tells of."""
 
     lines: tuple[BankLine, ...]
     outgoing: int
     problems: tuple[tuple[int, str, str], ...]
+    unbooked: int = 0
+    elsewhere: tuple[str, ...] = ()
 
 
 class NamedKind(StrEnum):
@@ -85,7 +119,9 @@ class Named:
 
 
 class LineOutcome(StrEnum):
-    """What a line's money is used for. The first five credit customers, the others suspense."""
+    """What a line's money is used for. The first five credit customers, those up to `REFUSED`
+    suspense. The last three are of money that went out again: a direct debit that came back, one
+    that was known to be back, and what is no collection of ours, which a person has to look at."""
 
     EXACT = "exact"
     PART = "part"
@@ -97,10 +133,17 @@ class LineOutcome(StrEnum):
     SEVERAL = "several"
     UNKNOWN = "unknown"
     REFUSED = "refused"
+    RETURNED = "returned"
+    TOLD_BEFORE = "told_before"
+    UNPLACED = "unplaced"
 
     @property
     def credits(self) -> bool:
         return self in _CREDITS
+
+    @property
+    def went_out(self) -> bool:
+        return self in _WENT_OUT
 
 
 _CREDITS = frozenset(
@@ -112,6 +155,7 @@ _CREDITS = frozenset(
         LineOutcome.COLLECTED,
     }
 )
+_WENT_OUT = frozenset({LineOutcome.RETURNED, LineOutcome.TOLD_BEFORE, LineOutcome.UNPLACED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +184,8 @@ class BankAccountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineReport:
-    """What became of a line that was not imported before."""
+    """What became of a line that was not imported before. `amount_micros`: below zero, money that
+    went out."""
 
     line: int
     booked_on: date
@@ -165,3 +210,19 @@ class BankImportReport:
     outgoing: int
     lines: tuple[LineReport, ...]
     left: int = 0
+    unbooked: int = 0
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def credited(self) -> int:
+        return sum(one.outcome.credits for one in self.lines)
+
+    @property
+    def went_out(self) -> int:
+        """Direct debits that came back, and what else is to be looked at."""
+        return sum(one.outcome.went_out for one in self.lines)
+
+    @property
+    def waiting(self) -> int:
+        """In suspense."""
+        return len(self.lines) - self.credited - self.went_out

@@ -53,6 +53,17 @@ class PaperReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitView:
+    """How much cash a collector may hold before it hands over; None: as much as it takes."""
+
+    collector: str
+    limit_micros: int | None
+    currency: str
+    set_at: datetime
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementView:
     """A collector handed over: what its receipts say, and what was counted."""
 

@@ -26,6 +26,10 @@ ENDS_AT_OCTETS = frozenset({Vendor.MIKROTIK, Vendor.CHILLI, Vendor.CAMBIUM, Vend
 """Whose NAS end a session at a number of octets by themselves, as strict sharing wants it (rule
 Q4). RouterOS does for PPP and hotspot users, each in a way of its own."""
 
+WITHOUT_GARDEN = frozenset({Vendor.CHILLI, Vendor.WISPR, Vendor.UBIQUITI, Vendor.CAMBIUM})
+"""Whose NAS have neither pools by name nor a policy for who is suspended (rule B10): only an
+address that we lease tells such a subscriber from others."""
+
 _KNOWN_VENDORS = {vendor.value: vendor for vendor in Vendor}
 _COA_PORTS = {Vendor.CISCO: 1700}
 
@@ -38,6 +42,11 @@ def dialect_of(vendor: str) -> Vendor:
 def ends_at_octets(vendor: str) -> bool:
     """Whether a NAS registered as `vendor` can be given a limit of octets at login (rule Q4)."""
     return dialect_of(vendor) in ENDS_AT_OCTETS
+
+
+def has_garden(vendor: str) -> bool:
+    """Whether a NAS registered as `vendor` fences in who is suspended by itself (rule B10)."""
+    return dialect_of(vendor) not in WITHOUT_GARDEN
 
 
 def default_coa_port(vendor: str) -> int:
@@ -109,6 +118,3 @@ class SessionIdentity:
     username: str
     acct_session_id: str
     framed_ip: str | None = None
-    nas_ip: str | None = None
-    calling_station: str | None = None
-    nas_port_id: str | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from billing.model.plan import PlanTerms
 
@@ -45,6 +46,7 @@ class ResellerView:
     """What `alert_percent` of the last transfer is; None: it is not told."""
     undo_minutes: int
     max_customers: int | None
+    earns_on_self_service: bool
     customers: int
     created_at: datetime
     closed_at: datetime | None
@@ -267,14 +269,30 @@ class SaleView:
     cost_back_micros: int | None
 
 
+class SaleKind(StrEnum):
+    """How a statement's packages came to customers: sold from a reseller's wallet, as vouchers too,
+    or bought by customers themselves."""
+
+    SALE = "sale"
+    VOUCHERS = "vouchers"
+    SELF_SERVICE = "self_service"
+
+    @property
+    def words(self) -> str:
+        """As tables name it."""
+        return self.value.replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """Of a plan sold by the reseller, or by one below it: `paid_micros` is what its customers paid,
-    `cost_micros` what who sold paid of it, `wallet_micros` what both moved in the reseller's own
-    wallet. What was undone in the month is taken off, whenever it was sold."""
+    """Of a plan sold by the reseller, or by one below it, or bought by customers of these:
+    `paid_micros` is what these paid, `cost_micros` what who sold, or whose customer bought, paid of
+    it or passed on, `wallet_micros` what both moved in the reseller's own wallet. What was undone
+    in the month is taken off, whenever it was sold."""
 
     seller_org_id: int
     seller_name: str
+    kind: SaleKind
     plan_name: str
     sold: int
     undone: int

@@ -6,10 +6,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from billing.model.money import MICROS_PER_UNIT, Money
 from billing.model.payments import PaymentState
 
 CURRENCY = "EUR"
 """SEPA knows no other."""
+RETURN_FEE = "return_fee"
+"""The setting of a gateway: what a payer is charged whose direct debit comes back, as its profile's
+prices are, with or without tax."""
+_FEE_MOST = 100
+
+
+def return_fee(text: str) -> Money:
+    """Of what the setting says. Raises ValueError."""
+    fee = Money.parse(text or "0", CURRENCY)
+    if fee != fee.rounded() or not 0 <= fee.amount_micros <= _FEE_MOST * MICROS_PER_UNIT:
+        raise ValueError(f"must be an amount in {CURRENCY}, {_FEE_MOST} at most, like 4.50")
+    return fee
 
 
 class Sequence(StrEnum):
@@ -88,7 +101,8 @@ class CollectionFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionView:
-    """One collection of a file, and what has become of its payment."""
+    """One collection of a file, and what has become of its payment. `again_id`: the payment that
+    collects it again; `may_again`: one may be begun, as far as can be seen."""
 
     customer_id: int
     customer_name: str
@@ -100,6 +114,8 @@ class CollectionView:
     invoice_number: str | None
     state: PaymentState
     returned_for: str | None
+    again_id: int | None = None
+    may_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

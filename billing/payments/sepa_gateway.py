@@ -1,7 +1,7 @@
 """SEPA direct debit: nobody is called; payments wait for the file that a bank is given.
 
 Settings: `creditor_name`, `creditor_id` (AT-02), `bic` (with pain.008.001.02), `schema`,
-`lead_days`, `cut_off`; secret: `iban`, the account that the money comes to.
+`lead_days`, `cut_off`, `return_fee`; secret: `iban`, the account that the money comes to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from billing.model.payments import (
     ProviderEvent,
     RefundOrder,
 )
-from billing.model.sepa import CURRENCY, CollectionFile, Creditor
+from billing.model.sepa import CURRENCY, RETURN_FEE, CollectionFile, Creditor, return_fee
 from billing.payments.protocol import WebhookRefused
 
 SCHEMAS = ("pain.008.001.08", "pain.008.001.02")
@@ -52,6 +52,7 @@ def open_gateway(config: GatewayConfig) -> SepaGateway:
     iban, bic = checked_account(config.secrets.get("iban", ""), config.settings.get("bic", ""))
     if bic is None and schema == SCHEMAS[1]:
         raise InvalidInput(f"{schema} needs your bank's BIC", field="bic")
+    _check_fee(config.settings.get(RETURN_FEE, ""))
     creditor = Creditor(
         name=name,
         creditor_id=_creditor_id(config.settings.get("creditor_id", "")),
@@ -92,6 +93,13 @@ def _creditor_id(text: str) -> str:
         raise InvalidInput(
             "is no creditor identifier: its check digits are wrong", field="creditor_id"
         ) from None
+
+
+def _check_fee(text: str) -> None:
+    try:
+        return_fee(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), field=RETURN_FEE) from None
 
 
 def _lead_days(text: str) -> int:

@@ -18,6 +18,7 @@ from io import StringIO
 
 from billing.model.bank import BankFormat, BankLine, BankStatement
 from billing.model.money import Money
+from billing.rules.bank_xml import iban_problem
 
 SEPARATORS = (",", ";", "\t", "|")
 _DATE_PARTS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}
@@ -33,12 +34,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 def format_problems(wanted: BankFormat) -> list[tuple[str, str]]:
     """What is wrong with a format: (field, what to do)."""
     found = []
-    if not wanted.date_column.strip():
-        found.append(("date_column", "name the column of the booking date"))
-    if not wanted.amount_column.strip():
-        found.append(("amount_column", "name the column of the amount"))
-    if not any(name.strip() for name in wanted.reference_columns):
-        found.append(("reference_column", "name the column that says what the money is for"))
+    if wanted.columns or not wanted.iban:
+        found += _column_problems(wanted)
+    if wanted.iban and (problem := iban_problem(wanted.iban)):
+        found.append(("iban", problem))
     found += _sign_problems(wanted)
     if wanted.decimal not in _GROUPS:
         found.append(("decimal", "must be , or ."))
@@ -52,6 +51,17 @@ def format_problems(wanted: BankFormat) -> list[tuple[str, str]]:
         "".encode(wanted.encoding)
     except LookupError:
         found.append(("encoding", "is not known; write utf-8, windows-1252 or iso-8859-1"))
+    return found
+
+
+def _column_problems(wanted: BankFormat) -> list[tuple[str, str]]:
+    found = []
+    if not wanted.date_column.strip():
+        found.append(("date_column", "name the column of the booking date"))
+    if not wanted.amount_column.strip():
+        found.append(("amount_column", "name the column of the amount"))
+    if not any(name.strip() for name in wanted.reference_columns):
+        found.append(("reference_column", "name the column that says what the money is for"))
     return found
 
 
@@ -77,6 +87,10 @@ def _sign_problems(wanted: BankFormat) -> list[tuple[str, str]]:
 def read_statement(text: str, wanted: BankFormat) -> BankStatement:
     """All lines after the header, which is the first line that has all columns of the format: what
     a bank writes above it does not matter. Raises ValueError: no line is such a header."""
+    if not wanted.columns:
+        raise ValueError(
+            "is no XML, and the account has no columns of CSV files: set how the bank writes them"
+        )
     lines: list[BankLine] = []
     problems: list[tuple[int, str, str]] = []
     outgoing = 0
@@ -95,11 +109,14 @@ def read_statement(text: str, wanted: BankFormat) -> BankStatement:
 
 
 def keyed(lines: Sequence[BankLine]) -> list[tuple[str, BankLine]]:
-    """Each line with the key that it has in every file that holds it: its content, and its count
-    among the same of the file."""
+    """Each line with the key that it has in every file that holds it: its place in the bank's entry
+    where the bank tells of entries, else its content, and its count among the same of the file."""
     seen: Counter[str] = Counter()
     found = []
     for line in lines:
+        if line.of is not None:
+            found.append((line.of.key, line))
+            continue
         content = json.dumps(
             [
                 line.booked_on.isoformat(),

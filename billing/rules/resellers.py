@@ -57,6 +57,18 @@ def wallet_moves(costs: Sequence[Money]) -> list[Money]:
     ]
 
 
+def passed_on(levels: Sequence[Level], paid: Money) -> list[Money]:
+    """What each passes on to who is above it of what its customer pays for a package that it buys
+    itself: its cost, but at least what the one above passes on, and at most what was paid. So
+    nobody pays for what a customer buys, and what the uppermost passes on is the operator's."""
+    found: list[Money] = []
+    above_micros = 0
+    for level in reversed(levels):
+        above_micros = min(paid.amount_micros, max(above_micros, level.cost_micros or 0))
+        found.insert(0, Money(above_micros, paid.currency))
+    return found
+
+
 def missing(levels: Sequence[Level], costs: Sequence[Money]) -> tuple[Level, Money] | None:
     """The first reseller whose wallet does not cover what the sale takes from it, and by how much;
     None where all do (rule P12)."""

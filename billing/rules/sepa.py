@@ -41,8 +41,12 @@ REASONS = {
     "SL01": "the payer has told the bank to refuse it",
 }
 """Codes of ISO 20022 that banks give for returns of direct debits, in words."""
+NO_REASON = "MS03"
+"""What stands for a reason where the bank gives none that is a code."""
 _SOFT = frozenset({"AM04", "MS03", "CNOR", "DNOR", "FF01", "AG02", "BE05", "AM05"})
 _REVOKING = frozenset({"AC01", "AC04", "AC06", "AC13", "AG01", "MD01", "MD02", "MD07", "SL01"})
+_BY_PAYER = frozenset({"AC01", "AC04", "AC06", "AM04", "MD06", "MS02", "MS03", "SL01"})
+_DUPLICATE = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
 
 # What the European Payments Council allows in identifiers and texts (EPC217-08).
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
@@ -119,6 +123,17 @@ def decline_of(code: str) -> DeclineKind:
 def revokes(code: str) -> bool:
     """Whether the mandate must not be used again."""
     return code in _REVOKING
+
+
+def costs_a_fee(code: str) -> bool:
+    """Whether a payer bears the fee of a return: not where a bank or we erred, where there was no
+    mandate, nor where somebody has died."""
+    return code in _BY_PAYER
+
+
+def is_duplicate(code: str) -> bool:
+    """Whether a bank refuses a file as it has had it already: then the one before it counts."""
+    return code in _DUPLICATE
 
 
 def masked(iban: str) -> str:

@@ -206,7 +206,8 @@ def pay_within(
     if channel is None and wallet.available_micros < amount.amount_micros:
         raise Refused(short_words(wallet, amount), field="wallet")
     unpaid_before = ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
-    lost_micros, lost_tax_micros = bill.written_off_micros, invoices.tax_left(tx, bill)
+    lost_micros = bill.written_off_micros
+    lost_tax_micros = invoices.tax_left(tx, bill) if lost_micros else 0
     held = reconnection.suspended(tx, customer.customer_id)
     settled = settle(
         tx,
@@ -219,7 +220,8 @@ def pay_within(
     )
     renewals.credited(tx, context, customer.customer_id, now)
     due = unpaid_before - ledger.balance(tx, customer.customer_id, ledger.TAX_UNPAID)
-    due += invoices.tax_left(tx, bill) - lost_tax_micros  # what a recovery has made due
+    if lost_micros:
+        due += invoices.tax_left(tx, bill) - lost_tax_micros  # what a recovery has made due
     reconnection.charge_restored(tx, context, customer, held, now)
     number = None
     if payment_id is not None and channel is not None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
-from billing.errors import NotFound, Unavailable
+from billing.errors import NotFound
+from billing.model.bills import Parked
 from billing.model.books import LedgerReport
 from billing.rules.cycles import local_day
 from billing.rules.usage_entries import usage_entries
 from billing.services.context import Context
-from billing.store import books, catalog, ledger
-from billing.store.customers import lock_customer
+from billing.services.parking import serve_page
+from billing.store import billing_jobs, books, catalog, customers, ledger
 from billing.store.guard import Transaction
 
-log = logging.getLogger(__name__)
-
+JOB = "post_usage"
 _PAGE = 500
 
 
@@ -33,14 +32,20 @@ def post_usage(context: Context, now: datetime) -> int:
         raise NotFound("the installation has no operator yet; run `tollway migrate`")
     today = local_day(now, operator.time_zone)
     made = 0
+
+    def serve(page: Sequence[int]) -> list[int]:
+        with context.transaction() as tx:
+            customers.lock_customers(tx, page)
+            return [post_usage_of(tx, page, today, now)]
+
+    parked: list[Parked] = []
+    served: list[int] = []
     for customer_id in _customers_with_usage(context):
-        try:
-            made += _post_customers_usage(context, customer_id, today, now)
-        except Unavailable:
-            raise
-        except Exception:
-            # Whatever is wrong with one customer's rows must not keep others' usage waiting.
-            log.exception("usage of customer %d cannot be posted", customer_id)
+        entries = serve_page(context, JOB, [customer_id], now, serve, parked)
+        made += sum(entries)
+        served += [customer_id] if entries else []
+    with context.transaction() as tx:
+        billing_jobs.unpark(tx, JOB, served)
     return made
 
 
@@ -83,10 +88,3 @@ def post_usage_of(
     entries = usage_entries(taken)
     ledger.post_usage(tx, entries, now)
     return sum(bool(entry.gross_micros) for entry in entries)
-
-
-def _post_customers_usage(context: Context, customer_id: int, today: date, now: datetime) -> int:
-    with context.transaction() as tx:
-        if lock_customer(tx, customer_id) is None:
-            return 0
-        return post_usage_of(tx, [customer_id], today, now)

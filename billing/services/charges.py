@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.charges import ChargeKind, Extra
-from billing.model.money import Money
 from billing.rules.cycles import local_day
 from billing.rules.extras import PPM
 from billing.rules.moves import bills_by_itself
@@ -189,8 +188,7 @@ def _checked_price(
             raise InvalidInput("a discount is a share of the plan's price", field="price")
         return 0
     wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
-    amount: Money = checked_amount(price_micros, wallet.currency)
-    return amount.amount_micros
+    return checked_amount(price_micros, wallet.currency, field="price").amount_micros
 
 
 def _checked_discount(kind: ChargeKind, discount_ppm: int) -> int:

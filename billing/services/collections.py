@@ -10,7 +10,13 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
-from billing.model.collections import BookView, CollectorReport, PaperReceipt, SettlementView
+from billing.model.collections import (
+    BookView,
+    CollectorReport,
+    LimitView,
+    PaperReceipt,
+    SettlementView,
+)
 from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.rules.cycles import day_start
@@ -19,7 +25,7 @@ from billing.services import bills, sales
 from billing.services.context import Context
 from billing.services.identity import checked_name, checked_optional
 from billing.services.issuing import operator_of
-from billing.services.settling import check_takes_money
+from billing.services.settling import check_takes_money, checked_amount
 from billing.store import audit, receipts, shifts, tables
 from billing.store import collections as store
 from billing.store.guard import Transaction, unique
@@ -102,8 +108,8 @@ def take(
     oldest first. Each number once: sent again with the same content, it is the same receipt.
 
     Raises NotFound, InvalidInput (the number is none of the book's), Refused (the book is closed;
-    what `bills.pay` and `sales.topup` refuse), Conflict (the number was entered with other
-    content).
+    the collector would hold more cash than it may, which the database looks to; what `bills.pay`
+    and `sales.topup` refuse), Conflict (the number was entered with other content).
     """
     with context.together() as joined, joined.transaction() as tx:
         # The money is with the collector, in no drawer.
@@ -126,20 +132,10 @@ def take(
         else:
             done = sales.topup(joined, customer_id, amount_micros, channel=cash,
                                idempotency_key=key, now=now, reference=text)  # fmt: skip
-        row = tables.PaperReceipt(
-            book_id=book_id,
-            number=number,
-            org_id=book.org_id,
-            customer_id=customer_id,
-            payment_id=done.payment_id,
-            bill_number=bill_number or None,
-            amount_micros=done.amount_micros,
-            currency=done.currency,
-            entered_at=now,
-            entered_by=context.actor,
-        )
+        amount = Money(done.amount_micros, done.currency)
         with unique(tx, f"number {text} was just entered", field="number"):
-            tx.add(row)
+            store.enter(tx, book_id, number, customer_id, done.payment_id, bill_number or None,
+                        amount, by=context.actor, now=now)  # fmt: skip
         return _view(tx, _found(tx, book_id, number))
 
 
@@ -191,6 +187,43 @@ def hand_over(
                {"collector": collector, "counted_micros": counted_micros,
                 "difference_micros": done.difference_micros})  # fmt: skip
         return done
+
+
+def set_limit(
+    context: Context, collector: str, limit_micros: int | None, now: datetime
+) -> LimitView:
+    """How much cash a collector may hold before it hands over, from now on; None: as much as it
+    takes. What it holds already stays. Raises InvalidInput, Refused (a reseller's staff asks)."""
+    with context.transaction() as tx:
+        check_takes_money(tx, context.home_org_id)
+        currency = operator_of(tx).currency
+        if limit_micros is not None:
+            limit_micros = checked_amount(limit_micros, currency).amount_micros
+        row = tables.CollectorLimit(
+            org_id=context.home_org_id,
+            collector=checked_name(collector),
+            limit_micros=limit_micros,
+            currency=currency,
+            set_at=now,
+            set_by=context.actor,
+        )
+        store.set_limit(tx, row)
+        _audit(context, tx, row.org_id, "collector.limit", f"organisation:{row.org_id}", now,
+               {"collector": row.collector, "limit_micros": limit_micros})  # fmt: skip
+        return _limit(row)
+
+
+def limits(context: Context) -> list[LimitView]:
+    """Who may hold only so much, by collector."""
+    with context.transaction() as tx:
+        return [_limit(row) for row in store.limits(tx)]
+
+
+def limit_of(context: Context, collector: str) -> LimitView | None:
+    """None: it may hold as much as it takes."""
+    with context.transaction() as tx:
+        row = store.limit_of(tx, context.home_org_id, collector)
+        return None if row is None or row.limit_micros is None else _limit(row)
 
 
 def settlements(context: Context) -> list[SettlementView]:
@@ -269,6 +302,16 @@ def _receipt(
         entered_by=row.entered_by,
         settlement_id=row.settlement_id,
         repeated=repeated,
+    )
+
+
+def _limit(row: tables.CollectorLimit) -> LimitView:
+    return LimitView(
+        collector=row.collector,
+        limit_micros=row.limit_micros,
+        currency=row.currency,
+        set_at=row.set_at,
+        set_by=row.set_by,
     )
 
 

@@ -15,6 +15,7 @@ from billing.model.credits import CreditNoteView
 from billing.model.dunning import WriteOffView
 from billing.model.plan_changes import PlanChangeReceipt
 from billing.model.resellers import ResellerSaleReceipt, TransferReceipt, UndoReceipt
+from billing.model.self_service import PurchaseUndone
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.model.vouchers import Activation, Redemption
 from billing.store import ledger
@@ -30,6 +31,7 @@ Receipt = TypeVar(
     PlanChangeReceipt,
     ResellerSaleReceipt,
     UndoReceipt,
+    PurchaseUndone,
     TransferReceipt,
     Activation,
     Redemption,

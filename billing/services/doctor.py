@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from billing.errors import TollwayError
-from billing.model.network import dialect_of, ends_at_octets
+from billing.model.network import dialect_of, ends_at_octets, has_garden
 from billing.model.views import CheckView
 from billing.services.context import Context
 from billing.store import doctor as store
@@ -152,6 +152,7 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
     )
     yield _vendors(facts)
     yield _strict(facts)
+    yield _fenced(facts)
     yield _warn(
         "address pools",
         not facts.full_pools,
@@ -186,6 +187,23 @@ def _strict(facts: store.DatabaseFacts) -> CheckView:
         else f"{', '.join(facts.strict_plans)}; no limit of octets at NAS of {', '.join(unable)}",
         "sessions there end by their reports, up to an interval late: shorten the interim interval,"
         " or keep these plans off such NAS (docs/nas.md)",
+    )
+
+
+def _fenced(facts: store.DatabaseFacts) -> CheckView:
+    """Whether every NAS fences in who is suspended into a pool (rule B10)."""
+    unable = [name for name in facts.vendors if not has_garden(name)]
+    profiles = facts.pooling_profiles
+    good = not profiles or not unable
+    return _warn(
+        "suspended pools",
+        good,
+        ("every NAS has them" if profiles else "none is a pool of the NAS")
+        if good
+        else f"{', '.join(profiles)} suspend into a pool of the NAS; {', '.join(unable)} have none:"
+        " who is suspended there is served, at the speed that was bought",
+        "`tollway pool add NAME RANGES --suspended` with the pool's name, and a firewall that"
+        " confines these addresses; or a profile that does not suspend into a pool (docs/nas.md)",
     )
 
 

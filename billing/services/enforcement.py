@@ -9,14 +9,14 @@ enforced last (another package has begun, rule Q2) is told to what runs.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from billing.errors import Unavailable
 from billing.model.account import Account
+from billing.model.bills import Parked
 from billing.model.decision import Reason
-from billing.model.enforcement import BY_SUBSCRIBER, Goal
+from billing.model.enforcement import BY_SETTINGS, BY_SUBSCRIBER, Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.cycles import day_passed_at
 from billing.rules.prepaid import renewal_at
@@ -24,14 +24,14 @@ from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
 from billing.services import alerts, caps, fair_use, notices, promise_book, recharges
 from billing.services.context import Context
-from billing.store import customers, spending
+from billing.services.parking import serve_page
+from billing.store import billing_jobs, customers, grants, spending
 from billing.store import enforcement as store
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 from billing.store.tables import CoaIntent, LiveSession, Subscription
 
-log = logging.getLogger(__name__)
-
+JOB = "sweep"
 SWEEP_CUSTOMERS = 100
 # A customer whose rows cannot be decided must not keep the sweep busy.
 FAILED_CUSTOMER_DELAY = timedelta(minutes=1)
@@ -54,8 +54,9 @@ _OPPOSITES: dict[Effect, frozenset[Goal]] = {
 }
 _USED_UP = frozenset({Reason.TIME_USED_UP, Reason.DATA_USED_UP})
 # What is ordered of one session, whatever the state of its subscription: another one took it over
-# (rule A7), nothing was left for it to reserve (rule Q4), or its subscriber ends it.
-_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use", BY_SUBSCRIBER})
+# (rule A7), nothing was left for it to reserve (rule Q4), its subscriber ends it, or it does not
+# fit what its subscription may do now.
+_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use", BY_SUBSCRIBER, BY_SETTINGS})
 
 
 @dataclass
@@ -90,7 +91,10 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
     purchases = store.last_purchases(tx, customer_id) if running else {}
     orders = 0
     used_up = set()
-    for account in _accounts(tx, rows, now):
+    accounts = _accounts(tx, rows, now)
+    if any(one.plan is not None and one.plan.pay_as_you_go for one in accounts):
+        grants.lift_overspends(tx, customer_id, now)
+    for account in accounts:
         row = rows[account.subscription_id]
         state = deciding(account, now)
         bought_at = purchases.get(account.subscription_id)
@@ -138,13 +142,27 @@ def _accounts(tx: Transaction, rows: dict[int, Subscription], now: datetime) -> 
 def sweep(context: Context, now: datetime) -> int:
     """Re-evaluate subscriptions whose state time alone has changed (rules B3, B9).
 
-    Each customer in a transaction of its own; returns how many were looked at.
+    Each customer in a transaction of its own; who cannot be decided is parked, and looked at again
+    a little later. Returns how many were looked at.
     """
     with context.transaction() as tx:
         due = store.due_customers(tx, now, SWEEP_CUSTOMERS)
-    for customer_id in due:
-        _bring_in_line(context, customer_id, now)
+    bring_in_line(context, JOB, due, now)
     return len(due)
+
+
+def preview(context: Context, now: datetime) -> Iterator[tuple[Account, State, str]]:
+    """Whose state a sweep would change: the account, its state at `now`, and the rule that its
+    sessions follow yet. Nothing is written."""
+    with context.transaction() as tx:
+        due = store.due_customers(tx, now, None)
+    for customer_id in due:
+        with context.transaction() as tx:
+            rows = {row.subscription_id: row for row in store.subscriptions_of(tx, customer_id)}
+            for account in load_accounts(tx, None, rows, now):
+                state, before = deciding(account, now), rows[account.subscription_id].service_rule
+                if state.rule != before:
+                    yield account, state, before
 
 
 def catch_up(context: Context, now: datetime) -> int:
@@ -153,23 +171,30 @@ def catch_up(context: Context, now: datetime) -> int:
     Returns how many customers were looked at, SWEEP_CUSTOMERS at most."""
     with context.transaction() as tx:
         missed = store.missed_customers(tx, SWEEP_CUSTOMERS)
-    for customer_id in missed:
-        _bring_in_line(context, customer_id, now)
+    bring_in_line(context, JOB, missed, now)
     return len(missed)
 
 
-def _bring_in_line(context: Context, customer_id: int, now: datetime) -> None:
-    try:
+def bring_in_line(context: Context, job: str, customer_ids: Collection[int], now: datetime) -> None:
+    """`reconcile` each in a transaction of its own. Whatever is wrong with one customer's rows must
+    not end the service of others late: it is parked. Raises Unavailable."""
+
+    def serve(page: Sequence[int]) -> list[int]:
         with context.transaction() as tx:
-            if customers.lock_customer(tx, customer_id) is not None:
-                reconcile(tx, context, customer_id, now)
-    except Unavailable:
-        raise
-    except Exception:
-        # Whatever is wrong with one customer's rows must not end the service of others late.
-        log.exception("customer %d cannot be brought in line", customer_id)
+            for customer_id in page:
+                if customers.lock_customer(tx, customer_id) is not None:
+                    reconcile(tx, context, customer_id, now)
+        return list(page)
+
+    parked: list[Parked] = []
+    served: list[int] = []
+    for customer_id in customer_ids:
+        served += serve_page(context, job, [customer_id], now, serve, parked)
+    if customer_ids:
         with context.transaction() as tx:
-            store.postpone_customer(tx, customer_id, now, FAILED_CUSTOMER_DELAY)
+            billing_jobs.unpark(tx, job, served)
+            for one in parked:
+                store.postpone_customer(tx, one.customer_id, now, FAILED_CUSTOMER_DELAY)
 
 
 def next_sweep_at(context: Context) -> datetime | None:

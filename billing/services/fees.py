@@ -16,9 +16,9 @@ from billing.rules.moves import bills_by_itself
 from billing.rules.taxes import charge
 from billing.services import enforcement
 from billing.services.context import Context
-from billing.services.issuing import draft, one_line, operator_of
+from billing.services.issuing import draft, one_line, operator_of, owner_of
 from billing.services.settling import settle
-from billing.store import charges, customers, invoices, messages, tables
+from billing.store import charges, customers, invoices, ledger, messages, tables
 from billing.store.guard import Transaction
 
 _ONE_DAY = timedelta(days=1)
@@ -51,6 +51,21 @@ class Fee:
 
     charge_id: int | None = None
     invoice_id: int | None = None
+
+
+def fee_of(tx: Transaction, row: tables.Subscription, price: Money, text: str, on: date) -> FeeDue:
+    """A fee of a subscription, whose customer is locked."""
+    return FeeDue(
+        owner=owner_of(row),
+        wallet_id=row.wallet_id,
+        free_micros=ledger.wallet(tx, row.customer_id, row.wallet_id).available_micros,
+        profile=customers.effective_profile(tx, row),
+        is_served=row.closed_at is None and row.plan_version_id is not None,
+        billed_until=invoices.cycle_end(tx, row.customer_id, row.subscription_id),
+        text=text,
+        price=price,
+        on=on,
+    )
 
 
 def charge_fees(

@@ -6,7 +6,7 @@ from billing.errors import NotFound, Refused
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
 from billing.services.context import Context
-from billing.store import reseller_vouchers, resellers, tables
+from billing.store import reseller_vouchers, resellers, self_service, tables
 from billing.store.guard import Transaction
 
 
@@ -46,7 +46,15 @@ def check_new(tx: Transaction, org_id: int, profile: BillingProfile) -> None:
 
 
 def renewal_problem(tx: Transaction, org_id: int) -> str | None:
-    """Why nothing is bought by itself from a customer's wallet in this organisation: what a
+    """Why packages are not renewed by themselves from a customer's wallet in this organisation: the
+    reseller would earn nothing by it (rule R1)."""
+    if self_service.earns(tx, org_id):
+        return None
+    return months_problem(tx, org_id)
+
+
+def months_problem(tx: Transaction, org_id: int) -> str | None:
+    """Why prepaid months are not paid from a customer's wallet in this organisation: what a
     reseller's customers get is sold by the reseller, at its cost and with its margin (rule R1)."""
     if not resellers.is_reseller(tx, org_id):
         return None
@@ -57,15 +65,21 @@ def renewal_problem(tx: Transaction, org_id: int) -> str | None:
 
 
 def check_renewal(tx: Transaction, org_id: int, field: str) -> None:
-    """Raises Refused where nothing is bought by itself."""
+    """Raises Refused where packages are not renewed by themselves."""
     if problem := renewal_problem(tx, org_id):
+        raise Refused(problem, field=field)
+
+
+def check_months(tx: Transaction, org_id: int, field: str) -> None:
+    """Raises Refused where the wallet pays for nothing but what its customer buys itself."""
+    if problem := months_problem(tx, org_id):
         raise Refused(problem, field=field)
 
 
 def check_profile(tx: Transaction, org_id: int, profile: BillingProfile) -> None:
     """Raises Refused for prepaid months of a reseller's customer."""
     if profile.recurring_prepaid:
-        check_renewal(tx, org_id, "profile")
+        check_months(tx, org_id, "profile")
 
 
 def check_not_sold(tx: Transaction, package: tables.Entitlement) -> None:

@@ -10,6 +10,7 @@ from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import charge
+from billing.services import self_service
 from billing.services.context import Context
 from billing.store import catalog, ledger
 from billing.store import customers as store
@@ -40,10 +41,13 @@ def of_subscription(context: Context, subscription_id: int, now: datetime) -> tu
         profile = store.effective_profile(tx, row)
         wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
         plans = catalog.list_plans(tx, now)
+        own = self_service.price_list(tx, row.org_id)
     offers = []
     for plan in plans:
-        terms = plan.terms
-        if plan.effective_from > now or terms.currency != wallet.currency:
+        terms = own.priced(plan.plan_id, plan.terms)
+        if not own.sells(plan.plan_id) or plan.effective_from > now:
+            continue
+        if terms.currency != wallet.currency:
             continue
         if sale_problem(terms, profile.kind) is not None:
             continue

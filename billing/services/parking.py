@@ -14,7 +14,6 @@ from typing import TypeVar
 from billing.errors import NotFound, Refused, Unavailable
 from billing.model.bills import Parked
 from billing.services.context import Context
-from billing.services.customers import audit_customer, changing_customer
 from billing.store import billing_jobs
 
 log = logging.getLogger(__name__)
@@ -77,15 +76,6 @@ def preview_page(
                 yield from preview_page(job, [one], now, look)
         return
     yield from found
-
-
-def dismiss(context: Context, job: str, customer_id: int, now: datetime) -> None:
-    """Somebody has seen to it: off the list. The next run puts back whom it still cannot serve.
-    Raises NotFound."""
-    with changing_customer(context, customer_id) as (tx, customer):
-        if not billing_jobs.unpark(tx, job, [customer_id]):
-            raise NotFound(f"customer {customer_id} is not parked by {job}", field="customer")
-        audit_customer(context, tx, customer, "customer.unpark", now, {"job": job})
 
 
 def _park(context: Context, job: str, customer_id: int, error: Exception, now: datetime) -> Parked:

@@ -26,7 +26,7 @@ from billing.services.bills import bill_numbered, wallet_of
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
 from billing.services.settling import checked_charge
-from billing.store import customers, invoices, prepayments, tables
+from billing.store import customers, invoices, prepayments, sepa, tables
 from billing.store import payments as store
 from billing.store.guard import Transaction
 
@@ -45,10 +45,11 @@ def top_up(
     method_id: int | None = None,
     saves_method: bool = False,
     return_url: str = "",
+    text: str = "Credit to the wallet",
 ) -> PaymentView:
     """Begin a top-up: at the provider's page, or by a method on file (`method_id`). Nothing is
     credited before the provider says that it was paid. `saves_method`: the payer's method goes on
-    file.
+    file. `text`: what it is for, at the provider's page.
 
     Raises InvalidInput, NotFound, Refused (the gateway is disabled), Conflict (rule M5).
     """
@@ -66,7 +67,7 @@ def top_up(
             wallet_id=chosen.wallet_id,
             purpose=PaymentPurpose.TOP_UP,
             amount=amount,
-            text="Credit to the wallet",
+            text=text,
             method_id=method_id,
             saves_method=saves_method,
             return_url=return_url,
@@ -202,12 +203,18 @@ def refund(
 
 def retry(context: Context, attempt_id: int, *, idempotency_key: str, now: datetime) -> PaymentView:
     """Begin one that has failed or was cancelled anew, as a payment of its own. Raises NotFound,
-    Refused (it has not failed), Conflict."""
+    Refused (it has not failed; a file collected it, see `sepa_again`), Conflict."""
     with changing_customer(context, _owner(context, attempt_id)) as (tx, customer):
         row = _owned(tx, customer.customer_id, attempt_id)
         if row.state not in (PaymentState.FAILED, PaymentState.CANCELLED):
             raise Refused(
                 f"the payment is {row.state.replace('_', ' ')}; only what failed is tried again",
+                field="payment",
+            )
+        if sepa.collection(tx, customer.customer_id, attempt_id) is not None:
+            raise Refused(
+                f"a file has collected it: that file's page, or `tollway sepa again {attempt_id}`,"
+                " puts it into the next one, once",
                 field="payment",
             )
         return _begin(

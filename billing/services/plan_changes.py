@@ -43,7 +43,7 @@ def change_plan(
     the present one or does not fit the billing profile (B5), the subscription is closed or paused,
     the wallet has too little (P12).
     """
-    with changing(context, subscription_id) as (tx, row):
+    with changing(context, subscription_id, with_accounts=True) as (tx, row):
         return run_once(
             tx,
             PlanChangeReceipt,
@@ -71,7 +71,7 @@ def quote(
     """What `change_plan` would do and cost at this moment. It is the change itself, undone before
     it is committed, so the two cannot disagree. Raises the same."""
     receipts: list[PlanChangeReceipt] = []
-    with suppress(_Undone), changing(context, subscription_id) as (tx, row):
+    with suppress(_Undone), changing(context, subscription_id, with_accounts=True) as (tx, row):
         receipts.append(_switch(context, tx, row, plan_id, when, now))
         raise _Undone
     return receipts[0]

@@ -22,7 +22,7 @@ from billing.rules.plan_changes import (
 from billing.rules.taxes import Charge
 from billing.services import deferrals, limits
 from billing.services.credits import take_back
-from billing.store import entitlements, invoices, ledger, tables
+from billing.store import entitlements, invoices, ledger, self_service, tables
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
 
@@ -187,6 +187,7 @@ def _reverse(
         corrects_entry_id=package.entry_id,
     )
     deferrals.note_package(tx, given, entry_id, now)
+    self_service.take_back(tx, package, now)
 
 
 def not_served(tx: Transaction, bill: tables.Invoice, first_day: date) -> Money:

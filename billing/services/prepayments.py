@@ -7,7 +7,7 @@ in one way at a time: auto-recharge and prepayment invoices end each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from billing.errors import InvalidInput, NotFound, Refused
@@ -200,6 +200,17 @@ def run(context: Context, now: datetime) -> PrepaymentRunReport:
     for page in pages(due):
         issued += len(serve_page(context, JOB, page, now, serve, parked))
     return PrepaymentRunReport(at=now, issued=issued, parked=tuple(parked))
+
+
+def preview(context: Context, now: datetime) -> Iterator[tuple[int, Money]]:
+    """Whom `run` would ask for how much; nothing is written."""
+    with context.transaction() as tx:
+        month = local_day(now, operator_of(tx).time_zone).replace(day=1)
+        due = store.without(tx, month)
+    for page in pages(due):
+        with context.transaction() as tx:
+            for row, currency in store.to_ask(tx, page, month):
+                yield row.customer_id, Money(row.amount_micros, currency)
 
 
 def _ask(

@@ -10,9 +10,9 @@ from billing.rules.cycles import local_day
 from billing.rules.states import NORMAL
 from billing.services.context import Context
 from billing.services.customers import audit_customer
-from billing.services.fees import FeeDue, charge_fees
-from billing.services.issuing import operator_of, owner_of
-from billing.store import customers, invoices, ledger, tables
+from billing.services.fees import FeeDue, charge_fees, fee_of
+from billing.services.issuing import operator_of
+from billing.store import customers, ledger, tables
 from billing.store.guard import Transaction
 
 _OVERDUE = "S5"
@@ -52,16 +52,6 @@ def charge_restored(
 
 
 def _fee(tx: Transaction, row: tables.Subscription, today: date) -> FeeDue:
-    stored = customers.effective_profile_row(tx, row)
-    wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
-    return FeeDue(
-        owner=owner_of(row),
-        wallet_id=row.wallet_id,
-        free_micros=wallet.available_micros,
-        profile=customers.effective_profile(tx, row),
-        is_served=row.closed_at is None and row.plan_version_id is not None,
-        billed_until=invoices.cycle_end(tx, row.customer_id, row.subscription_id),
-        text=f"Reconnection fee, {today}",
-        price=Money(stored.reconnection_fee_micros, wallet.currency),
-        on=today,
-    )
+    micros = customers.effective_profile_row(tx, row).reconnection_fee_micros
+    currency = ledger.wallet(tx, row.customer_id, row.wallet_id).currency
+    return fee_of(tx, row, Money(micros, currency), f"Reconnection fee, {today}", today)

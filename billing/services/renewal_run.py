@@ -18,7 +18,7 @@ from billing.services import enforcement, renewals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.parking import pages, serve_page
-from billing.store import billing_jobs, customers, invoices, ledger
+from billing.store import billing_jobs, customers, invoices, ledger, resellers
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
 
@@ -31,10 +31,13 @@ def run(context: Context, now: datetime) -> RenewalReport:
     with context.transaction() as tx:
         currency = operator_of(tx).currency
         due = billing_jobs.renewals_due(tx, now)
+        # With the accounts above them, that sales wait for: one at a time.
+        alone = resellers.customers_among(tx, due)
     parked: list[Parked] = []
     bills = packages = total_micros = 0
     serve = partial(_renew, context, now, parked)
-    for page in pages(due):
+    together = [customer_id for customer_id in due if customer_id not in alone]
+    for page in (*pages(together), *([customer_id] for customer_id in sorted(alone))):
         for one in serve_page(context, JOB, page, now, serve, parked):
             bills += len(one.bills)
             packages += len(one.packages)
@@ -78,13 +81,17 @@ def _renew(
     """One transaction; who has problems of its own is parked with them."""
     done: dict[int, Renewed] = {}
     with context.transaction() as tx:
+        if len(page) == 1:
+            resellers.lock_chain_of(tx, page[0])
         customers.lock_customers(tx, page)
         # One buys packages, with receipts, before the next gets a bill: all take the series in one
         # order, or they would wait for each other.
         for org_id in customers.organisations_of(tx, page):
             invoices.lock_series(tx, org_id)
         for customer_id in page:
-            done[customer_id] = renewals.renew(tx, context, customer_id, now)
+            done[customer_id] = renewals.renew(
+                tx, context, customer_id, now, with_accounts=len(page) == 1
+            )
             enforcement.reconcile(tx, context, customer_id, now)
         # Who was not covered waits for a credit, who is closed for nothing.
         billing_jobs.put_off_renewals(tx, page, now, None)

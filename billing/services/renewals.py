@@ -25,7 +25,15 @@ from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
 from billing.rules.taxes import Charge, charge
-from billing.services import caps, cycle_bills, due_bills, enforcement, limits, receipts
+from billing.services import (
+    caps,
+    cycle_bills,
+    due_bills,
+    enforcement,
+    limits,
+    receipts,
+    self_service,
+)
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.cycle_bills import Span, standings
@@ -46,6 +54,7 @@ class _Next:
     0 where none was ever bought."""
 
     last_id: int
+    plan_id: int
     terms: PlanTerms
     amount: Charge
     problem: str | None
@@ -70,9 +79,18 @@ def credited(tx: Transaction, context: Context, customer_id: int, now: datetime)
     note(tx, context, renewed, now)
 
 
-def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) -> Renewed:
+def renew(
+    tx: Transaction,
+    context: Context,
+    customer_id: int,
+    now: datetime,
+    *,
+    with_accounts: bool = False,
+) -> Renewed:
     """Pay from the customer's wallets what is due of its recurring prepaid services, as far as they
     cover it (rules P10, P12); the customer is locked, and reconciled afterwards by the caller.
+    What a reseller's customer buys moves the accounts above, which are locked before it (F15):
+    where they are not (`with_accounts`), the job is left to do it, within a minute.
 
     Raises Refused, NotFound (a monthly plan in another currency than its wallet, no wallet).
     """
@@ -80,17 +98,25 @@ def renew(tx: Transaction, context: Context, customer_id: int, now: datetime) ->
     rows = customers.subscriptions_of(tx, customer_id)
     profiles = {row.subscription_id: customers.effective_profile(tx, row) for row in rows}
     bills: list[IssuedBill] = []
-    problem = limits.renewal_problem(tx, rows[0].org_id) if rows else None
-    if problem is not None:
-        own = [row for row in rows if row.renews or profiles[row.subscription_id].recurring_prepaid]
-        return Renewed(problems=tuple(f"{row.username}: {problem}" for row in own))
-    if any(profile.recurring_prepaid for profile in profiles.values()):
+    wanting = [row for row in rows if row.renews or profiles[row.subscription_id].recurring_prepaid]
+    of_reseller = limits.months_problem(tx, rows[0].org_id) if wanting else None
+    if of_reseller is not None:
+        by_itself = limits.renewal_problem(tx, rows[0].org_id)
+        own = [
+            row
+            for row in wanting
+            if profiles[row.subscription_id].recurring_prepaid or (row.renews and by_itself)
+        ]
+        if own:
+            return Renewed(problems=tuple(f"{row.username}: {of_reseller}" for row in own))
+    elif any(profile.recurring_prepaid for profile in profiles.values()):
         bills = due_bills.issue_due(tx, context, [customer_id], now, prepaid_only=True)
     packages: list[SaleReceipt] = []
     problems: list[str] = []
     for row in rows:
         if row.renews and profiles[row.subscription_id].kind is BillingKind.DAILY:
-            done = _renew_package(tx, row, now)
+            may_buy = with_accounts or of_reseller is None
+            done = _renew_package(tx, context, row, now, may_buy=may_buy)
             if isinstance(done, str):
                 problems.append(f"{row.username}: {done}")
             elif done is not None:
@@ -165,7 +191,7 @@ def _periods(tx: Transaction, customer_id: int, now: datetime) -> dict[int, Upco
 
 
 def _renew_package(
-    tx: Transaction, row: tables.Subscription, now: datetime
+    tx: Transaction, context: Context, row: tables.Subscription, now: datetime, *, may_buy: bool
 ) -> SaleReceipt | str | None:
     """Buy the last package's plan again where its end has come; who lacks the money waits for a
     credit, whom the spending cap holds for the next month. Text: why it cannot be bought at all."""
@@ -174,8 +200,8 @@ def _renew_package(
     if due_at is None or now < due_at:
         row.renews_at = due_at
         return None
-    row.renews_at = None
-    if _stands_still(account, now) or _plan_waits(tx, row):
+    row.renews_at = None if may_buy else now
+    if not may_buy or _stands_still(account, now) or _plan_waits(tx, row):
         return None
     following = _next(tx, row, now)
     if following is None:
@@ -201,7 +227,7 @@ def _renew_package(
             "after": following.last_id,
         },
         now=now,
-        act=lambda: _buy(tx, row, following, now),
+        act=lambda: _buy(tx, context, row, following, now),
     )
     (account,) = load_accounts(tx, None, [row.subscription_id], now)
     row.renews_at = renewal_at(account, now)
@@ -230,19 +256,24 @@ def _next(tx: Transaction, row: tables.Subscription, now: datetime) -> _Next | N
     known = None if version_id is None else catalog.plan_of_version(tx, version_id, now)
     if known is None:
         return None
-    terms, profile = known.terms, customers.effective_profile(tx, row)
+    own = self_service.price_list(tx, row.org_id)
+    terms = own.priced(known.plan_id, known.terms)
+    profile = customers.effective_profile(tx, row)
     wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
     problem = sale_problem(terms, profile.kind)
-    if known.archived_at is not None:
+    if known.archived_at is not None or not own.sells(known.plan_id):
         problem = f"{terms.plan_name} is not sold any more, so it cannot be renewed"
     elif terms.currency != wallet.currency:
         problem = f"{terms.plan_name} costs {terms.currency} and the wallet is in {wallet.currency}"
     price = Money(terms.price_micros, terms.currency)
     amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
-    return _Next(0 if last is None else last.entitlement_id, terms, amount, problem)
+    last_id = 0 if last is None else last.entitlement_id
+    return _Next(last_id, known.plan_id, terms, amount, problem)
 
 
-def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datetime) -> SaleReceipt:
+def _buy(
+    tx: Transaction, context: Context, row: tables.Subscription, following: _Next, now: datetime
+) -> SaleReceipt:
     """The package follows what still runs (rule B4), else begins now."""
     amount, terms = following.amount, following.terms
     customer = customers.lock_customer(tx, row.customer_id)
@@ -262,4 +293,5 @@ def _buy(tx: Transaction, row: tables.Subscription, following: _Next, now: datet
     receipt = receipt_of(tx, row, terms, package, (amount, entry_id))
     profile = customers.effective_profile(tx, row)
     number = receipts.of_sale(tx, customer, receipt, profile, channel=None, now=now)
+    self_service.earn(tx, context, following.plan_id, receipt, now)
     return replace(receipt, receipt_number=number)

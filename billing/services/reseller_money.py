@@ -11,6 +11,7 @@ from billing.model.resellers import (
     Level,
     RequestView,
     ResellerStatement,
+    SaleKind,
     StatementLine,
     TransferReceipt,
     TransferView,
@@ -173,7 +174,8 @@ def statement_of_days(
         zone = operator_of(tx).time_zone
         start, end = day_start(first_day, zone), day_start(next_first_day, zone)
         lines = tuple(
-            StatementLine(**row._mapping) for row in store.statement_lines(tx, org_id, start, end)
+            StatementLine(**{**row._mapping, "kind": SaleKind(row.kind)})
+            for row in store.statement_lines(tx, org_id, start, end)
         )
         opening = store.balance_before(tx, found.account_customer_id, start)
         closing = store.balance_before(tx, found.account_customer_id, end)

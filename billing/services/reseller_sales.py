@@ -252,17 +252,30 @@ def _checked_share(
     now: datetime,
 ) -> Fraction:
     """The share of the package that goes back. Raises Refused."""
-    reseller = store.get(tx, sale.org_id)
-    minutes = reseller.undo_minutes if reseller else 0
-    above = is_above(context, tx, sale.org_id)
     if sale.undone_at is not None:
         raise Refused(f"it was undone on {sale.undone_at:%Y-%m-%d %H:%M} UTC", field="sale")
-    if problem := undo_problem(sale.sold_at, minutes, now, from_above=above):
-        raise Refused(problem, field="sale")
     if package.entry_id is None and sale.retail_micros:
         raise Refused(
             "a month that was billed is taken back by a credit note for its bill", field="sale"
         )
+    return unused_share(context, tx, row, package, sale.sold_at, now)
+
+
+def unused_share(
+    context: Context,
+    tx: Transaction,
+    row: tables.Subscription,
+    package: tables.Entitlement,
+    sold_at: datetime,
+    now: datetime,
+) -> Fraction:
+    """The share of a package of a reseller's customer that goes back when its sale is undone.
+    Raises Refused: the reseller's window has passed, nothing is left, another package follows."""
+    reseller = store.get(tx, row.org_id)
+    minutes = reseller.undo_minutes if reseller else 0
+    above = is_above(context, tx, row.org_id)
+    if problem := undo_problem(sold_at, minutes, now, from_above=above):
+        raise Refused(problem, field="sale")
     if row.reserves and grants.holds_slices(tx, row):
         raise Refused(
             "its sessions hold slices of the package: end them first", field="subscription"

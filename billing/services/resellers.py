@@ -39,9 +39,11 @@ def add(
     undo_minutes: int = 15,
     max_customers: int | None = None,
     alert_percent: int | None = 20,
+    earns_on_self_service: bool = True,
 ) -> ResellerView:
     """A reseller below the operator or another reseller, with an empty wallet and a copy of the
-    billing profile `profile_id` for its customers. By the operator's own processes only: nobody
+    billing profile `profile_id` for its customers; `earns_on_self_service`: by what customers buy
+    themselves, too. By the operator's own processes only: nobody
     else sees an organisation before it is there.
 
     Raises InvalidInput, NotFound, Refused, Conflict (a profile has its name).
@@ -89,6 +91,7 @@ def add(
                 account_customer_id=account.customer_id,
                 undo_minutes=undo_minutes,
                 max_customers=max_customers,
+                earns_on_self_service=earns_on_self_service,
                 created_at=now,
             )
         )
@@ -107,8 +110,10 @@ def change(
     max_customers: int | None,
     alert_percent: int | None,
     closed: bool,
+    earns_on_self_service: bool | None = None,
 ) -> ResellerView:
-    """Its limits, by who is above it. A closed one sells nothing and gets no money. Raises
+    """Its limits, by who is above it. A closed one sells nothing and gets no money; whether it
+    earns by what customers buy themselves stays unless given. Raises
     InvalidInput, NotFound, Refused."""
     _check_limits(undo_minutes, max_customers, alert_percent)
     context.refuse_cashier()
@@ -118,6 +123,8 @@ def change(
         if row is None:
             raise NotFound(f"organisation {org_id} is no reseller", field="reseller")
         row.undo_minutes, row.max_customers = undo_minutes, max_customers
+        if earns_on_self_service is not None:
+            row.earns_on_self_service = earns_on_self_service
         row.closed_at = (row.closed_at or now) if closed else None
         tx.flush()
         below_micros = store.chain(tx, org_id)[0].alert_below_micros
@@ -127,6 +134,7 @@ def change(
             "max_customers": max_customers,
             "alert_percent": alert_percent,
             "closed": closed,
+            "earns_on_self_service": row.earns_on_self_service,
         }
         audit_organisation(context, tx, org_id, "reseller.change", now, detail)
         tx.expire_all()
@@ -292,6 +300,7 @@ def _view(tx: Transaction, org_id: int) -> ResellerView:
         alert_below_micros=balance_alert(wallet).threshold_micros,
         undo_minutes=row.undo_minutes,
         max_customers=row.max_customers,
+        earns_on_self_service=row.earns_on_self_service,
         customers=store.customers_of(tx, org_id),
         created_at=row.created_at,
         closed_at=row.closed_at,

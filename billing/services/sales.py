@@ -14,7 +14,7 @@ from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
 from billing.rules.taxes import Charge, charge
-from billing.services import limits, money_in, receipts, renewals
+from billing.services import limits, money_in, receipts, renewals, self_service
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -51,10 +51,12 @@ def sell(
 
     `pay_by`: money that arrives for it, or None to spend wallet money. `start_now`: beside what is
     still active instead of after it (rule B4). A monthly customer buys its next unbilled cycle
-    and gets the bill, paid (rules B5, B6). Raises NotFound, NotBuiltYet, Conflict (rule M5) and
-    Refused: the plan does not fit the billing profile (B5), a monthly customer buys online (B8),
-    the wallet has too little (P12), its spending cap leaves too little (P14), the subscription is
-    closed (S1).
+    and gets the bill, paid (rules B5, B6). What a reseller's customer buys online costs the
+    reseller's retail price and earns it its margin (R1).
+
+    Raises NotFound, NotBuiltYet, Conflict (rule M5) and Refused: the plan does not fit the billing
+    profile (B5), a monthly customer buys online (B8), the wallet has too little (P12), its spending
+    cap leaves too little (P14), the subscription is closed (S1).
     """
     if channel is SaleChannel.RESELLER:
         raise Refused("a reseller sells from its wallet: reseller_sales.sell", field="channel")
@@ -62,7 +64,7 @@ def sell(
         raise InvalidInput("redeem the voucher by its code instead (rule R3)", field="channel")
     if pay_by is not None:
         checked_channel(pay_by)
-    with changing(context, subscription_id) as (tx, row):
+    with changing(context, subscription_id, with_accounts=channel.online) as (tx, row):
         if pay_by is not None:
             check_takes_money(tx, row.org_id)
         return run_once(
@@ -160,7 +162,7 @@ def sell_within(
     """Sell a package of these terms for wallet money, as part of another command: the customer is
     locked, and that command has its key. Raises Refused before anything is written (as `sell`), and
     for a reseller's customer, who buys from the reseller (rule R1)."""
-    limits.check_renewal(tx, row.org_id, "plan")
+    limits.check_months(tx, row.org_id, "plan")
     sale = Sale(context, tx, row, now, None)
     profile = store.effective_profile(tx, row)
     return sale.sell(sale.checked(terms, profile, SaleChannel.STAFF), profile, SaleChannel.STAFF)
@@ -186,8 +188,15 @@ class Sale:
 
     def sell_plan(self, plan_id: int, channel: SaleChannel, *, start_now: bool) -> SaleReceipt:
         profile = store.effective_profile(self.tx, self.row)
-        terms = self.checked(self.terms(plan_id, profile), profile, channel)
-        return self.sell(terms, profile, channel, start_now=start_now)
+        terms = self.terms(plan_id, profile)
+        if channel.online:
+            terms = self_service.priced(self.tx, self.row.org_id, plan_id, terms)
+        receipt = self.sell(
+            self.checked(terms, profile, channel), profile, channel, start_now=start_now
+        )
+        if channel.online:
+            self_service.earn(self.tx, self.context, plan_id, receipt, self.now)
+        return receipt
 
     def sell(
         self,

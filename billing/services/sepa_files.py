@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.errors import InvalidInput, NotFound
-from billing.model.payments import PaymentState
+from billing.model.payments import PaymentPurpose, PaymentState
 from billing.model.sepa import CollectionView, FileView, Sequence
 from billing.rules.sepa import end_to_end_id, message_id
 from billing.services.context import Context
@@ -53,6 +53,7 @@ def seen(tx: Transaction, file_id: int) -> FileView:
 def collection_views(tx: Transaction, file_id: int) -> tuple[CollectionView, ...]:
     """What a file collects, in the order of customers."""
     told = {row[0]: row[1:] for row in store.described(tx, file_id)}
+    second = store.collected_again(tx, file_id)
     found = []
     for line, attempt in store.collected(tx, file_id):
         name, reference, number = told[line.attempt_id]
@@ -68,9 +69,19 @@ def collection_views(tx: Transaction, file_id: int) -> tuple[CollectionView, ...
                 invoice_number=number,
                 state=PaymentState(attempt.state),
                 returned_for=line.returned_for,
+                again_id=line.again_id,
+                may_again=line.returned_at is not None
+                and line.again_id is None
+                and line.attempt_id not in second
+                and not _tries_itself(attempt),
             )
         )
     return tuple(found)
+
+
+def _tries_itself(row: tables.PaymentAttempt) -> bool:
+    """A recharge that was not paid is auto-recharge's (rule P7)."""
+    return row.purpose == PaymentPurpose.RECHARGE and not PaymentState(row.state).has_paid
 
 
 def _file_view(row: tables.SepaFile, gateway: str, open_count: int) -> FileView:

@@ -31,7 +31,7 @@ def checked_amount(amount_micros: int, currency: str, field: str = "amount") -> 
         raise InvalidInput("must be more than zero", field=field)
     if amount.rounded() != amount:
         raise InvalidInput(
-            f"finer than the smallest unit of {currency}, which nobody can pay", field="amount"
+            f"finer than the smallest unit of {currency}, which nobody can pay", field=field
         )
     return amount
 
@@ -192,13 +192,15 @@ def settle(
             free_micros = max(free_micros, min(received_micros, before_usage))
     if limit_micros is not None:
         free_micros = min(free_micros, limit_micros)
-    bills = _bills_of_wallet(tx, customer.customer_id, wallet_id)
+    bills = [] if first is None else [first]
     if first is not None:
-        bills = [first, *(bill for bill in bills if bill.invoice_id != first.invoice_id)]
         recovered = min(free_micros, first.written_off_micros)
         if recovered:
             recover(tx, customer, wallet_id, first, recovered, now)
             free_micros -= recovered
+    if first is None or free_micros > invoices.open_micros(first):
+        others = _bills_of_wallet(tx, customer.customer_id, wallet_id)
+        bills += [bill for bill in others if first is None or bill.invoice_id != first.invoice_id]
     paid: list[str] = []
     for bill in bills:
         amount_micros = min(free_micros, invoices.open_micros(bill))

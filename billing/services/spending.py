@@ -9,7 +9,7 @@ from datetime import datetime
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.spending import WalletWatch
 from billing.rules.spending import cap_period
-from billing.services import alerts, caps, enforcement, renewals
+from billing.services import alerts, caps, renewals
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
@@ -26,13 +26,6 @@ def watches(context: Context, customer_id: int, now: datetime) -> tuple[WalletWa
     with context.transaction() as tx:
         wallets = read_customer(tx, customer_id).wallets
         return tuple(_watch(tx, customer_id, one.wallet_id, now) for one in wallets)
-
-
-def evaluate(context: Context, customer_id: int, now: datetime) -> None:
-    """Look at one customer's alerts and caps as an event would, for the daily check (rule P13):
-    what is told already is not told again. Raises NotFound."""
-    with changing_customer(context, customer_id) as (tx, _):
-        enforcement.reconcile(tx, context, customer_id, now)
 
 
 def set_alerts(

@@ -8,7 +8,7 @@ own. Where one of a page fails it is parked, and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from billing.model.bills import Parked
@@ -44,26 +44,41 @@ def run(context: Context, now: datetime) -> StatementRunReport:
     return StatementRunReport(at=now, queued=queued, parked=tuple(parked))
 
 
+def preview(context: Context, now: datetime) -> Iterator[MessageDraft]:
+    """The statements that `run` would queue; nothing is written."""
+    with context.transaction() as tx:
+        today = local_day(now, operator_of(tx).time_zone)
+        due = [customer_id for customer_id, _ in store.wanting(tx, today.replace(day=1))]
+    for page in pages(due):
+        with context.transaction() as tx:
+            yield from _due(tx, page, today)
+
+
 def _queue(
     context: Context, customer_ids: Sequence[int], today: date, now: datetime
 ) -> list[MessageDraft]:
     with context.transaction() as tx:
         customers.lock_customers(tx, customer_ids)
-        zone = operator_of(tx).time_zone
         # Read behind the lock: another run may have been here.
-        by_month: dict[tuple[date, date], list[int]] = {}
-        for customer_id, until in sorted(store.stated_until(tx, customer_ids).items()):
-            for month in months_to_state(until, today):
-                by_month.setdefault(month, []).append(customer_id)
-        drafts = [
-            draft
-            for month, those in sorted(by_month.items())
-            for draft in _drafts(tx, those, month, zone)
-        ]
+        drafts = _due(tx, customer_ids, today)
         messages.queue(tx, drafts, now)
         store.note_stated(tx, customer_ids, today.replace(day=1))
         billing_jobs.unpark(tx, JOB, customer_ids)
         return drafts
+
+
+def _due(tx: Transaction, customer_ids: Sequence[int], today: date) -> list[MessageDraft]:
+    """Of each customer those of all months that it has none of yet, the oldest month first."""
+    zone = operator_of(tx).time_zone
+    by_month: dict[tuple[date, date], list[int]] = {}
+    for customer_id, until in sorted(store.stated_until(tx, customer_ids).items()):
+        for month in months_to_state(until, today):
+            by_month.setdefault(month, []).append(customer_id)
+    return [
+        draft
+        for month, those in sorted(by_month.items())
+        for draft in _drafts(tx, those, month, zone)
+    ]
 
 
 def _drafts(

@@ -50,7 +50,8 @@ def proposed(context: Context, suspense_id: int) -> list[Proposal]:
 
 def _named(tx: Transaction, row: tables.Suspense, text: str) -> list[Hit]:
     """What could take it, of what its text names: in its currency, with something left to pay."""
-    found = [one for one in named.of_text(tx, row.org_id, text) if one.currency == row.currency]
+    org_ids = gateway_store.organisations_served(tx, row.org_id)
+    found = [one for one in named.of_text(tx, org_ids, text) if one.currency == row.currency]
     names = store.names_of(tx, [one.customer_id for one in found])
     return [
         Hit(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing.errors import Unavailable
@@ -85,14 +86,14 @@ def _doubtful(context: Context, page: Sequence[int], now: datetime) -> dict[int,
 def _read(context: Context, page: Sequence[int], now: datetime) -> dict[int, str]:
     found: dict[int, str] = {}
     with context.transaction() as tx:
-        missed = spending.missed_alerts(tx, page)
+        missed = spending.missed_alerts(tx, page, now)
         rows = {row.subscription_id: row for row in customers.subscriptions_of_all(tx, page)}
         for account in load_accounts(tx, None, rows, now):
             row = rows[account.subscription_id]
             if why := _doubt(account, row, now):
                 found.setdefault(account.customer_id, f"{account.username}: {why}")
     for customer_id in missed:
-        found.setdefault(customer_id, "it has not been told what fell below its threshold")
+        found.setdefault(customer_id, "nothing was done about what fell below its threshold")
     return found
 
 
@@ -122,13 +123,14 @@ def _look_again(
     try:
         with context.transaction() as tx:
             customers.lock_customers(tx, [customer_id])
-            before = _rules(tx, customer_id)
+            before = _seen(tx, customer_id)
             renewed = renewals.renew(tx, context, customer_id, now)
             orders = enforcement.reconcile(tx, context, customer_id, now)
             _unpark(tx, [customer_id])
             for problem in renewed.problems:
                 billing_jobs.park(tx, JOB, customer_id, problem, now)
-            what = _done(renewed, before, _rules(tx, customer_id), orders)
+            tx.flush()
+            what = _done(renewed, before, _seen(tx, customer_id), orders)
             renewals.note(tx, context, renewed, now)
     except Unavailable:
         raise
@@ -152,19 +154,32 @@ def _unpark(tx: Transaction, customer_ids: Sequence[int]) -> None:
         billing_jobs.unpark(tx, job, customer_ids)
 
 
-def _rules(tx: Transaction, customer_id: int) -> dict[str, str]:
-    """The state that each subscription's sessions were last brought in line with."""
-    return {row.username: row.service_rule for row in store.subscriptions_of(tx, customer_id)}
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """`rules`: the state that each subscription's sessions were last brought in line with."""
+
+    rules: dict[str, str]
+    told: int
+    recharges: int
 
 
-def _done(renewed: Renewed, before: dict[str, str], after: dict[str, str], orders: int) -> str:
+def _seen(tx: Transaction, customer_id: int) -> _Seen:
+    rules = {row.username: row.service_rule for row in store.subscriptions_of(tx, customer_id)}
+    return _Seen(rules, *spending.told_and_recharged(tx, customer_id))
+
+
+def _done(renewed: Renewed, before: _Seen, after: _Seen, orders: int) -> str:
     words = [f"paid {bill.number}" for bill in renewed.bills]
     words += [f"renewed {package.plan_name}" for package in renewed.packages]
     words += [
-        f"{username} from {before[username]} to {rule}"
-        for username, rule in after.items()
-        if before[username] != rule
+        f"{username} from {before.rules[username]} to {rule}"
+        for username, rule in after.rules.items()
+        if before.rules[username] != rule
     ]
-    if orders:
-        words.append(f"{orders} orders to running sessions")
+    counted = (
+        (after.recharges - before.recharges, "recharges begun"),
+        (after.told - before.told, "messages to the customer"),
+        (orders, "orders to running sessions"),
+    )
+    words += [f"{number} {what}" for number, what in counted if number]
     return ", ".join(words)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.model.bank import BankAccountView, BankFormat, LineReport
+from billing.model.bank import BankAccountView, BankFormat, BankLine, LineReport
 from billing.model.bank import LineOutcome as Outcome
 from billing.model.taken import Taken
 from billing.store import tables
@@ -39,12 +39,33 @@ def accounts(tx: Session) -> list[BankAccountView]:
     return [_view(row) for row in tx.scalars(select(_ACCOUNT).order_by(_ACCOUNT.account_id))]
 
 
-def known(tx: Session, account_id: int, keys: Collection[str]) -> set[str]:
-    """Those of these lines that were imported."""
+def known(tx: Session, account_id: int, lines: Sequence[tuple[str, BankLine]]) -> set[str]:
+    """The keys of those of these lines that were imported; also of entries that the bank has told
+    of in another number of parts, as a whole or in its details."""
     chosen = select(_IMPORT.line_key).where(
-        _IMPORT.account_id == account_id, _IMPORT.line_key.in_(keys)
+        _IMPORT.account_id == account_id, _IMPORT.line_key.in_([key for key, _ in lines])
     )
-    return set(tx.scalars(chosen))
+    found = set(tx.scalars(chosen))
+    entries = {line.of.entry for _, line in lines if line.of is not None}
+    if not entries:
+        return found
+    rows = tx.execute(
+        select(_IMPORT.entry_key, _IMPORT.entry_parts)
+        .where(_IMPORT.account_id == account_id, _IMPORT.entry_key.in_(entries))
+        .distinct()
+    )
+    told = {(entry, parts) for entry, parts in rows}
+    whole = {entry for entry, _ in told}
+    return found | {
+        key
+        for key, line in lines
+        if line.of and line.of.entry in whole and (line.of.entry, line.of.parts) not in told
+    }
+
+
+def lock_entry(tx: Session, account_id: int, entry: str) -> None:
+    """Whoever writes down another part of the entry waits."""
+    tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(entry, account_id))))
 
 
 def claim(tx: Session, row: dict[str, object]) -> bool:
@@ -55,9 +76,8 @@ def claim(tx: Session, row: dict[str, object]) -> bool:
 
 def became(tx: Session, account_id: int, line_key: str, payment_id: int | None) -> None:
     """The payment that a line of this transaction became."""
-    key = {"account_id": account_id, "line_key": line_key}
-    tx.get_one(_IMPORT, key).payment_id = payment_id
-    tx.flush()
+    chosen = update(_IMPORT).where(_IMPORT.account_id == account_id, _IMPORT.line_key == line_key)
+    tx.execute(chosen.values(payment_id=payment_id))
 
 
 def customers_there(

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from billing.errors import Refused
 from billing.model.collections import BookView, CollectorLine
+from billing.model.money import Money
 from billing.store import tables
 from billing.store.pool import named_query
+
+_OVER_LIMIT = "TW004"
+"""By which SQLSTATE enter_paper_receipt_v1 refuses."""
 
 Found = tuple[tables.PaperReceipt, tables.ReceiptBook, str]
 """A receipt with its book and the customer's name."""
@@ -76,6 +83,72 @@ def _next_number(tx: Session, book: tables.ReceiptBook) -> int | None:
 def find(tx: Session, book_id: int, number: int) -> Found | None:
     rows = tx.execute(_receipts().where(_of(book_id, number)))
     return next(((row, book, name) for row, book, name in rows), None)
+
+
+def enter(
+    tx: Session,
+    book_id: int,
+    number: int,
+    customer_id: int,
+    payment_id: int | None,
+    bill_number: str | None,
+    amount: Money,
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """A receipt whose payment is posted (enter_paper_receipt_v1). Raises Refused where the
+    collector would hold more than it may: the transaction is over then."""
+    tx.flush()
+    called = func.enter_paper_receipt_v1(
+        book_id,
+        number,
+        customer_id,
+        payment_id,
+        bill_number,
+        amount.amount_micros,
+        amount.currency,
+        by,
+        now,
+    )
+    book = tx.get_one(tables.ReceiptBook, book_id)
+    limit = limit_of(tx, book.org_id, book.collector)
+    try:
+        tx.execute(select(called))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _OVER_LIMIT or limit is None:
+            raise
+        raise Refused(
+            f"{book.collector} may hold {Money(limit.limit_micros or 0, limit.currency)} in cash, "
+            f"and would hold more with these {amount}: it has to hand over first (rule R4)",
+            field="amount",
+        ) from None
+
+
+def limit_of(tx: Session, org_id: int, collector: str) -> tables.CollectorLimit | None:
+    return tx.get(tables.CollectorLimit, (org_id, collector), populate_existing=True)
+
+
+def set_limit(tx: Session, row: tables.CollectorLimit) -> None:
+    """In place of the one before; receipts that are being entered come first."""
+    values = {
+        "limit_micros": row.limit_micros,
+        "currency": row.currency,
+        "set_at": row.set_at,
+        "set_by": row.set_by,
+    }
+    added = insert(tables.CollectorLimit).values(
+        org_id=row.org_id, collector=row.collector, **values
+    )
+    tx.execute(added.on_conflict_do_update(index_elements=["org_id", "collector"], set_=values))
+
+
+def limits(tx: Session) -> list[tables.CollectorLimit]:
+    """Those that hold, by collector."""
+    row = tables.CollectorLimit
+    return list(
+        tx.scalars(select(row).where(row.limit_micros.is_not(None)).order_by(row.collector))
+    )
 
 
 def open_receipts(tx: Session, org_id: int, collector: str, *, lock: bool = False) -> list[Found]:

@@ -37,6 +37,7 @@ class DatabaseFacts:
     vendors: list[str]
     full_pools: list[str]
     strict_plans: list[str]
+    pooling_profiles: list[str]
 
 
 def facts(tx: Session, now: datetime) -> DatabaseFacts:

@@ -37,7 +37,6 @@ class ClaimedRow:
     acct_session_id: str
     framed_ip: str | None
     calling_station: str | None
-    nas_port_id: str | None
     session_class: str | None
     started_at: datetime
     last_event_at: datetime
@@ -185,7 +184,7 @@ def notify(tx: Session) -> None:
     tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
-def due_customers(tx: Session, now: datetime, limit: int) -> list[int]:
+def due_customers(tx: Session, now: datetime, limit: int | None) -> list[int]:
     """Customers with a subscription whose state time alone has changed, longest overdue first."""
     statement = (
         select(Subscription.customer_id)

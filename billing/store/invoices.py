@@ -132,6 +132,13 @@ def find_invoices(
     return list(tx.scalars(statement.order_by(tables.Invoice.org_id)))
 
 
+def numbered(tx: Session, numbers: Sequence[str], org_ids: Sequence[int]) -> list[tables.Invoice]:
+    """Bills of these numbers, of these organisations."""
+    bill = tables.Invoice
+    chosen = select(bill).where(bill.number.in_(numbers), bill.org_id.in_(org_ids))
+    return list(tx.scalars(chosen.order_by(bill.number, bill.org_id)))
+
+
 def get_invoice(tx: Session, customer_id: int, invoice_id: int) -> tables.Invoice:
     """As it is now in this transaction; the customer is locked already."""
     key = {"customer_id": customer_id, "invoice_id": invoice_id}

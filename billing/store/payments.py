@@ -71,6 +71,17 @@ def bill_is_being_paid(tx: Session, customer_id: int, invoice_id: int) -> bool:
     return tx.scalar(chosen.limit(1)) is not None
 
 
+def on_its_way(tx: Session, customer_id: int, wallet_id: int) -> int:
+    """Micros that are asked for as credit of a wallet, and whose outcome is still to come."""
+    chosen = select(func.coalesce(func.sum(_ATTEMPT.amount_micros), 0)).where(
+        _ATTEMPT.customer_id == customer_id,
+        _ATTEMPT.wallet_id == wallet_id,
+        _ATTEMPT.purpose == PaymentPurpose.TOP_UP,
+        _ATTEMPT.state.in_(OPEN_STATES),
+    )
+    return int(tx.scalar(chosen) or 0)
+
+
 def meant_by(
     tx: Session, gateway_id: int, key: str | None, provider_ref: str | None
 ) -> tuple[int, int] | None:

@@ -99,6 +99,14 @@ def numbered(tx: Session, number: str) -> list[tables.PrepaymentInvoice]:
     return list(tx.scalars(chosen))
 
 
+def all_numbered(
+    tx: Session, numbers: Sequence[str], org_ids: Sequence[int]
+) -> list[tables.PrepaymentInvoice]:
+    """Those of these numbers, of these organisations."""
+    chosen = select(_INVOICE).where(_INVOICE.number.in_(numbers), _INVOICE.org_id.in_(org_ids))
+    return list(tx.scalars(chosen.order_by(_INVOICE.number, _INVOICE.org_id)))
+
+
 def invoice(tx: Session, customer_id: int, prepayment_id: int) -> tables.PrepaymentInvoice:
     """As stored now; the customer is locked. Raises NoResultFound."""
     key = {"customer_id": customer_id, "prepayment_id": prepayment_id}

@@ -56,6 +56,15 @@ def lock_accounts(tx: Session, org_id: int, customer_id: int | None = None) -> b
     return bool(tx.scalar(select(func.lock_accounts_v1(org_id, customer_id))))
 
 
+def lock_chain_of(tx: Session, customer_id: int) -> None:
+    """Lock a reseller's customer with the accounts that earn by what it buys, by ascending id; for
+    other customers nothing. Before anything else of theirs is locked (F15)."""
+    customer = tables.Customer
+    org_id = tx.scalar(select(customer.org_id).where(customer.customer_id == customer_id))
+    if org_id is not None and is_reseller(tx, org_id):
+        lock_accounts(tx, org_id, customer_id)
+
+
 def chain(tx: Session, org_id: int, plan_id: int = 0) -> list[Level]:
     """The reseller and those above it, as they are after the lock; empty: not the caller's."""
     rows = tx.connection().exec_driver_sql(
@@ -183,6 +192,22 @@ def account_wallet(tx: Session, customer_id: int) -> tables.Wallet:
     row = tables.Wallet
     found = select(row).where(row.customer_id == customer_id).order_by(row.wallet_id).limit(1)
     return tx.scalars(found.execution_options(populate_existing=True)).one()
+
+
+def organisation_of(tx: Session, customer_id: int) -> int:
+    """A customer's."""
+    return tx.get_one(tables.Customer, customer_id).org_id
+
+
+def customers_among(tx: Session, customer_ids: Sequence[int]) -> set[int]:
+    """Which of these customers are resellers'."""
+    row = tables.Customer
+    found = (
+        select(row.customer_id)
+        .join(tables.Reseller, tables.Reseller.org_id == row.org_id)
+        .where(row.customer_id.in_(customer_ids))
+    )
+    return set(tx.scalars(found))
 
 
 def customers_of(tx: Session, org_id: int) -> int:

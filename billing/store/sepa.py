@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing.model.payments import PaymentKind, PaymentState
 from billing.model.sepa import CURRENCY
@@ -210,6 +210,44 @@ def collection_of_bill(tx: Session, customer_id: int, invoice_id: int) -> int | 
             _COLLECTION.returned_at.is_(None),
         )
     )
+
+
+def good_method(tx: Session, customer_id: int, gateway_id: int) -> int | None:
+    """The method of a mandate that is on file at a gateway: the default one, or the oldest."""
+    return tx.scalar(
+        select(_METHOD.method_id)
+        .join(_MANDATE, _of_mandate())
+        .where(
+            _MANDATE.customer_id == customer_id,
+            _MANDATE.gateway_id == gateway_id,
+            _METHOD.removed_at.is_(None),
+        )
+        .order_by(_METHOD.is_default.desc(), _METHOD.method_id)
+        .limit(1)
+    )
+
+
+def is_again(tx: Session, customer_id: int, attempt_id: int) -> bool:
+    """Whether a payment collects again what came back."""
+    chosen = select(_COLLECTION.attempt_id).where(
+        _COLLECTION.customer_id == customer_id, _COLLECTION.again_id == attempt_id
+    )
+    return tx.scalar(chosen) is not None
+
+
+def collected_again(tx: Session, file_id: int) -> set[int]:
+    """Those payments of a file that collect again what came back."""
+    first = aliased(_COLLECTION)
+    chosen = (
+        select(_COLLECTION.attempt_id)
+        .join(
+            first,
+            (first.customer_id == _COLLECTION.customer_id)
+            & (first.again_id == _COLLECTION.attempt_id),
+        )
+        .where(_COLLECTION.file_id == file_id)
+    )
+    return set(tx.scalars(chosen))
 
 
 def file_of(tx: Session, attempt_id: int) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing.model.payments import PaymentPurpose
 from billing.store import tables
 from billing.store.pool import named_query
 
@@ -80,13 +81,23 @@ def packages_to_tell(
     return [(row, name) for row, name in tx.execute(statement)]
 
 
-def missed_alerts(tx: Session, customer_ids: Sequence[int]) -> list[int]:
-    """Those of these customers who have a wallet below its alert, or a package below its next
-    level, as an event should have had it told (rules P6, P13)."""
+def missed_alerts(tx: Session, customer_ids: Sequence[int], now: datetime) -> list[int]:
+    """Those of these customers who have a wallet below its alert or at its recharge, or a package
+    below its next level, as an event should have seen (rules P6, P7, P13)."""
     rows = tx.connection().exec_driver_sql(
-        named_query("missed_alerts"), {"customer_ids": list(customer_ids)}
+        named_query("missed_alerts"), {"customer_ids": list(customer_ids), "now": now}
     )
     return [row.customer_id for row in rows]
+
+
+def told_and_recharged(tx: Session, customer_id: int) -> tuple[int, int]:
+    """How many messages a customer was ever sent, and recharges begun for it."""
+    message, payment = tables.Message, tables.PaymentAttempt
+    told = select(func.count()).where(message.customer_id == customer_id)
+    begun = select(func.count()).where(
+        payment.customer_id == customer_id, payment.purpose == PaymentPurpose.RECHARGE
+    )
+    return tx.scalar(told) or 0, tx.scalar(begun) or 0
 
 
 def charged_micros(

@@ -28,6 +28,17 @@ from radius_plugin.vendors.codec import (
     session_timeout,
 )
 
+_RESET_BY_COA = frozenset(
+    {
+        *("Session-Timeout", "Idle-Timeout", "Acct-Interim-Interval", "ChilliSpot-Config"),
+        *("ChilliSpot-Bandwidth-Max-Up", "ChilliSpot-Bandwidth-Max-Down"),
+        *("WISPr-Bandwidth-Max-Up", "WISPr-Bandwidth-Max-Down"),
+        *("WISPr-Redirection-URL", "WISPr-Session-Terminate-Time"),
+        *("ChilliSpot-Max-Input-Octets", "ChilliSpot-Max-Output-Octets"),
+        *("ChilliSpot-Max-Total-Octets", "ChilliSpot-Max-Total-Gigawords"),
+    }
+)
+
 
 def encode(service: Service) -> list[Pair]:
     """The standard ones, speed in kbit/s and octet limit. Raises ValueError as generic does."""
@@ -72,4 +83,5 @@ CODEC = Codec(
     # CoovaChilli looks sessions up by User-Name, then by Acct-Session-Id (F12).
     identify=generic.identify,
     change=change,
+    resets=_RESET_BY_COA,
 )

@@ -116,6 +116,7 @@ class Codec:
     `change`: all that a CoA must carry to change these parts of a session (F12).
     `fence`, `let_out`: a CoA into the walled garden and out of it (rules B10, P9), for those whose
     capabilities say so.
+    `resets`: what a CoA that leaves it out sets back (F12): a subscriber's own go into every one.
     """
 
     vendor: Vendor
@@ -126,6 +127,7 @@ class Codec:
     change: Callable[[Service, Used, Collection[Part]], Attributes]
     fence: Callable[[Service], Attributes] = _no_fence
     let_out: Callable[[Service], Attributes] = _no_fence
+    resets: frozenset[str] = frozenset()
 
     def tellable(self, service: Service) -> Service:
         """Without a limit of octets that no CoA could lift when it ceases to hold (rule Q3):

@@ -45,7 +45,9 @@ def encode(service: Service) -> list[Pair]:
         _rates("Output", service.speed_down_kbps) if service.speed_down_kbps is not None else []
     )
     if service.limits.total_octets is not None:
-        kib = -(-service.limits.total_octets // _OCTETS_PER_KIB)
+        # Rounded down: what is told may not be more than what is left (rule Q4). The last KiB of a
+        # package is told as a whole one, as 0 would be no limit (rule A5).
+        kib = service.limits.total_octets // _OCTETS_PER_KIB
         pairs.append(integer("Huawei-Remanent-Volume", kib, _KIB_LIMIT))
     return pairs
 

@@ -23,7 +23,7 @@ WITH due AS MATERIALIZED (
 )
 SELECT t.customer_id, t.intent_id, t.org_id, t.subscription_id, t.session_id, t.nas_id, t.goal,
     t.created_at, t.attempts AS attempt, s.username, s.acct_session_id,
-    host(s.framed_ip) AS framed_ip, s.calling_station, s.nas_port_id,
+    host(s.framed_ip) AS framed_ip, s.calling_station,
     s.session_class, s.started_at, s.last_event_at, s.session_seconds,
     s.input_octets + s.output_octets AS session_octets, s.input_octets AS session_input_octets,
     host(n.address) AS nas_address,

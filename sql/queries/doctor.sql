@@ -48,4 +48,9 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
              ORDER BY 1) AS full_pools,
        ARRAY(SELECT p.name FROM plan p WHERE p.archived_at IS NULL AND EXISTS (
                  SELECT 1 FROM plan_version v WHERE v.plan_id = p.plan_id AND v.sharing = 'strict')
-             ORDER BY 1) AS strict_plans
+             ORDER BY 1) AS strict_plans,
+       -- Who is suspended by these is told an address of ours, where the pool is one of ours.
+       ARRAY(SELECT p.name FROM billing_profile p
+             WHERE p.suspended_pool IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM address_pool a WHERE a.name = p.suspended_pool)
+             ORDER BY 1) AS pooling_profiles

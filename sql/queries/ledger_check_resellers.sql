@@ -34,7 +34,8 @@ LEFT JOIN LATERAL (SELECT -sum(o.amount_micros) AS back FROM posting o
                      AND o.account = 'money:reseller') b ON true
 WHERE s.retail_micros - s.back_micros <> COALESCE(h.retail_micros, 0) - COALESCE(b.back, 0)
 UNION ALL
--- Every entry of an account is a sale's, an undo's or a transfer's, and moves what that says.
+-- Every entry of an account is a sale's, an undo's, a customer's own purchase's or a transfer's, and moves
+-- what that says.
 SELECT 'account of a reseller differs from its sales and transfers',
     COALESCE(t.customer_id, p.customer_id),
     concat('entry ', COALESCE(t.entry_id, p.entry_id)), COALESCE(t.told, 0), COALESCE(p.moved, 0)
@@ -45,6 +46,9 @@ FROM (SELECT customer_id, entry_id, wallet_micros AS told FROM reseller_share
       WHERE back_entry_id IS NOT NULL
       UNION ALL
       SELECT customer_id, entry_id, wallet_micros FROM reseller_voucher_share
+      WHERE entry_id IS NOT NULL
+      UNION ALL
+      SELECT customer_id, entry_id, wallet_micros FROM self_purchase_share
       WHERE entry_id IS NOT NULL
       UNION ALL
       SELECT customer_id, entry_id, amount_micros FROM reseller_transfer
@@ -75,6 +79,50 @@ LEFT JOIN (SELECT 'sale' AS what, sale_id, depth, cost_micros FROM reseller_shar
     ON b.what = h.what AND b.sale_id = h.sale_id AND b.depth = h.depth - 1
 WHERE h.wallet_micros IS DISTINCT FROM
     CASE WHEN h.depth = 0 THEN -h.cost_micros ELSE b.cost_micros - h.cost_micros END
+UNION ALL
+-- What a customer paid for what it bought itself, and has got back of it.
+SELECT 'purchase by a customer differs from its entries', s.customer_id,
+    concat('purchase ', s.purchase_id), s.paid_micros - s.back_micros,
+    COALESCE(p.paid, 0) - COALESCE(b.back, 0)
+FROM self_purchase s
+LEFT JOIN LATERAL (SELECT -sum(o.amount_micros) AS paid FROM posting o
+                   WHERE o.customer_id = s.customer_id AND o.entry_id = s.entry_id
+                     AND o.account = 'wallet') p ON true
+LEFT JOIN LATERAL (SELECT sum(o.amount_micros) AS back FROM journal_entry e
+                   JOIN posting o ON o.customer_id = e.customer_id AND o.entry_id = e.entry_id
+                   WHERE e.customer_id = s.customer_id AND e.corrects_entry_id = s.entry_id
+                     AND o.account = 'wallet') b ON true
+WHERE s.paid_micros <> COALESCE(p.paid, 0) OR s.back_micros <> COALESCE(b.back, 0)
+UNION ALL
+-- What is paid less what is passed on, or what is passed on below less what is passed on.
+SELECT 'earned by a customer''s purchase differs from the price lists', h.customer_id,
+    concat('purchase ', h.purchase_id),
+    CASE WHEN h.depth = 0 THEN COALESCE(s.paid_micros, 0)
+        ELSE COALESCE(b.cost_micros, h.cost_micros + h.wallet_micros) END - h.cost_micros, h.wallet_micros
+FROM self_purchase_share h
+LEFT JOIN self_purchase s ON s.purchase_id = h.purchase_id
+LEFT JOIN self_purchase_share b
+    ON b.purchase_id = h.purchase_id AND b.depth = h.depth - 1 AND b.paid_micros > 0
+WHERE h.paid_micros > 0 AND (
+    s.purchase_id IS NULL OR h.paid_micros <> s.paid_micros OR h.wallet_micros < 0
+    OR h.wallet_micros <> CASE WHEN h.depth = 0 THEN s.paid_micros
+        ELSE COALESCE(b.cost_micros, h.cost_micros + h.wallet_micros) END - h.cost_micros)
+UNION ALL
+-- Of what was earned as much is taken back as the customer got back of what it paid.
+SELECT 'taken back of a customer''s purchase differs from what it got back', h.customer_id,
+    concat('purchase ', h.purchase_id),
+    round(max(h.wallet_micros)::numeric * s.back_micros / s.paid_micros)::bigint,
+    -COALESCE(sum(h.wallet_micros) FILTER (WHERE h.paid_micros < 0), 0)
+FROM self_purchase_share h JOIN self_purchase s ON s.purchase_id = h.purchase_id
+GROUP BY h.customer_id, h.purchase_id, s.back_micros, s.paid_micros
+HAVING round(max(h.wallet_micros)::numeric * s.back_micros / s.paid_micros)::bigint
+        <> -COALESCE(sum(h.wallet_micros) FILTER (WHERE h.paid_micros < 0), 0)
+    OR count(*) FILTER (WHERE h.paid_micros > 0) <> 1
+UNION ALL
+SELECT 'purchase by a customer that nobody earns by', s.customer_id,
+    concat('purchase ', s.purchase_id), 1, 0
+FROM self_purchase s
+WHERE NOT EXISTS (SELECT 1 FROM self_purchase_share h WHERE h.purchase_id = s.purchase_id)
 UNION ALL
 -- What a reseller's money paid for vouchers, at the counter and in the account, is what they are worth
 -- (rule R3); negative where they were given back.

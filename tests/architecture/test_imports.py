@@ -105,6 +105,7 @@ MODULES: dict[str, set[str]] = {
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.gateways": {"billing.payments.registry"},
+    "billing.cli.hotspots": {"billing.payments.registry"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
     "billing.cli.payments": {"billing.payments.registry"},
@@ -269,3 +270,17 @@ def test_only_the_store_speaks_sql() -> None:
         if speaks_sql(node)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+ORACLES = (
+    *("simulation/oracle.py", "simulation/hours.py"),
+    *(f"life/{name}.py" for name in ("model", "packages", "calendar_days", "records", "chasing")),
+)
+"""What judges the product by its own reckoning."""
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_an_oracle_shares_no_code_with_what_it_judges(name: str) -> None:
+    tree = ast.parse((Path(__file__).resolve().parents[1] / name).read_text(encoding="utf-8"))
+    ours = {"billing", "radius_plugin", "web", "rig"}
+    assert [one for _, one in imports(tree) if within(one, ours)] == []

@@ -43,6 +43,8 @@ class PayPalServer:
 
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Where payers go back to from the page of an order."""
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     charges: dict[str, str] = field(default_factory=dict)
@@ -145,6 +147,7 @@ class PayPalServer:
             "resource": resource,
         }
         assert problems(said, "event") == []
+        self.broken += [f"{kind}{one}" for one in problems(resource, _held_in(kind))]
         body = json.dumps(said, ensure_ascii=False, separators=(" ,", ":")).encode()
         sent_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         signed = _mac(f"t{number}", sent_at, webhook_id, body, signs_with)
@@ -170,6 +173,16 @@ class PayPalServer:
             if request_id and status < 400:
                 self._done[called] = status, said
             return status, deepcopy(said)
+
+    def answered(
+        self, method: str, path: str, body: bytes, request_id: str
+    ) -> tuple[int, dict[str, Any]]:
+        """The same, held against what is published: whatever is said, also for the second time."""
+        status, said = self.answer(method, path, body, request_id)
+        schema = "error" if status >= 400 else _answer_of(path)
+        if status != 204:
+            self.broken += [f"{path} {status}{one}" for one in problems(said, schema)]
+        return status, said
 
     def _routed(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         parts = path.strip("/").split("/")
@@ -232,6 +245,7 @@ class PayPalServer:
         elif "vault" in wallet.get("attributes", {}):
             order["payment_source"]["paypal"]["attributes"] = {"vault": {"status": "CREATED"}}
         self.orders[number] = order
+        self.places[number] = wallet.get("experience_context", {})
         return 201, self._shown(order, "order")[1]
 
     def _capture(self, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -333,6 +347,23 @@ class PayPalServer:
         self._stopping.wait(seconds)
 
 
+def _answer_of(path: str) -> str:
+    """The schema of what a path answers."""
+    if path.endswith("verify-webhook-signature"):
+        return "verify_webhook_signature_response"
+    return "refund" if "/refund" in path else "order"
+
+
+def _held_in(kind: str) -> str | dict[str, str]:
+    """The schema of an event's resource: PayPal shows orders, captures and refunds as its calls do.
+    Of disputes and vaulted accounts the contract has none."""
+    if kind == "PAYMENT.CAPTURE.REFUNDED":
+        return "refund"
+    if kind.startswith("PAYMENT.CAPTURE."):
+        return "capture"
+    return "order" if kind == "CHECKOUT.ORDER.APPROVED" else {"type": "object"}
+
+
 def _unit(order: dict[str, Any]) -> dict[str, Any]:
     unit: dict[str, Any] = order["purchase_units"][0]
     return unit
@@ -399,7 +430,8 @@ def _handler(server: PayPalServer) -> type[Handler]:
             for name, rule in CONTRACT["request_headers"].items():
                 if name in self.headers:
                     server.broken += problems(self.headers[name], rule, name)
-            return server.answer(method, self.path, body, self.headers.get("PayPal-Request-Id", ""))
+            request_id = self.headers.get("PayPal-Request-Id", "")
+            return server.answered(method, self.path, body, request_id)
 
         def _hang_up(self) -> None:
             server.wait(None)

@@ -13,6 +13,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from tests.integration.stripe_contract import whole
+
 SESSIONS, PAGES = "/v1/checkout/sessions", "/pay/"
 Call = Callable[[str, str, bytes, dict[str, str]], tuple[int, bytes]]
 _KNOWN = {
@@ -57,7 +59,9 @@ class Checkout:
             status, said = self._create(_nested(body), headers.get("Idempotency-Key", ""))
         elif not number:
             found = [_shown(one) for one in reversed(self.sessions.values())]
-            status, said = 200, {"object": "list", "data": found, "has_more": False}
+            status, said = 200, {
+                "object": "list", "data": found, "has_more": False, "url": SESSIONS,
+            }  # fmt: skip
         elif number in self.sessions:
             status, said = 200, _shown(self.sessions[number])
         else:
@@ -95,9 +99,8 @@ class Checkout:
         number = f"cs_test_{next(self._numbers)}"
         item = asked["line_items"]["0"] if asked["mode"] == "payment" else None
         self.sessions[number] = {
-            **asked,
+            **whole("checkout.session", asked),
             "id": number,
-            "object": "checkout.session",
             "status": "open",
             "payment_status": "unpaid" if item else "no_payment_required",
             "amount_total": int(item["price_data"]["unit_amount"]) if item else None,

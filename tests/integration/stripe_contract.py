@@ -33,11 +33,53 @@ def request_problems(method: str, path: str, body: str) -> list[str]:
     return []
 
 
+_REST: dict[str, dict[str, Any]] = {
+    "checkout.session": {
+        "automatic_tax": {"enabled": False}, "created": 1_774_000_000, "custom_fields": [],
+        "custom_text": {}, "expires_at": 1_774_086_400, "livemode": False, "mode": "payment",
+        "payment_method_types": ["card"], "shipping_options": [],
+        "success_url": "https://portal.example/",
+    },
+    "payment_intent": {
+        "capture_method": "automatic", "confirmation_method": "automatic",
+        "created": 1_774_000_000, "livemode": False, "payment_method_types": ["card"],
+        "status": "succeeded",
+    },
+    "refund": {"created": 1_774_000_000},
+    "dispute": {
+        "balance_transactions": [], "charge": "ch_1", "created": 1_774_000_000, "evidence": {},
+        "evidence_details": {}, "is_charge_refundable": False, "livemode": False,
+        "reason": "general",
+    },
+}  # fmt: skip
+
+
+def whole(name: str, said: dict[str, Any]) -> dict[str, Any]:
+    """An object with all that Stripe says is always in it."""
+    return {"object": name, **_REST.get(name, {}), **said}
+
+
 def object_problems(said: dict[str, Any]) -> list[str]:
-    """Why an object is not as Stripe describes it, by its own name."""
+    """Why an object is not as Stripe describes it, by its own name. Of those that are not in the
+    contract nothing is said."""
     name = said["object"]
+    if name not in CONTRACT["objects"]:
+        return []
     shown = {one: value for one, value in said.items() if one not in _NEWER_SHOWN}
-    return problems(shown, CONTRACT["objects"][name], name)
+    found = problems(shown, CONTRACT["objects"][name], name)
+    if name == "list":
+        found += [problem for one in said["data"] for problem in object_problems(one)]
+    if name == "event":
+        found += object_problems(said["data"]["object"])
+    return found
+
+
+def answer_problems(status: int, body: bytes) -> list[str]:
+    """Why an answer is not as Stripe describes it."""
+    said = json.loads(body)
+    if status >= 400:
+        return problems(said, CONTRACT["objects"]["error"], "error")
+    return object_problems(said) if "object" in said else [f"no object: {sorted(said)}"]
 
 
 def nested(body: str) -> dict[str, Any]:

@@ -23,10 +23,22 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
 from tests.integration.stripe_checkout import PAGES, SESSIONS, Checkout
-from tests.integration.stripe_contract import object_problems, request_problems
+from tests.integration.stripe_contract import answer_problems, request_problems
 
 GATEWAY_KEY = "sk_test_of_localstripe"
 """Of the gateway under test; what tests do at Stripe by themselves is not looked at."""
+KNOWN = frozenset({
+    "event.pending_webhooks is missing",
+    "no object: ['available', 'livemode', 'pending']",
+    "list.total_count is not known",
+    "payment_intent.charges is not known",
+    "payment_intent.confirmation_method is missing",
+    "payment_intent.payment_method_types is missing",
+    "refund.date is not known",
+    "refund.livemode is not known",
+})  # fmt: skip
+"""How localstripe's answers are known to differ from what Stripe describes: the gateway reads none
+of it."""
 _START_SECONDS = 60.0
 
 
@@ -42,7 +54,7 @@ class StripeServer:
     listed: list[dict[str, str]] = field(default_factory=list)
     """The parameters of each list that was asked for."""
     broken: list[str] = field(default_factory=list)
-    """What the gateway sent, or Checkout said, that Stripe's description does not know."""
+    """What the gateway sent, or was answered, that Stripe's description does not know."""
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -92,13 +104,19 @@ class StripeServer:
     def forward(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes]:
+        status, said = self._answered(method, path, body, headers)
+        if path.startswith("/v1/"):
+            found = answer_problems(status, said)
+            is_ours = path.startswith(SESSIONS)
+            self.broken += [one for one in found if is_ours or one not in KNOWN]
+        return status, said
+
+    def _answered(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         parts = urlsplit(path)
         if parts.path.startswith(SESSIONS):
-            status, said = self.checkout.answer(method, path, body, headers)
-            shown = json.loads(said)
-            for one in shown.get("data", [shown]):
-                self.broken += object_problems(one) if "object" in one else []
-            return status, said
+            return self.checkout.answer(method, path, body, headers)
         if method == "GET" and parts.path == "/v1/payment_intents":
             asked = dict(parse_qsl(parts.query))
             self.listed.append(asked)

@@ -48,6 +48,9 @@ def test_a_promise_lifts_the_suspension_until_its_day_is_over(
     assert _rule(context, owner, datetime(2026, 3, 29, tzinfo=UTC)) == "S5"
     agreements.withdraw(context, owner.customer_id, OVERDUE)
     assert _rule(context, owner, OVERDUE) == "S5"
+    # Until the end of today is a promise, too.
+    agreements.promise(context, owner.customer_id, OVERDUE.date(), OVERDUE)
+    assert _rule(context, owner, OVERDUE) == "S8"
 
 
 @pytest.mark.rule("B19")

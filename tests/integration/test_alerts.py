@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from billing.errors import InvalidInput, NotFound
 from billing.model.commerce import MoneyChannel
-from billing.services import customers, enforcement, holds, messages, sales, spending
+from billing.services import customers, enforcement, holds, messages, sales, spending, wallet_check
 from billing.services.context import Context
 from billing.store import tables
 from rig.nas import SimulatedNas
@@ -257,7 +257,7 @@ def test_a_suspension_in_between_is_told_and_so_is_what_holds_after_it(ada: Talk
     assert ada.kinds() == ["exhausted", "suspended", "exhausted"]
 
 
-@pytest.mark.rule("P6")
+@pytest.mark.rule("P6", "P13")
 def test_the_daily_check_tells_what_an_event_missed(ada: Talker) -> None:
     watch(ada, balance=20)
     ada.top_up(100, NOW)
@@ -272,8 +272,12 @@ def test_the_daily_check_tells_what_an_event_missed(ada: Talker) -> None:
         )
     enforcement.sweep(ada.context, NOW + MINUTE)
     assert ada.kinds() == []
-    spending.evaluate(ada.context, ada.who.customer_id, NOW + 2 * MINUTE)
-    spending.evaluate(ada.context, ada.who.customer_id, NOW + 3 * MINUTE)
+    report = wallet_check.run(ada.context, NOW + 2 * MINUTE)
+    assert ada.kinds() == ["low_balance"]
+    (repair,) = (one for one in report.repaired if one.customer_id == ada.who.customer_id)
+    assert repair.what == "1 messages to the customer"
+    report = wallet_check.run(ada.context, NOW + 3 * MINUTE)
+    assert ada.who.customer_id not in {one.customer_id for one in report.repaired}
     assert ada.kinds() == ["low_balance"]
 
 

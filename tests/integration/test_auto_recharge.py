@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing.errors import InvalidFields, NotFound, Refused
 from billing.messages.render import render, short
@@ -538,12 +538,49 @@ def test_what_is_stopped_is_not_recharged(till: Till, ada: Talker) -> None:
         auto_recharge.stop(till.context, ada.who.customer_id, NOW)
 
 
+def missed(till: Till, ada: Talker) -> list[str]:
+    """What the daily check did for her."""
+    report = wallet_check.run(till.context, till.now)
+    return [one.what for one in report.repaired if one.customer_id == ada.who.customer_id]
+
+
+def forget(till: Till, ada: Talker) -> None:
+    """Nothing is armed, for the meter or the clock."""
+    with till.context.transaction() as tx:
+        wallet, row = tables.Wallet, tables.Subscription
+        tx.execute(
+            update(wallet)
+            .where(wallet.customer_id == ada.who.customer_id)
+            .values(look_below_micros=None)
+        )
+        tx.execute(
+            update(row)
+            .where(row.customer_id == ada.who.customer_id)
+            .values(service_next_change_at=None)
+        )
+
+
+@pytest.mark.rule("P13")
 def test_what_an_event_missed_the_daily_check_finds(till: Till, ada: Talker) -> None:
     recharge(till, ada)
     till.now += MINUTE
     ada.use(90, till.now, look=False)
-    wallet_check.run(till.context, till.now)
+    forget(till, ada)
+    assert missed(till, ada) == ["1 recharges begun"]
     assert recharges(till, ada) == [S.CREATED]
+    assert missed(till, ada) == []
+
+
+@pytest.mark.rule("P13")
+def test_a_retry_that_nobody_was_woken_for_the_daily_check_makes(till: Till, ada: Talker) -> None:
+    recharge(till, ada, "soft")
+    use(till, ada, 85)
+    till.work()
+    forget(till, ada)
+    assert missed(till, ada) == []
+    till.now += 3 * DAY
+    assert missed(till, ada) == ["1 recharges begun"]
+    assert recharges(till, ada) == [S.FAILED, S.CREATED]
 
 
 @pytest.mark.rule("P5")

@@ -8,13 +8,12 @@ from datetime import UTC, date, datetime
 from itertools import count
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
-from billing.errors import BadLines, InvalidFields, InvalidInput, NotFound
+from billing.errors import BadLines, InvalidFields, InvalidInput, NotFound, Refused
 from billing.model.bank import BankAccountView, BankFormat, BankImportReport, LineOutcome
-from billing.model.commerce import MoneyChannel
 from billing.rules.bank_match import payment_reference
-from billing.services import bank, bills, books, prepayments, suspense
+from billing.services import bank, bank_files, bank_import, bills, books, prepayments, suspense
 from billing.services.context import Context
 from billing.store import tables
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
@@ -63,7 +62,7 @@ class Desk:
 
     def take_file(self, text: str, *, dry_run: bool = False) -> BankImportReport:
         body = text.encode()
-        return bank.import_statement(self.context, self.account, body, NOW, dry_run=dry_run)
+        return bank_import.import_statement(self.context, self.account, body, NOW, dry_run=dry_run)
 
     def left(self, number: str) -> int:
         """Of a bill, in cents."""
@@ -222,7 +221,9 @@ def test_a_file_is_imported_in_parts(desk: Desk) -> None:
     )
 
     def part() -> tuple[int, int, int]:
-        report = bank.import_statement(desk.context, desk.account, text.encode(), NOW, limit=2)
+        report = bank_import.import_statement(
+            desk.context, desk.account, text.encode(), NOW, limit=2
+        )
         return len(report.lines), report.known, report.left
 
     assert [part() for _ in range(4)] == [(2, 0, 3), (2, 2, 1), (1, 4, 0), (0, 5, 0)]
@@ -235,9 +236,13 @@ def test_a_bad_line_stops_the_whole_file(desk: Desk) -> None:
     with pytest.raises(BadLines) as refused:
         desk.take(f"30 {number}", "1,5 x", f"12.505 {number}")
     assert [line for line, _, _ in refused.value.lines] == [3, 4]
-    for body in (b"Date;Amount\n", b"Date,Amount,Payer,Text\n\xff\n", b"x" * (bank.FILE_LIMIT + 1)):
+    for body in (
+        b"Date;Amount\n",
+        b"Date,Amount,Payer,Text\n\xff\n",
+        b"x" * (bank_files.FILE_LIMIT + 1),
+    ):
         with pytest.raises(InvalidInput):
-            bank.import_statement(desk.context, desk.account, body, NOW)
+            bank_import.import_statement(desk.context, desk.account, body, NOW)
     assert (desk.left(number), desk.payments(who), desk.waiting()) == (3000, [], [])
 
 
@@ -258,15 +263,14 @@ def test_who_cannot_be_credited_waits_and_the_others_do_not(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (_, bad), (_, good) = desk.billed(), desk.billed()
-    real = bills.pay
+    real = bills.pay_within
 
-    def pay(context: Context, number: str, **options: object) -> object:
-        """As where the bill was paid by another way in the same moment."""
-        if number == bad:
-            real(context, number, idempotency_key="first", now=NOW, channel=MoneyChannel.CASH)
-        return real(context, number, **options)  # type: ignore[arg-type]
+    def pay(context: Context, tx: object, customer: object, bill: tables.Invoice, *rest: object):
+        if bill.number == bad:
+            raise Refused(f"nothing of {bad} is left to pay", field="invoice")
+        return real(context, tx, customer, bill, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bills, "pay", pay)
+    monkeypatch.setattr(bills, "pay_within", pay)
     report = desk.take(f"30 {bad}", f"30 {good}")
     assert outcomes(report) == [L.REFUSED, L.EXACT]
     assert desk.left(good) == 0 and [cents for cents, _ in desk.waiting()] == [3000]
@@ -297,16 +301,16 @@ def test_an_import_that_ends_in_the_middle_goes_on_with_the_same_file(
 ) -> None:
     """As when the process dies after the money is posted and before the line's transaction ends."""
     (ada, first), (bob, second) = desk.billed(), desk.billed()
-    real = bills.pay
+    real = bills.pay_within
 
-    def pay(context: Context, number: str, **options: object) -> object:
-        receipt = real(context, number, **options)  # type: ignore[arg-type]
-        if number == second:
+    def pay(context: Context, tx: object, customer: object, bill: tables.Invoice, *rest: object):
+        receipt = real(context, tx, customer, bill, *rest)  # type: ignore[arg-type]
+        if bill.number == second:
             raise RuntimeError("the power is out")
         return receipt
 
     lines = (f"30 {first}", f"30 {second}", "1 x")
-    monkeypatch.setattr(bills, "pay", pay)
+    monkeypatch.setattr(bills, "pay_within", pay)
     with pytest.raises(RuntimeError, match="power"):
         desk.take(*lines)
     assert (desk.left(first), desk.left(second), desk.payments(bob)) == (0, 3000, [])
@@ -331,3 +335,33 @@ def test_an_account_pays_for_its_organisation_and_those_below(desk: Desk) -> Non
     assert (desk.left(number), desk.payments(who)) == (3000, [])
     waiting = [one for one in suspense.listed(desk.context, limit=500) if one.org_id == org_id]
     assert len(waiting) == 2
+
+
+STATEMENTS_MOST = {"bill": 50, "customer": 50, "unknown": 6}
+"""Of a line that pays a bill, is a customer's credit, or waits."""
+
+
+@pytest.mark.parametrize("kind", list(STATEMENTS_MOST))
+def test_a_line_takes_so_many_statements(desk: Desk, kind: str) -> None:
+    people = [desk.billed() for _ in range(10)]
+    lines = [
+        {
+            "bill": f"30 {number}",
+            "customer": f"30 {payment_reference(who.customer_id)}",
+            "unknown": f"{who.customer_id} somebody",
+        }[kind]
+        for who, number in people
+    ]
+    desk.take("1 before")
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        report = desk.take(*lines)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(report.lines) == 10
+    assert len(seen) / 10 <= STATEMENTS_MOST[kind], len(seen)

@@ -13,7 +13,7 @@ from billing.model.commerce import MoneyChannel
 from billing.services import bills, books, sales
 from billing.services.context import Context
 from billing.settings import Settings
-from billing.store import ledger
+from billing.store import billing_jobs, ledger
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
 from tests.integration.meter_world import (
     MIB,
@@ -144,8 +144,15 @@ def test_one_customer_that_cannot_be_posted_does_not_hold_up_others(
     world.db.execute("UPDATE wallet SET currency = 'usd' WHERE wallet_id = %s", (broken.wallet_id,))
     assert books.post_usage(context, at(60)) == 1
     assert (_left(world, broken)[1], _left(world, sound)[1]) == (1_000, 0)
+    assert _parked(context) == [broken.customer_id]
     world.db.execute("UPDATE wallet SET currency = 'USD' WHERE wallet_id = %s", (broken.wallet_id,))
     assert books.post_usage(context, at(60)) == 1
+    assert _parked(context) == []
+
+
+def _parked(context: Context) -> list[int]:
+    with context.transaction() as tx:
+        return [one.customer_id for one in billing_jobs.parked(tx, books.JOB)]
 
 
 CORRUPTED = {

@@ -162,8 +162,8 @@ def test_charges_that_make_no_sense_are_refused_with_the_field(
     context: Context, make: Factory, who: Subscriber
 ) -> None:
     cases: list[tuple[str, ChargeKind, dict[str, object]]] = [
-        ("amount", ChargeKind.RECURRING, {}),
-        ("amount", ChargeKind.ONE_OFF, {"price_micros": -1}),
+        ("price", ChargeKind.RECURRING, {}),
+        ("price", ChargeKind.ONE_OFF, {"price_micros": -1}),
         ("percent", ChargeKind.DISCOUNT, {}),
         ("percent", ChargeKind.DISCOUNT, {"discount_ppm": 1_000_001}),
         ("percent", ChargeKind.RECURRING, {"price_micros": 10**6, "discount_ppm": 1}),

@@ -221,6 +221,8 @@ def test_packages_renew_and_periods_are_asked_for(run: Run) -> None:
     shown = run("subscriber", "show", "rea", "--at", "2026-03-10T12:05:00Z").out
     assert "state:    active" in shown and "renews:   Day again, " in shown
     due = ("jobs", "run", "renewals", "--at", "2026-03-11T12:01:00Z")
+    swept = run("jobs", "run", "sweep", "--dry-run", "--at", "2026-03-11T12:06:00Z").out
+    assert "rea: from S8 to S7 (expired)" in swept and "in all 1\n" in swept
     assert run(*due, "--dry-run").out.startswith("rea: Day again, ")
     assert run(*due).out.startswith("paid 0 bills and 1 packages, ")
     assert run(*due).out == "nothing to do\n"
@@ -234,6 +236,7 @@ def test_packages_renew_and_periods_are_asked_for(run: Run) -> None:
     assert "on hold:  since " in run("subscriber", "show", "ida", "--at", "2026-03-17").out
     billed = run("jobs", "run", "bill_run", "--dry-run", "--at", "2026-03-17").out
     assert "ida: Home" in billed and "NOT COVERED, " in billed
+    assert "\nin all 2, 69.64 USD\n" in billed
     assert "\n" in run("jobs", "run", "check_wallets", "--dry-run", "--at", "2026-03-17").out
     assert run("jobs", "run", "post_usage", "--dry-run").err.startswith("error: dry-run: ")
     assert run("jobs", "parked").code == 0

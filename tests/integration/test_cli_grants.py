@@ -66,6 +66,7 @@ def test_a_nas_that_cannot_enforce_it_is_named_everywhere(run: Run) -> None:
     assert "warning: it cannot end a session at a number of octets" in " ".join(lines.split())
     able = run("nas", "add", "gate", "10.9.0.2", "--vendor", "chilli").out
     assert "warning" not in able
+    assert "has no pools by name" in " ".join(able.split())
     assert "lobby (ubiquiti)" in run("plan", "version", "Named", *STRICT).out
     (check,) = (one for one in run("doctor", "--json").value if one["name"] == "strict sharing")
     assert check["status"] == "warn"
@@ -129,3 +130,21 @@ def _log_in(
         nas_can=CHILLI,
     )
     assert admit_logins(lane, [login], utc_now())[0].reservation_id
+
+
+@pytest.mark.rule("B10")
+def test_a_nas_that_fences_nobody_in_is_named(run: Run) -> None:
+    def check() -> dict[str, str]:
+        checks = run("doctor", "--json").value
+        (found,) = (one for one in checks if one["name"] == "suspended pools")
+        return found
+
+    run("nas", "add", "cafe", "10.9.0.9", "--vendor", "wispr")
+    assert check()["status"] == "ok"
+    suspends = ("--kind", "monthly", "--payment", "postpaid", "--automatic-suspend")
+    pool = ("--suspended-pool", "garden")
+    assert run("profile", "add", "Fenced", *suspends, "--cycle-day", "10", *pool).code == 0
+    assert check()["status"] == "warn"
+    assert "Fenced" in check()["detail"] and "wispr" in check()["detail"]
+    run("pool", "add", "garden", "10.99.0.0/28", "--suspended")
+    assert check()["status"] == "ok"

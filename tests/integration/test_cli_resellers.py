@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from billing.cli import main
-from billing.services import catalog
+from billing.model.commerce import SaleChannel
+from billing.services import catalog, customers, sales
 from billing.services.context import Context
-from billing.settings import Settings
 from tests.factories import DAILY, DAY_PLAN, Factory
+from tests.integration.conftest import Run
 
-Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 AT = ("--at", "2026-03-10T12:00")
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs `tollway ARGUMENTS`; the exit code, and what was printed."""
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 @pytest.mark.rule("R1", "R2")
@@ -78,6 +58,49 @@ def test_a_reseller_from_its_first_day_to_its_statement(run: Run, context: Conte
     assert "wallet     24.00 USD" in run("reseller", "show", number)[1]
     code, out, _ = run("staff", "enrol", "s@example.com", "--role", "reseller", "--org", number)
     assert (code, "open within 24 hours" in out) == (0, True)
+
+
+@pytest.mark.rule("R1")
+def test_what_customers_buy_themselves_and_who_earns_by_it(run: Run, context: Context) -> None:
+    catalog.add_profile(context, replace(DAILY, name="Own"), NOW)
+    plan_id = catalog.add_plan(context, replace(DAY_PLAN, plan_name="Own day"), NOW).plan_id
+    _, out, _ = run("reseller", "add", "Self shop", "--profile", "Own", "--json", *AT)
+    number = str(json.loads(out)["org_id"])
+    run("reseller", "price", "set", number, "Own day", "--cost", "0.70", *AT)
+    run("subscriber", "add", "kim", "--name", "Kim", "--profile", "Own (Self shop)",
+        "--org", number, *AT)  # fmt: skip
+    run("topup", "kim", "5.00", "--channel", "card", *AT)
+    sales.sell(
+        context,
+        customers.subscription_id_of(context, "kim"),
+        plan_id,
+        idempotency_key="k",
+        now=NOW,
+        channel=SaleChannel.PORTAL,
+    )
+    _, out, _ = run("reseller", "purchases", number, "--json")
+    (bought,) = json.loads(out)
+    assert (bought["paid_micros"], bought["earned_micros"]) == (1_000_000, 300_000)
+    assert "Kim" in run("reseller", "purchases", number)[1]
+    assert "and by what customers buy themselves" in run("reseller", "show", number)[1]
+    _, out, _ = run("reseller", "statement", number, "--month", "2026-03", *AT)
+    assert "self service" in out and "commission 0.30 USD" in out
+    code, out, err = run("reseller", "undo-purchase", str(bought["purchase_id"]), *AT)
+    assert code == 0, err
+    assert "undone: 1.00 USD back into the customer's wallet, 0.30 USD out of" in out
+    code, out, _ = run("reseller", "set", number, "--no-self-service", *AT)
+    assert (code, "by its sales only" in out) == (0, True)
+    code, out, _ = run("reseller", "set", number, "--undo", "20", *AT)
+    assert "by its sales only" in out
+
+
+@pytest.mark.rule("R4")
+def test_how_much_cash_a_collector_may_hold(run: Run) -> None:
+    assert "walker may hold 50.00 USD at most" in run("collector", "limit", "walker", "50")[1]
+    assert "50.00 USD" in run("collector", "limits")[1]
+    assert run("collector", "limit", "walker", "-1")[0] != 0
+    assert "as much as it takes" in run("collector", "limit", "walker", "none")[1]
+    assert "50.00 USD" not in run("collector", "limits")[1]
 
 
 @pytest.mark.rule("R1", "R3")

@@ -16,6 +16,7 @@ from billing.services import bills
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.factories import Factory
+from tests.integration.iso20022 import Answer, Detail, Entry, Item, camt
 from tests.integration.talker import UNIT
 from tests.integration.test_sepa import DUE_SOON, EURO_PLAN
 
@@ -88,6 +89,43 @@ def test_from_the_mandate_to_the_return(
     code, out, _ = run("sepa", "returned", "--csv", str(returns), *AT)
     assert code == 0 and "known" in out
     assert run("sepa", "returned", *AT)[0] == 2
+    assert run("sepa", "again", *AT)[0] == 2
+    code, out, _ = run("sepa", "again", reference.rpartition("-")[2], *AT)
+    assert code == 0 and "30.00 EUR, waits for the next file" in out
+    code, out, _ = run("sepa", "again", "--file", number, *AT)
+    assert code == 0 and out == "nothing of it came back\n"
+    code, out, _ = run("sepa", "collect", "--gateway", "debit", "--json", *AT)
+    second = json.loads(out)["collections"][0]["end_to_end_id"]
+    name = second.rpartition("-")[0]
+    answer = tmp_path / "answer.xml"
+    items = [Item(end_to_end=second, reason="AM04"), Item(end_to_end="X-1")]
+    answer.write_bytes(Answer(original=name, batches=[(f"{name}/1", "", "", items)]).xml())
+    code, out, _ = run("sepa", "status", str(answer), "--dry-run", *AT)
+    assert code == 0 and f"{name}: 1 would fail, 0 known already, 1 to look into" in out
+    code, out, _ = run("sepa", "status", str(answer), *AT)
+    assert code == 0 and f"{second}, 30.00 EUR: failed (AM04: the account had too little)" in out
+    assert "X-1: unplaced (is no collection of this file: look into it)" in out
+    code, _, err = run("sepa", "status", str(returns), *AT)
+    assert code == 2 and "file: is no XML" in err
+    statement(run, tmp_path, second)
     assert run("sepa", "revoke", "1", "--reason", "asked for", *AT)[0] == 0
     code, _, err = run("sepa", "revoke", "1", "--reason", "again", *AT)
     assert code == 4 and "revoked already" in err
+
+
+def statement(run: Run, tmp_path: Path, name: str) -> None:
+    """What came back is told of by a camt file, too."""
+    code, _, err = run("bank", "set", "main", "--currency", "EUR", *AT)
+    assert code == 2 and "name the column of the booking date" in err
+    code, out, _ = run("bank", "set", "main", "--iban", IBAN, *AT)
+    assert code == 0 and out == "bank account 1 is main\n"
+    assert "camt only" in run("bank", "list")[1]
+    file = tmp_path / "march.xml"
+    detail = Detail(amount="30.00", end_to_end=name, reason="AM04")
+    back = Entry(amount="30.00", ref="1", credit=False, details=(detail,))
+    file.write_bytes(camt(back, Entry(amount="2.00", ref="2", status="PDNG")))
+    code, out, _ = run("bank", "import", str(file), "--account", "main", *AT)
+    assert code == 0
+    assert f"line 1: -30.00 EUR {name} is known to be back (AM04" in out
+    assert "0 were credited, 0 put in suspense" in out
+    assert "1 went out again, see above; 1 not booked yet" in out

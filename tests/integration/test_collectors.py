@@ -7,14 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
+from time import sleep
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.collections import BookView, PaperReceipt
-from billing.services import bills, books, collections, customers, shifts
+from billing.model.commerce import MoneyChannel
+from billing.model.money import Money
+from billing.services import bills, books, collections, customers, sales, shifts
 from billing.services.context import Context
 from billing.settings import Settings
+from billing.store import collections as store
 from tests.factories import MONTH_PLAN, MONTHLY, Factory
 from tests.integration.reseller_world import opened
 from tests.integration.voucher_desk import NOW
@@ -154,3 +159,89 @@ def test_a_resellers_staff_gives_no_books(
         book = _book(replace(trade.owner, actor="op"), "GG")
         with pytest.raises(NotFound):
             collections.take(trade.child.staff, book.book_id, 1, theirs, UNIT, NOW)
+
+
+def test_who_holds_all_that_it_may_hands_over_first(desk: Context, make: Factory) -> None:
+    book, who = _book(desk, "HH"), make.subscriber(NOW)
+    done = collections.set_limit(desk, book.collector, 20 * UNIT, NOW)
+    assert collections.limits(desk) == [done] and done.limit_micros == 20 * UNIT
+    collections.take(desk, book.book_id, 1, who.customer_id, 15 * UNIT, NOW)
+    with pytest.raises(Refused, match=r"may hold 20\.00 USD in cash, and would hold more with"):
+        collections.take(desk, book.book_id, 2, who.customer_id, 5 * UNIT + 10_000, NOW)
+    assert customers.get_customer(desk, who.customer_id).wallets[0].posted_micros == 15 * UNIT
+    collections.take(desk, book.book_id, 2, who.customer_id, 5 * UNIT, NOW)
+    # The same once more is no more money.
+    assert collections.take(desk, book.book_id, 2, who.customer_id, 5 * UNIT, NOW).repeated
+    collections.hand_over(desk, book.collector, 20 * UNIT, EVENING)
+    collections.take(desk, book.book_id, 3, who.customer_id, 20 * UNIT, EVENING)
+    assert collections.set_limit(desk, book.collector, None, EVENING).limit_micros is None
+    assert collections.limit_of(desk, book.collector) is None
+    collections.take(desk, book.book_id, 4, who.customer_id, 90 * UNIT, EVENING)
+    with pytest.raises(InvalidInput):
+        collections.set_limit(desk, book.collector, 0, EVENING)
+
+
+def test_receipts_entered_at_once_do_not_pass_the_limit_together(
+    desk: Context, make: Factory
+) -> None:
+    """Of two books, each with a payment that is there: nothing but the limit is in their way."""
+    first = _book(desk, "JJ")
+    second = collections.open_book(desk, first.collector, series="KK", first=1, last=50, now=NOW)
+    who = [make.subscriber(NOW).customer_id for _ in range(8)]
+    collections.set_limit(desk, first.collector, 35 * UNIT, NOW)
+    barrier = Barrier(8)
+
+    def enter(number: int) -> str:
+        book, customer_id = (first, second)[number % 2], who[number]
+        paid = sales.topup(
+            desk, customer_id, 10 * UNIT, channel=MoneyChannel.CASH, idempotency_key="x", now=NOW
+        )
+        barrier.wait()
+        try:
+            with desk.transaction() as tx:
+                store.enter(tx, book.book_id, number + 1, customer_id, paid.payment_id, None,
+                            Money(10 * UNIT, "USD"), by=desk.actor, now=NOW)  # fmt: skip
+                sleep(0.2)  # the others come before this is committed
+        except Refused as refused:
+            return refused.message
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(enter, range(8)))
+    assert done.count("") == 3
+    assert all("may hold 35.00 USD" in said for said in done if said)
+    held = collections.open_receipts(desk, first.collector)
+    assert sum(one.amount_micros for one in held) == 30 * UNIT
+
+
+def test_cash_taken_at_once_over_the_limit_is_not_taken(desk: Context, make: Factory) -> None:
+    """Who is refused has paid nothing."""
+    book, who = _book(desk, "LL"), [make.subscriber(NOW).customer_id for _ in range(6)]
+    collections.set_limit(desk, book.collector, 25 * UNIT, NOW)
+    barrier = Barrier(6)
+
+    def take(number: int) -> PaperReceipt | Refused:
+        barrier.wait()
+        try:
+            return collections.take(desk, book.book_id, number + 1, who[number], 10 * UNIT, NOW)
+        except Refused as refused:
+            return refused
+
+    with ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(take, range(6)))
+    assert sum(isinstance(one, PaperReceipt) for one in done) == 2
+    paid = [customers.get_customer(desk, one).wallets[0].posted_micros for one in who]
+    assert sorted(paid) == [0] * 4 + [10 * UNIT] * 2
+
+
+def test_a_resellers_staff_sets_no_limit_and_receipts_come_by_the_function_only(
+    context: Context, make: Factory, settings: Settings
+) -> None:
+    for trade in opened(context, make, settings):
+        with pytest.raises(Refused, match="R1"):
+            collections.set_limit(trade.child.staff, "walker", UNIT, NOW)
+        with (
+            pytest.raises(DBAPIError, match="permission denied"),
+            trade.owner.transaction() as tx,
+        ):
+            tx.connection().exec_driver_sql("INSERT INTO paper_receipt (book_id) VALUES (1)")

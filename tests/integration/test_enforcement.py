@@ -15,7 +15,7 @@ from billing.model.events import AccountingRecord, Status
 from billing.services import bills, enforcement, holds, orders
 from billing.services.context import Context
 from billing.settings import Settings
-from billing.store import tables
+from billing.store import billing_jobs, tables
 from billing.store.accounts import load_accounts
 from billing.store.customers import lock_customer
 from billing.store.hotpath import HotConnection, charge_usage, usage_row
@@ -314,6 +314,21 @@ def test_a_customer_that_cannot_be_decided_does_not_stop_the_sweep(
     assert look(context, sound).rule == "S7"
     postponed = look(context, broken)
     assert (postponed.rule, postponed.next_change_at) == ("S8", end + timedelta(minutes=1))
+    assert _parked(context) == {broken.customer_id: "sweep"}
+    with context.transaction() as tx:
+        tx.execute(
+            update(tables.Subscription)
+            .where(tables.Subscription.subscription_id == broken.subscription_id)
+            .values(login_hours=None)
+        )
+    enforcement.sweep(context, end + timedelta(minutes=1))
+    assert look(context, broken).rule == "S7"
+    assert _parked(context) == {}
+
+
+def _parked(context: Context) -> dict[int, str]:
+    with context.transaction() as tx:
+        return {one.customer_id: one.job for one in billing_jobs.parked(tx, None)}
 
 
 @pytest.mark.rule("B9")

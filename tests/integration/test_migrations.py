@@ -183,3 +183,14 @@ def test_plpgsql_check_finds_nothing(settings: Settings) -> None:
         ).fetchall()
         admin.execute("DROP EXTENSION plpgsql_check")
     assert found == []
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize("revision", ["0053"])
+def test_who_is_a_reseller_already_does_not_begin_to_earn_by_what_customers_buy(
+    before_it: Settings, revision: str
+) -> None:
+    _fill(before_it)
+    migrate.migrate(before_it.dsn("owner"), utc_now(), revision)
+    with psycopg.connect(before_it.admin_dsn(before_it.database_name), autocommit=True) as db:
+        assert db.execute("SELECT earns_on_self_service FROM reseller").fetchall() == [(False,)]

@@ -47,8 +47,11 @@ def available(context: Context, who: Subscriber) -> int:
 
 @pytest.mark.rule("P5")
 def test_each_month_is_asked_for_once(context: Context, ada: Subscriber) -> None:
+    asked = [one for one, _ in prepayments.preview(context, MARCH)]
+    assert ada.customer_id in asked and months(context, ada) == []
     for _ in range(2):
         prepayments.run(context, MARCH)
+    assert list(prepayments.preview(context, MARCH)) == []
     prepayments.run(context, APRIL - timedelta(seconds=1))
     assert months(context, ada) == [("2026-03", "open")]
     prepayments.run(context, APRIL)

@@ -27,6 +27,7 @@ from billing.settings import Settings
 from rig.provider import API_KEY, SIGNING_SECRET, Provider
 from tests.factories import Factory
 from tests.integration.reseller_world import NOON, Trade, opened
+from tests.integration.self_service_world import switch
 from tests.integration.till import GATEWAYS, Till
 
 
@@ -96,6 +97,7 @@ def _own(trade: Trade, provider: Provider) -> int:
 
 @pytest.mark.rule("R1")
 def test_what_is_bought_by_itself_is_refused_in_a_customers_own_requests(trade: Trade) -> None:
+    switch(trade, trade.child, on=False)
     number = trade.customer(trade.child)
     row = subscribers.show(trade.context, number, utc_now()).row
     login = SubscriberLogin(

@@ -29,6 +29,7 @@ from billing.services.customers import NewCustomer, NewSubscription
 from billing.settings import Settings
 from tests.factories import DAY_PLAN, MONTHLY, Factory
 from tests.integration.reseller_world import NOON, Trade, opened
+from tests.integration.self_service_world import switch
 
 pytestmark = pytest.mark.rule("R1", "P10")
 PREPAID = replace(
@@ -42,6 +43,7 @@ def trade(context: Context, make: Factory, settings: Settings) -> Iterator[Trade
     for made in opened(context, make, settings):
         made.fund(made.parent, 100_00)
         made.fund(made.child, 50_00)
+        switch(made, made.child, on=False)
         yield made
 
 

@@ -30,6 +30,7 @@ from billing.rules.cycles import next_month
 from billing.services import (
     auto_recharge,
     bank,
+    bank_import,
     bills,
     books,
     gateways,
@@ -38,10 +39,12 @@ from billing.services import (
     payment_calls,
     payment_cancel,
     payments,
+    sepa_again,
     sepa_files,
     sepa_mandates,
     sepa_preview,
     sepa_results,
+    sepa_returns,
     sepa_run,
 )
 from billing.services.context import Context
@@ -176,7 +179,7 @@ class Collector:
         account = bank.set_account(self.context, name, FORMAT, self.now)
         rows = [f"2026-03-27,{one.split()[0]},{' '.join(one.split()[1:])}" for one in lines]
         body = "\n".join(("Date,Amount,Text", *rows)).encode()
-        return bank.import_statement(self.context, account, body, self.now, dry_run=dry_run)
+        return bank_import.import_statement(self.context, account, body, self.now, dry_run=dry_run)
 
     def check(self) -> None:
         assert books.check_ledger(self.context, self.now).findings == ()
@@ -416,7 +419,7 @@ def test_a_line_pays_one_collection_or_what_is_left_of_a_file(desk: Collector) -
     (one,) = desk.statement(f"10.00 EREF+TWDD-{file_id}-{desk.payment(ada).attempt_id}").lines
     assert one.outcome is L.COLLECTED and one.customer_id == ada.customer_id
     assert desk.states(ada) == [S.SUCCEEDED] and desk.states(bob) == [S.PENDING]
-    sepa_results.returned(desk.context, str(desk.payment(bob).attempt_id), "AM04", NOW)
+    sepa_returns.returned(desk.context, str(desk.payment(bob).attempt_id), "AM04", NOW)
     (rest,) = desk.statement(f"40.00 TWDD-{file_id}").lines
     assert rest.outcome is L.COLLECTED and desk.states(eve) == [S.SUCCEEDED]
     assert desk.states(bob) == [S.FAILED]
@@ -444,19 +447,19 @@ def test_a_return_before_the_money_fails_and_one_after_it_is_a_chargeback(
     (ada, first), (bob, second) = desk.debtor(), desk.debtor()
     file_id = desk.made()
     reference = f"TWDD-{file_id}-{desk.payment(ada).attempt_id}"
-    early = sepa_results.returned(desk.context, reference, "am04", NOW)
+    early = sepa_returns.returned(desk.context, reference, "am04", NOW)
     assert (early.effect, early.mandate_revoked) == (E.FAILED, False)
     assert desk.states(ada) == [S.FAILED] and desk.left(first) == 3000
     assert desk.payment(ada).reason == "AM04: the account had too little"
     assert sepa_results.arrived(desk.context, file_id, NOW)[1] == 1
     assert desk.states(bob) == [S.SUCCEEDED] and desk.left(second) == 0
-    late = sepa_results.returned(desk.context, str(desk.payment(bob).attempt_id), "MD06", NOW)
+    late = sepa_returns.returned(desk.context, str(desk.payment(bob).attempt_id), "MD06", NOW)
     assert late.effect is E.CHARGED_BACK and desk.states(bob) == [S.CHARGED_BACK]
     # The bill stays paid; what is missing stands in the wallet.
     assert desk.left(second) == 0 and desk.wallet(bob) == -3000
     for who, code in ((ada, "MD01"), (bob, "MD06")):
         number = str(desk.payment(who).attempt_id)
-        assert sepa_results.returned(desk.context, number, code, NOW).effect is E.KNOWN
+        assert sepa_returns.returned(desk.context, number, code, NOW).effect is E.KNOWN
     assert desk.wallet(bob) == -3000 and desk.wallet(ada) == 0
     assert sepa_results.arrived(desk.context, file_id, NOW)[1] == 0
     assert desk.collect().file is None  # what came back is not collected by itself
@@ -471,7 +474,7 @@ def test_a_return_told_at_once_has_one_effect(desk: Collector) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(
             pool.map(
-                lambda _: sepa_results.returned(desk.context, number, "MD06", NOW).effect,
+                lambda _: sepa_returns.returned(desk.context, number, "MD06", NOW).effect,
                 range(16),
             )
         )
@@ -484,8 +487,11 @@ def test_what_was_returned_is_collected_again_when_a_person_says_so(desk: Collec
     ada, number = desk.debtor()
     desk.made()
     first = desk.payment(ada).attempt_id
-    sepa_results.returned(desk.context, str(first), "AM04", NOW)
-    payments.retry(desk.context, first, idempotency_key="again", now=NOW)
+    sepa_returns.returned(desk.context, str(first), "AM04", NOW)
+    with pytest.raises(Refused, match=f"tollway sepa again {first}"):
+        payments.retry(desk.context, first, idempotency_key="again", now=NOW)
+    begun = [sepa_again.collect_again(desk.context, first, NOW).attempt_id for _ in range(2)]
+    assert len(set(begun)) == 1
     desk.now += timedelta(days=3)
     payment_calls.run_due(desk.context, KNOWN, lambda: desk.now)
     report = desk.collect()
@@ -495,6 +501,9 @@ def test_what_was_returned_is_collected_again_when_a_person_says_so(desk: Collec
     assert report.file is not None
     sepa_results.arrived(desk.context, report.file.file_id, desk.now)
     assert desk.left(number) == 0
+    sepa_returns.returned(desk.context, str(begun[0]), "AM04", desk.now)
+    with pytest.raises(Refused, match="came back twice"):
+        sepa_again.collect_again(desk.context, begun[0], desk.now)
     desk.check()
 
 
@@ -543,7 +552,7 @@ def test_a_mandate_revoked_between_the_payment_and_the_file_is_left_out(desk: Co
 def test_a_return_for_good_ends_the_mandate(desk: Collector, code: str) -> None:
     ada, _ = desk.debtor()
     desk.made()
-    found = sepa_results.returned(
+    found = sepa_returns.returned(
         desk.context, str(desk.payment(ada).attempt_id), code, NOW
     )  # fmt: skip
     assert found.mandate_revoked
@@ -606,7 +615,7 @@ def test_a_recharge_by_a_mandate_waits_for_the_file_and_there_is_one(desk: Colle
     assert notice
     assert sepa_results.arrived(desk.context, file_id, desk.now)[1] == 1
     assert desk.wallet(ada) == 6000
-    sepa_results.returned(desk.context, str(waiting.attempt_id), "MD06", desk.now)
+    sepa_returns.returned(desk.context, str(waiting.attempt_id), "MD06", desk.now)
     (setting,) = auto_recharge.settings(desk.context, ada.customer_id)
     assert setting.paused_at is not None and desk.wallet(ada) == 0
     desk.check()
@@ -637,19 +646,19 @@ def test_returns_of_a_file_count_once_and_a_bad_line_refuses_all(desk: Collector
     names = [f"TWDD-{file_id}-{desk.payment(who).attempt_id}" for who in (ada, bob)]
     bad = f"Reference;Reason\n{names[0]};AM04\nTWDD-{file_id}-999999;AM04\n{names[1]};no\n"
     with pytest.raises(BadLines) as found:
-        sepa_results.import_returns(desk.context, bad.encode(), NOW)
+        sepa_returns.import_returns(desk.context, bad.encode(), NOW)
     assert [(line, name) for line, name, _ in found.value.lines] == [
         (3, "reference"),
         (4, "reason"),
     ]
     assert desk.states(ada) == [S.PENDING]
     good = f"reference,reason\n{names[0]},AM04\n{names[1]},MS03\n{names[0]},AM04\n".encode()
-    done = sepa_results.import_returns(desk.context, good, NOW)
+    done = sepa_returns.import_returns(desk.context, good, NOW)
     assert [one.effect for one in done] == [E.FAILED, E.FAILED, E.KNOWN]
-    assert {one.effect for one in sepa_results.import_returns(desk.context, good, NOW)} == {E.KNOWN}
+    assert {one.effect for one in sepa_returns.import_returns(desk.context, good, NOW)} == {E.KNOWN}
     for wrong in (b"a,b\n1,2\n", b"\xff\xfe"):
         with pytest.raises(InvalidInput):
-            sepa_results.import_returns(desk.context, wrong, NOW)
+            sepa_returns.import_returns(desk.context, wrong, NOW)
     desk.check()
 
 
@@ -678,9 +687,9 @@ def test_what_cannot_be_signed_says_why(desk: Collector, make: Factory) -> None:
     with pytest.raises(NotFound):
         sepa_files.content(desk.context, 2**40, NOW)
     with pytest.raises(NotFound):
-        sepa_results.returned(desk.context, "TWDD-1-99999999", "AM04", NOW)
+        sepa_returns.returned(desk.context, "TWDD-1-99999999", "AM04", NOW)
     with pytest.raises(InvalidInput):
-        sepa_results.returned(desk.context, "INV-7", "AM04", NOW)
+        sepa_returns.returned(desk.context, "INV-7", "AM04", NOW)
 
 
 def test_a_creditor_without_its_identifier_is_not_set_up(context: Context) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from billing.errors import Conflict, InvalidInput, Refused
 from billing.model.commerce import MoneyChannel, SaleChannel
@@ -14,7 +15,7 @@ from billing.model.plan import Starts
 from billing.model.views import SaleReceipt
 from billing.services import bills, explain, holds, sales, subscribers
 from billing.services.context import Context
-from billing.store import audit, books, ledger
+from billing.store import audit, books, ledger, tables
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
 TEN = MoneyChannel.CASH
@@ -98,6 +99,17 @@ def test_first_login_package_waits(context: Context, make: Factory, now: datetim
     assert shown.row.state.rule == "S8"
 
 
+@pytest.mark.rule("B2")
+def test_first_login_package_begins_now_when_asked(
+    context: Context, make: Factory, now: datetime
+) -> None:
+    owner = make.subscriber(now)
+    _fund(context, owner, 1, now)
+    plan = make.plan(now, replace(DAY_PLAN, starts=Starts.FIRST_LOGIN))
+    receipt = _sell(context, owner, plan, "1", now, start_now=True)
+    assert (receipt.valid_from, receipt.valid_until) == (now, now + timedelta(days=1))
+
+
 @pytest.mark.rule("M5")
 def test_same_key_sells_once_even_in_parallel(
     context: Context, make: Factory, now: datetime
@@ -132,6 +144,34 @@ def test_purchase_never_takes_a_wallet_below_its_limit(
     shown = subscribers.show(context, owner.subscription_id, now)
     assert shown.entitlements == ()
     assert _sell(context, owner, plan, "1", now, pay_by=TEN).available_micros == 0
+
+
+@pytest.mark.rule("P12")
+def test_a_wallet_with_a_limit_is_spent_down_to_it_and_not_below(
+    context: Context, make: Factory, now: datetime
+) -> None:
+    owner = make.subscriber(now)
+    plan = make.plan(now)
+    with context.transaction() as tx:
+        wallet = tables.Wallet
+        tx.execute(
+            update(wallet)
+            .where(wallet.customer_id == owner.customer_id)
+            .values(credit_limit_micros=2_000_000)
+        )
+    assert _sell(context, owner, plan, "1", now).available_micros == -1_000_000
+    assert _sell(context, owner, plan, "2", now).available_micros == -2_000_000
+    with pytest.raises(Refused, match=r"1\.00 USD more is needed"):
+        _sell(context, owner, plan, "3", now)
+
+
+@pytest.mark.rule("B6")
+def test_a_cycle_is_not_begun_before_its_day(context: Context, make: Factory) -> None:
+    owner = make.subscriber(NOON, profile=CYCLE_10, plan=MONTH_PLAN)
+    plan = make.plan(NOON, MONTH_PLAN)
+    with pytest.raises(Refused, match="B6") as refused:
+        _sell(context, owner, plan, "now", NOON, pay_by=TEN, start_now=True)
+    assert refused.value.field == "start_now"
 
 
 @pytest.mark.rule("B5")

@@ -305,6 +305,14 @@ def test_the_job_queues_last_month_once(context: Context, owner: Subscriber) -> 
 def test_after_downtime_each_month_has_its_own(context: Context, owner: Subscriber) -> None:
     want(context, owner)
     statement_run.run(context, APRIL_1)
+    dry = JOBS["statements"].preview
+    assert dry is not None
+    july = datetime(2026, 7, 9, tzinfo=UTC)
+    assert [one.text.partition(": ")[2] for one in dry(context, july)] == [
+        "statement of 2026-04-01 to 2026-04-30",
+        "statement of 2026-05-01 to 2026-05-31",
+        "statement of 2026-06-01 to 2026-06-30",
+    ]
     assert JOBS["statements"].run(context, datetime(2026, 7, 9, tzinfo=UTC)) == (
         "queued 3 statements"
     )

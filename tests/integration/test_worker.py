@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import text
 
 from billing.clock import utc_now
-from billing.services import bill_previews, bill_run, customer_record
+from billing.services import bill_previews, bill_run, books, customer_record
 from billing.services.context import Context
 from billing.settings import Settings
+from billing.store import billing_jobs
 from rig import processes
 from rig.postgres import PrivateCluster
 from rig.processes import Process
@@ -165,3 +166,32 @@ def test_the_panel_may_add_jobs_and_see_nothing_of_them(settings: Settings) -> N
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 panel.execute(forbidden)
+
+
+def test_a_job_that_takes_long_holds_up_no_other(
+    context: Context, settings: Settings, make: Factory, now: datetime, worker: Process
+) -> None:
+    subscriber = make.subscriber(
+        now, profile=replace(MONTHLY, automatic_bill=True), plan=MONTH_PLAN
+    )
+
+    def states(job: str) -> list[str]:
+        with context.transaction() as tx:
+            found = tx.execute(
+                text("SELECT status::text FROM procrastinate_jobs WHERE task_name LIKE :name"),
+                {"name": f"%{job}"},
+            )
+            return list(found.scalars())
+
+    wait_for(lambda: "the worker runs" in log_of(worker), worker)
+    with psycopg.connect(settings.dsn("owner")) as owner:
+        owner.execute(
+            "SELECT FROM customer WHERE customer_id = %s FOR UPDATE", (subscriber.customer_id,)
+        )
+        with context.transaction() as tx:
+            assert billing_jobs.queue(tx, "bill_run", utc_now())
+        wait_for(lambda: "doing" in states("bill_run"), worker)
+        with context.transaction() as tx:
+            billing_jobs.queue(tx, "check_ledger", utc_now())
+        wait_for(lambda: books.last_report(context) is not None, worker)
+        assert "doing" in states("bill_run")

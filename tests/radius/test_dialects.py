@@ -39,7 +39,7 @@ _SPEEDS = {
         "Huawei-Input-Peak-Rate": [2_000_000],
         "Huawei-Output-Average-Rate": [10_000_000],
         "Huawei-Output-Peak-Rate": [10_000_000],
-        "Huawei-Remanent-Volume": [5 * 2**22 + 1],
+        "Huawei-Remanent-Volume": [5 * 2**22],
     },
 }
 _SPEEDS[Vendor.UBIQUITI] = _SPEEDS[Vendor.CAMBIUM] = _SPEEDS[Vendor.WISPR]

@@ -33,7 +33,7 @@ STRICT = replace(
 RATES = [5_000 + 900 * number for number in range(DEVICES)]
 """Octets a tick: some use up a slice between two reports, some in several."""
 CUT_WITHIN_TICKS = 600
-"""Ten seconds of the devices, on a machine that does much else; without orders they run for ever."""
+"""Ten seconds of the devices; without orders they run for ever."""
 
 
 @pytest.fixture(scope="module")

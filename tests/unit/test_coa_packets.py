@@ -37,7 +37,7 @@ ORDER = SessionOrder(
     nas=NasAddress(address="192.0.2.1", secret=b"secret"),
     vendor=Vendor.MIKROTIK,
     identity=SessionIdentity(
-        username="Alice@ISP", acct_session_id="80100001", framed_ip="10.0.0.5", nas_ip="192.0.2.1"
+        username="Alice@ISP", acct_session_id="80100001", framed_ip="10.0.0.5"
     ),
     service=SERVICE,
     used_seconds=100,

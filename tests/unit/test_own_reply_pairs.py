@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pyrad.dictionary import Dictionary
 
 from billing.model.decision import Accept, Reason, Service, Suspended
 from billing.model.network import Vendor
 from billing.model.own_reply import OwnReply, ReplyAttribute, own_reply_of
+from radius_plugin import vendors
 from radius_plugin.own_reply import told_again
 from radius_plugin.reply import reply_pairs
+from tests.unit.test_vendor_attributes import PYRAD_DICTIONARY
 
 SPEED = ReplyAttribute(name="Mikrotik-Rate-Limit", operator=":=", value="1M/2M")
 OWN = OwnReply(
@@ -78,6 +81,40 @@ def test_a_coa_keeps_a_speed_of_its_own() -> None:
     told = (("Mikrotik-Rate-Limit", "512k/2048k"), ("Session-Timeout", "60"))
     assert told_again(told, OWN) == (("Mikrotik-Rate-Limit", "1M/2M"), ("Session-Timeout", "60"))
     assert told_again(told, None) is told
+
+
+@pytest.mark.rule("F12")
+def test_a_coa_tells_again_what_it_would_reset() -> None:
+    told = (("Acct-Interim-Interval", "300"), ("ChilliSpot-Bandwidth-Max-Up", "512"))
+    own = OwnReply(
+        attributes=(
+            ReplyAttribute(name="ChilliSpot-Bandwidth-Max-Down", operator=":=", value="2048"),
+            ReplyAttribute(name="ChilliSpot-Bandwidth-Max-Up", operator="=", value="9"),
+            ReplyAttribute(name="Idle-Timeout", operator="=", value="600"),
+            ReplyAttribute(name="ChilliSpot-Config", operator="+=", value="a"),
+            ReplyAttribute(name="ChilliSpot-Config", operator="+=", value="b"),
+            ReplyAttribute(name="Filter-Id", operator=":=", value="stays"),
+        )
+    )
+    resets = vendors.for_nas(Vendor.CHILLI).resets
+    assert told_again(told, own, resets) == (
+        *told,
+        ("ChilliSpot-Bandwidth-Max-Down", "2048"),
+        ("Idle-Timeout", "600"),
+        ("ChilliSpot-Config", "a"),
+        ("ChilliSpot-Config", "b"),
+    )
+    assert told_again(told, own) == told
+    assert resets <= Dictionary(str(PYRAD_DICTIONARY)).attributes.keys()
+
+
+@pytest.mark.rule("B10")
+def test_where_nobody_is_fenced_in_suspension_makes_nobody_faster() -> None:
+    service = replace(SERVICE, pool="walled", own_reply=None)
+    suspended = Suspended(reason=Reason.OVERDUE, service=service)
+    told = reply_pairs(suspended, Vendor.CHILLI)
+    assert values(told, "ChilliSpot-Bandwidth-Max-Down") == ["2048"]
+    assert values(reply_pairs(suspended, Vendor.WISPR), "WISPr-Bandwidth-Max-Up") == ["512000"]
 
 
 def test_as_the_database_tells_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from billing.rules.plan_changes import Bought
 from billing.rules.resellers import (
     cost_problem,
     missing,
+    passed_on,
     price_list_problem,
     sale_costs,
     undo_problem,
@@ -141,3 +143,28 @@ def test_the_window_ends_with_its_last_minute_but_not_for_who_is_above() -> None
     assert "15 minutes ago" in str(undo_problem(NOW, 15, past, from_above=False))
     assert undo_problem(NOW, 15, past, from_above=True) is None
     assert undo_problem(NOW, 0, NOW, from_above=False) is None
+
+
+def test_of_what_a_customer_pays_each_passes_on_its_cost() -> None:
+    assert passed_on(CHAIN, usd(10_00)) == [usd(8_00), usd(7_00), usd(6_50)]
+    assert passed_on([CHAIN[0]], usd(10_00)) == [usd(8_00)]
+
+
+def test_nobody_passes_on_more_than_is_paid() -> None:
+    assert passed_on(CHAIN, usd(6_80)) == [usd(6_80), usd(6_80), usd(6_50)]
+    assert passed_on(CHAIN, usd(1_00)) == [usd(1_00)] * 3
+
+
+def test_nobody_pays_for_what_a_customer_buys() -> None:
+    below = [level(0, 6_00), level(1, 7_00), level(2, None)]
+    assert passed_on(below, usd(10_00)) == [usd(7_00), usd(7_00), usd(0)]
+
+
+@given(costs=st.lists(st.integers(0, 10**6), min_size=1, max_size=6), paid=st.integers(0, 10**6))
+def test_what_is_earned_and_what_is_passed_on_is_what_is_paid(costs: list[int], paid: int) -> None:
+    levels = [level(depth, cost) for depth, cost in enumerate(costs)]
+    passed = passed_on(levels, usd(paid))
+    earned = [comes - goes for comes, goes in pairwise([usd(paid), *passed])]
+    assert all(one.amount_micros >= 0 for one in earned)
+    assert sum(one.amount_micros for one in earned) + passed[-1].amount_micros == paid * 10_000
+    assert passed[-1] == usd(min(paid, costs[-1]))

@@ -19,7 +19,7 @@ from billing.payments.stripe_declines import decline_of
 from billing.payments.stripe_events import event_of
 from billing.payments.stripe_gateway import StripeGateway, open_gateway
 from billing.payments.stripe_units import from_units, to_units
-from tests.integration.stripe_contract import CONTRACT, problems
+from tests.integration.stripe_contract import answer_problems, object_problems, whole
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 SECRET = "whsec_of_a_test"
@@ -29,11 +29,19 @@ AT_CHECKOUT = {"tollway_key": "tw-1", "tollway_kind": "checkout"}
 
 
 def said(kind: str, **about: Any) -> dict[str, Any]:
-    """Whose object holds nothing that Stripe's description does not know."""
+    """As Stripe describes it, the object in it, too, where the contract has it."""
     named = kind.removeprefix("charge.").rpartition(".")[0]
-    if named in CONTRACT["objects"]:
-        assert problems(about, CONTRACT["objects"][named], named) == []
-    return {"id": "evt_1", "object": "event", "type": kind, "data": {"object": about}}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "type": kind,
+        "created": 1_774_000_000,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "data": {"object": whole(named, about)},
+    }
+    assert object_problems(event) == []
+    return event
 
 
 def intent(**more: Any) -> dict[str, Any]:
@@ -247,3 +255,19 @@ def test_what_is_not_signed_now_is_refused(gateway: StripeGateway, headers: dict
 def test_what_is_no_event_is_refused(gateway: StripeGateway, body: bytes) -> None:
     with pytest.raises(WebhookRefused):
         gateway.parse_webhook(body, signed(body, NOW), NOW)
+
+
+def test_the_contract_notices_what_an_answer_lacks_or_has_too_much() -> None:
+    good = whole("refund", refund())
+    assert object_problems(good) == []
+    assert object_problems({k: v for k, v in good.items() if k != "created"}) == [
+        "refund.created is missing"
+    ]
+    assert object_problems(good | {"livemode": False}) == ["refund.livemode is not known"]
+    listed = {"object": "list", "data": [good | {"amount": "4"}], "has_more": False, "url": "/v1"}
+    assert object_problems(listed) == ["refund.amount is no integer: '4'"]
+    assert answer_problems(402, b'{"error": {"type": "card_error", "message": "x"}}') == []
+    assert answer_problems(402, b'{"error": {"type": "strange"}}') == [
+        "error.error.type may not be 'strange'"
+    ]
+    assert answer_problems(400, b"{}") == ["error.error is missing"]

@@ -31,9 +31,7 @@ SERVICE = Service(
     session_class="tw1:12:n",
 )
 FIXED = Service(pool="home", framed_ip="10.9.8.7")
-IDENTITY = SessionIdentity(
-    username="Alice", acct_session_id="8180001f", framed_ip="10.1.2.3", nas_ip="10.0.0.1"
-)
+IDENTITY = SessionIdentity(username="Alice", acct_session_id="8180001f", framed_ip="10.1.2.3")
 CODECS = [(vendor, link) for vendor in Vendor for link in Link]
 
 

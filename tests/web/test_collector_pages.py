@@ -53,7 +53,7 @@ def test_from_the_street_to_the_desk(
     expect(page.locator("#rows tbody tr")).to_have_count(1)
     assert visitor.overflow() == 0
     page.get_by_role("link", name="Greta Lind").click()
-    assert page.locator("#number").input_value() == "9"
+    expect(page.locator("#number")).to_have_value("9")
     assert visitor.overflow() == 0
     _send(page)
     expect(page.locator("#field-amount_micros")).to_contain_text("Must be filled in")
@@ -103,4 +103,42 @@ def test_from_the_street_to_the_desk(
     expect(row).to_contain_text("lost a coin")
     assert visitor.overflow() == 0
     assert collections.open_receipts(context, walker) == []
+    assert [text for text in visitor.complaints if "422" not in text] == []
+
+
+@pytest.mark.rule("R4")
+@pytest.mark.parametrize("size", SIZES)
+def test_how_much_cash_a_collector_may_hold(
+    visitor: Visitor, context: Context, isp: Isp, owner: str, began: datetime, size: str
+) -> None:
+    walker, page = f"holder-{size}@isp.example", visitor.page
+    enrolled(context, walker, StaffRole.COLLECTOR, began)
+    book = collections.open_book(context, walker, series=f"H{size}", first=1, last=20, now=began)
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    visitor.log_in(OWNER).wait_for_selector("#rows")
+    visitor.open("/collectors")
+    page.fill("#holder", walker)
+    page.fill("#limit_micros", "0")
+    page.get_by_role("button", name="Set it").click()
+    expect(page.locator("#field-limit_micros")).to_contain_text("more than zero")
+    page.fill("#limit_micros", "6.50")
+    assert visitor.overflow() == 0
+    page.get_by_role("button", name="Set it").click()
+    expect(page.get_by_role("status")).to_contain_text("may hold 6.50 USD at most")
+    expect(page.locator("#limits tbody")).to_contain_text("6.50 USD")
+    assert visitor.overflow() == 0
+    page.get_by_role("button", name="Log out").click()
+    visitor.log_in(walker).wait_for_selector("#rows")
+    expect(page.locator("#limit")).to_contain_text("You may hold 6.50 USD at most")
+    visitor.open(f"/collect/{isp.customer_id}")
+    page.fill("#amount_micros", "6.51")
+    _send(page)
+    expect(page.locator("#field-amount_micros")).to_contain_text("may hold 6.50 USD in cash")
+    assert visitor.overflow() == 0
+    page.fill("#amount_micros", "6.50")
+    _send(page)
+    expect(page.locator("#receipt")).to_contain_text("6.50 USD")
+    (held,) = collections.open_receipts(context, walker)
+    assert (held.book_id, held.number, held.amount_micros) == (book.book_id, 1, 6_500_000)
     assert [text for text in visitor.complaints if "422" not in text] == []

@@ -270,6 +270,9 @@ def test_a_customer_is_billed_now_and_a_charge_is_waived(
 
     page.get_by_role("link", name="Add a charge").click()
     page.fill("#text", "Installation")
+    page.fill("#price_micros", "-40")
+    _send(page)
+    expect(page.locator("#field-price_micros")).to_contain_text("more than zero")
     page.fill("#price_micros", "40")
     page.check("input[name=kind][value=one_off]")
     _send(page)

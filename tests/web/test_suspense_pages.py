@@ -114,6 +114,7 @@ def test_a_statement_is_tried_imported_and_known_again(
     page = cashier.open("/bank")
     assert cashier.overflow() == 0
     page.get_by_role("link", name="main").click()
+    expect(page.locator("input[type=file]")).to_be_visible()
     assert cashier.overflow() == 0
     upload(page, body)
     quote = page.locator("#quote")
@@ -186,7 +187,9 @@ def test_a_file_that_is_none_and_lines_that_are_bad_are_named(
     expect(page.locator("#field-file")).to_contain_text("Choose a file that holds something")
     for body, words in (
         (b"%PDF-1.7 \xff\xfe", "Is not written in utf-8"),
-        (b"PK\x03\x04", "No line names the columns Date, Amount, Text"),
+        (b"PK\x03\x04", "Is a ZIP archive: unpack it"),
+        (b"a;b\n", "No line names the columns Date, Amount, Text"),
+        (b"<a/>", "Must be a statement (camt.053) or a notification (camt.054); it is <a>"),
         (b"Datum;Betrag\n", "set the account's format as the bank writes"),
         (Random(5).randbytes(400_000), "Is too long for this page"),
     ):
@@ -230,6 +233,7 @@ def test_an_owner_says_how_the_bank_writes(at_desk: Visitor, context: Context) -
     expect(page.locator("#sign_column")).to_have_value("S/H")
     page.fill("#payer_column", "Name")
     send(page)
+    expect(page.get_by_role("status").first).to_contain_text("It is kept how the bank writes")
     assert bank.account(context, "second bank").format.payer_column == "Name"
     at_desk.open("/bank/new")
     page.fill("#name", "second bank")

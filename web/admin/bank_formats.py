@@ -26,12 +26,13 @@ _ERRORS_AT: Mapping[str, str] = {
 
 
 class FormatForm(FlaskForm):
-    """Columns are named as in the file's header, in any case."""
+    """Columns are named as in the file's header, in any case; for camt none."""
 
     name = StringField("Name of the account", [needed])
-    date_column = StringField("Column of the booking day", [needed])
+    iban = StringField("IBAN", description="Of the account: camt.053 and camt.054 are read by it.")
+    date_column = StringField("Column of the booking day")
     date_format = StringField("Days are written", [needed], default="YYYY-MM-DD")
-    amount_column = StringField("Column of the amount", [needed])
+    amount_column = StringField("Column of the amount")
     decimal = SelectField(
         "Decimal sign", choices=[SelectChoice(".", "point"), SelectChoice(",", "comma")]
     )
@@ -50,7 +51,6 @@ class FormatForm(FlaskForm):
     )
     reference_columns = LinesField(
         "Columns that say what it is for",
-        [needed],
         description="One a line; they are read as one text.",
         render_kw={"rows": 2},
     )

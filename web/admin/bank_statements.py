@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from collections import Counter
 from hashlib import sha256
 
@@ -15,10 +12,12 @@ from flask_wtf.file import FileField
 from wtforms import HiddenField
 
 from billing.errors import BadLines, Conflict, InvalidInput, Refused
-from billing.model.bank import BankAccountView, BankImportReport
+from billing.model.bank import BankAccountView, BankImportReport, LineOutcome
 from billing.services import bank as service
+from billing.services import bank_files
+from billing.services import bank_import as importing
 from billing.services.context import Context
-from web import parts
+from web import parts, uploads
 from web.admin import blueprint
 from web.forms import show_errors
 from web.guards import CASHIERS, DESK, staff_only
@@ -28,14 +27,15 @@ TRIED_SHOWN = 1_000
 BAD_SHOWN = 200
 IMPORTED_AT_ONCE = 250
 """Lines, of one request: some seconds."""
-PACKED_MOST = 400_000
-"""Characters; what a browser sends back as a field."""
 
 
 class UploadForm(FlaskForm):
     """A file as the bank wrote it."""
 
-    file = FileField("Statement as CSV", description="Of whole days; a file may come twice.")
+    file = FileField(
+        "Statement",
+        description="CSV, camt.053 or camt.054, of whole days; a file may come twice.",
+    )
 
 
 class ImportForm(FlaskForm):
@@ -71,8 +71,8 @@ def bank_try(account_id: int) -> ResponseReturnValue:
         body = form.file.data.read() if form.file.data else b""
         if not body:
             raise InvalidInput("choose a file that holds something", field="file")
-        packed = _packed(body)
-        report = service.import_statement(context, account, body, parts.now(), dry_run=True)
+        packed = uploads.packed(body)
+        report = importing.import_statement(context, account, body, parts.now(), dry_run=True)
     except BadLines as error:
         return _account_page(account, form, bad=error)
     except (InvalidInput, Refused) as error:
@@ -92,17 +92,17 @@ def bank_import(account_id: int) -> ResponseReturnValue:
         return redirect(url_for("admin.bank_account", account_id=account_id))
     packed = form.packed.data or ""
     try:
-        body, now = _unpacked(packed), parts.now()
-        report = service.import_statement(context, account, body, now, dry_run=True)
+        body, now = uploads.unpacked(packed, bank_files.FILE_LIMIT), parts.now()
+        report = importing.import_statement(context, account, body, now, dry_run=True)
         if report.lines and _digest(report) != form.quoted.data:
             flash("Something has changed since you looked: look again.", "warning")
             return _tried_page(account, report, packed)
-        report = service.import_statement(context, account, body, now, limit=IMPORTED_AT_ONCE)
+        report = importing.import_statement(context, account, body, now, limit=IMPORTED_AT_ONCE)
         _tell(report)
         if report.left:
             return _tried_page(
                 account,
-                service.import_statement(context, account, body, now, dry_run=True),
+                importing.import_statement(context, account, body, now, dry_run=True),
                 packed,
             )
     except (InvalidInput, Refused, Conflict) as error:
@@ -129,25 +129,33 @@ def _tried_page(
     account: BankAccountView, report: BankImportReport, packed: str
 ) -> ResponseReturnValue:
     form = ImportForm(formdata=None, packed=packed, quoted=_digest(report))
-    totals: Counter[tuple[bool, str]] = Counter()
+    totals: Counter[tuple[str, str]] = Counter()
     for one in report.lines:
-        totals[one.outcome.credits, one.currency] += one.amount_micros
+        totals[_becomes(one.outcome), one.currency] += abs(one.amount_micros)
     return render_template(
         "admin/bank_try.html",
         account=account,
         report=report,
         lines=report.lines[:TRIED_SHOWN],
-        totals=sorted(totals.items(), reverse=True),
+        totals=sorted(totals.items()),
         at_once=min(IMPORTED_AT_ONCE, len(report.lines)),
         form=form,
     )
 
 
+def _becomes(outcome: LineOutcome) -> str:
+    if outcome.went_out:
+        return "went out again"
+    return "would be credited" if outcome.credits else "would wait as money of nobody"
+
+
 def _tell(report: BankImportReport) -> None:
-    credited = sum(one.outcome.credits for one in report.lines)
-    waits = len(report.lines) - credited
     left = f" {report.left} lines are left: go on." if report.left else ""
-    flash(f"{credited} credited, {waits} wait as money of nobody.{left}", "success")
+    back = f", {report.went_out} went out again" if report.went_out else ""
+    flash(
+        f"{report.credited} credited, {report.waiting} wait as money of nobody{back}.{left}",
+        "success",
+    )
 
 
 def _found(context: Context, account_id: int) -> BankAccountView:
@@ -157,26 +165,3 @@ def _found(context: Context, account_id: int) -> BankAccountView:
 def _digest(report: BankImportReport) -> str:
     """Of what would become of the lines."""
     return sha256(repr(report.lines).encode()).hexdigest()
-
-
-def _packed(body: bytes) -> str:
-    """As a field of a form holds it. Raises InvalidInput."""
-    packed = base64.b64encode(zlib.compress(body, 9)).decode()
-    if len(packed) > PACKED_MOST:
-        raise InvalidInput(
-            "is too long for this page: split it by days, or use `tollway bank import`",
-            field="file",
-        )
-    return packed
-
-
-def _unpacked(packed: str) -> bytes:
-    """Raises InvalidInput."""
-    unpacking = zlib.decompressobj()
-    try:
-        body = unpacking.decompress(base64.b64decode(packed, validate=True), service.FILE_LIMIT)
-    except (binascii.Error, zlib.error):
-        body = b""
-    if not body or not unpacking.eof:
-        raise InvalidInput("the file did not come back whole: choose it again", field="file")
-    return body

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from billing.errors import NotFound
-from billing.services import attention, bill_previews, bill_run, books, parking, renewal_run
+from billing.services import attention, bill_previews, bill_run, books, renewal_run
 from web import parts
 from web.admin import blueprint
 from web.guards import CASHIERS, EVERYONE, staff_only
@@ -62,7 +62,7 @@ def billing_dismiss(customer_id: int, job: str) -> ResponseReturnValue:
     """Take whom a job could not serve from the list."""
     if RunForm().validate_on_submit():
         try:
-            parking.dismiss(parts.context(), job, customer_id, parts.now())
+            attention.dismiss(parts.context(), job, customer_id, parts.now())
         except NotFound:
             flash("It is not on the list any more.", "warning")
         else:

@@ -45,6 +45,7 @@ def collect() -> ResponseReturnValue:
         found=found,
         books=_books(),
         own=service.open_receipts(context, context.actor),
+        limit=service.limit_of(context, context.actor),
     )
 
 

@@ -37,6 +37,16 @@ class BookForm(FlaskForm):
     last = WholeField("Last number", [needed])
 
 
+class LimitForm(FlaskForm):
+    """How much cash a collector may hold."""
+
+    holder = StringField("Collector", [needed], render_kw={"maxlength": 100})
+    limit_micros = MoneyField(
+        "May hold in cash",
+        description="More is not taken until it has handed over. Empty: as much as it takes.",
+    )
+
+
 class HandOverForm(FlaskForm):
     """Count first."""
 
@@ -70,15 +80,44 @@ def collections_page() -> ResponseReturnValue:
             flash(f"{made.collector} has the book {made.series}{made.first_number} to "
                   f"{made.last_number}.", "success")  # fmt: skip
             return redirect(url_for("admin.collections"))
+    return _page(form)
+
+
+def _page(form: BookForm, limit: LimitForm | None = None) -> ResponseReturnValue:
+    """`limit`: the form that was sent and has mistakes."""
+    context = parts.context()
     page = render_template(
         "admin/collections.html",
         report=_report(),
         books=service.books(context),
         settlements=service.settlements(context),
         form=form,
+        limits=service.limits(context),
+        limit=limit or LimitForm(formdata=None),
         close=CloseForm(formdata=None),
     )
-    return page, 422 if form.errors or form.form_errors else 200
+    return page, 422 if form.errors or form.form_errors or limit else 200
+
+
+@blueprint.post("/collectors/limit")
+@staff_only(CASHIERS)
+def collector_limit() -> ResponseReturnValue:
+    """How much cash a collector may hold before it hands over."""
+    form = LimitForm()
+    if form.validate_on_submit():
+        try:
+            done = service.set_limit(
+                parts.context(), form.holder.data, form.limit_micros.data, parts.now()
+            )
+        except (InvalidInput, Refused) as error:
+            show_errors(form, error, {"name": "holder", "amount": "limit_micros"})
+        else:
+            may = "as much as it takes"
+            if done.limit_micros is not None:
+                may = f"{money(done.limit_micros, done.currency)} at most"
+            flash(f"{done.collector} may hold {may}.", "success")
+            return redirect(url_for("admin.collections"))
+    return _page(BookForm(formdata=None), form)
 
 
 @blueprint.post("/collectors/books/<int:book_id>/close")

@@ -67,6 +67,11 @@ class LimitsForm(OnceForm):
         "Told when less is left than (percent of the last transfer)",
         description="By mail, and at its counter. Empty: never.",
     )
+    earns_on_self_service = BooleanField(
+        "Earns by what customers buy themselves",
+        description="Its margin on packages that its customers, and those of resellers below it, "
+        "buy from their own wallets; they pay its retail prices then.",
+    )
     closed = BooleanField("Closed: it sells nothing and gets no money")
 
 
@@ -162,6 +167,7 @@ def reseller_limits(org_id: int) -> ResponseReturnValue:
         form.undo_minutes.data = shop.undo_minutes
         form.max_customers.data = shop.max_customers
         form.alert_percent.data = shop.alert_percent
+        form.earns_on_self_service.data = shop.earns_on_self_service
         form.closed.data = shop.closed_at is not None
     if send(context, form, lambda within: _limit(within, org_id, form)).done:
         return redirect(url_for("admin.reseller", org_id=org_id))
@@ -250,5 +256,6 @@ def _limit(context: Context, org_id: int, form: LimitsForm) -> Sequence[str]:
         max_customers=form.max_customers.data,
         alert_percent=form.alert_percent.data,
         closed=form.closed.data,
+        earns_on_self_service=form.earns_on_self_service.data,
     )
     return [f"{view.name} is {'closed' if view.closed_at else 'open'}, its limits are set."]

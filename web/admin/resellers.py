@@ -132,11 +132,23 @@ def _wallet_rows(found: WalletStatement) -> Iterable[Sequence[str]]:
 
 def _sales_rows(found: WalletStatement) -> Iterable[Sequence[str]]:
     currency = found.earned.currency
-    yield ("seller", "plan", "sold", "undone", "paid", "cost", "wallet", "commission", "currency")
+    yield (
+        "seller",
+        "kind",
+        "plan",
+        "sold",
+        "undone",
+        "paid",
+        "cost",
+        "wallet",
+        "commission",
+        "currency",
+    )
     for line in found.earned.lines:
         amounts = (line.paid_micros, line.cost_micros, line.wallet_micros, line.commission_micros)
         yield (
             line.seller_name,
+            line.kind.words,
             line.plan_name,
             str(line.sold),
             str(line.undone),

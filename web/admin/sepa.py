@@ -8,6 +8,7 @@ from hashlib import sha256
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from wtforms import DateField, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
@@ -15,9 +16,20 @@ from wtforms.validators import Optional
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.sepa import CURRENCY, RunReport
-from billing.services import gateways, sepa_files, sepa_preview, sepa_results, sepa_run
+from billing.model.sepa_status import StatusEffect, StatusImport
+from billing.services import (
+    bank_files,
+    gateways,
+    sepa_again,
+    sepa_files,
+    sepa_preview,
+    sepa_results,
+    sepa_returns,
+    sepa_run,
+    sepa_status,
+)
 from billing.services.context import Context
-from web import parts
+from web import parts, uploads
 from web.admin import blueprint
 from web.formats import money
 from web.forms import needed, show_errors
@@ -43,6 +55,22 @@ class ReturnForm(FlaskForm):
     reason = StringField("Reason", [needed], render_kw={"maxlength": 4, "size": 4})
 
 
+class StatusForm(FlaskForm):
+    """What the bank answers to a file."""
+
+    file = FileField(
+        "The bank's answer (pain.002)",
+        description="What it refuses has failed; a file may come twice.",
+    )
+
+
+class CarryOutForm(FlaskForm):
+    """The answer that was looked at, and what would have become of it by then."""
+
+    packed = HiddenField()
+    quoted = HiddenField()
+
+
 class AskForm(FlaskForm):
     """Nothing but its CSRF token."""
 
@@ -50,13 +78,19 @@ class AskForm(FlaskForm):
 @blueprint.get("/direct-debits")
 @staff_only(DESK)
 def direct_debits() -> ResponseReturnValue:
-    """Files that were made, newest first."""
+    """Files that were made, newest first; and the bank's answer to one."""
+    return _files_page(StatusForm())
+
+
+def _files_page(form: StatusForm) -> ResponseReturnValue:
     context = parts.context()
-    return render_template(
+    page = render_template(
         "admin/direct_debits.html",
         rows=sepa_files.files(context, limit=100),
         collectors=_collectors(context),
+        form=form,
     )
+    return page, 422 if form.errors else 200
 
 
 @blueprint.route("/direct-debits/collect", methods=["GET", "POST"])
@@ -140,7 +174,7 @@ def debit_returned(file_id: int) -> ResponseReturnValue:
     form = ReturnForm()
     if form.validate_on_submit():
         try:
-            done = sepa_results.returned(
+            done = sepa_returns.returned(
                 parts.context(), request.args.get("payment", ""), form.reason.data, parts.now()
             )
             effect = done.effect.value.replace("_", " ")
@@ -151,6 +185,84 @@ def debit_returned(file_id: int) -> ResponseReturnValue:
             flash(f"{error.message[:1].upper()}{error.message[1:]}.", "danger")
     else:
         flash("Give the bank's reason, like AM04 or MD01.", "danger")
+    return redirect(url_for("admin.direct_debit_file", file_id=file_id))
+
+
+@blueprint.post("/direct-debits/status")
+@staff_only(CASHIERS)
+def debit_status() -> ResponseReturnValue:
+    """What would become of each line of the bank's answer; nothing is done."""
+    form = StatusForm()
+    if not form.validate_on_submit():
+        return _files_page(form)
+    try:
+        body = form.file.data.read() if form.file.data else b""
+        if not body:
+            raise InvalidInput("choose a file that holds something", field="file")
+        packed = uploads.packed(body)
+        report = sepa_status.import_status(parts.context(), body, parts.now(), dry_run=True)
+    except (InvalidInput, Refused) as error:
+        show_errors(form, error, {})
+        return _files_page(form)
+    return _status_page(report, packed)
+
+
+@blueprint.post("/direct-debits/status/carry-out")
+@staff_only(CASHIERS)
+def debit_carry_out() -> ResponseReturnValue:
+    """The answer that was looked at; where anything would become of it now that was not shown, that
+    is shown first."""
+    form = CarryOutForm()
+    if not form.validate_on_submit():
+        return redirect(url_for("admin.direct_debits"))
+    context, packed = parts.context(), form.packed.data or ""
+    try:
+        body = uploads.unpacked(packed, bank_files.FILE_LIMIT)
+        report = sepa_status.import_status(context, body, parts.now(), dry_run=True)
+        if _digest_of(report) != form.quoted.data:
+            flash("Something has changed since you looked: look again.", "warning")
+            return _status_page(report, packed)
+        done = sepa_status.import_status(context, body, parts.now())
+    except (InvalidInput, NotFound, Refused) as error:
+        flash(f"{error.message[:1].upper()}{error.message[1:]}.", "danger")
+        return redirect(url_for("admin.direct_debits"))
+    flash(f"{done.refused} failed, {done.known} known already.", "success")
+    for one in done.lines[:_NAMED]:
+        if one.effect is StatusEffect.UNPLACED:
+            flash(f"{one.reference}: {one.words}.", "warning")
+    return redirect(url_for("admin.direct_debit_file", file_id=done.file_id))
+
+
+def _status_page(report: StatusImport, packed: str) -> ResponseReturnValue:
+    form = CarryOutForm(formdata=None, packed=packed, quoted=_digest_of(report))
+    return render_template("admin/debit_status.html", report=report, form=form)
+
+
+def _digest_of(report: StatusImport) -> str:
+    """Of what would become of its lines."""
+    return sha256(repr(report.lines).encode()).hexdigest()
+
+
+@blueprint.post("/direct-debits/<int:file_id>/again")
+@staff_only(CASHIERS)
+def debit_again(file_id: int) -> ResponseReturnValue:
+    """What came back is collected by the next file: the payment in the address, or all of it."""
+    if AskForm().validate_on_submit():
+        chosen = request.args.get("payment", type=int)
+        context, now = parts.context(), parts.now()
+        try:
+            if chosen is None:
+                begun, left = sepa_again.collect_all_again(context, file_id, now)
+            else:
+                begun, left = [sepa_again.collect_again(context, chosen, now)], []
+        except (NotFound, Refused) as error:
+            flash(f"{error.message[:1].upper()}{error.message[1:]}.", "danger")
+        else:
+            for one in begun[:_NAMED]:
+                amount = money(one.amount_micros, one.currency)
+                flash(f"Payment {one.attempt_id} of {amount} waits for the next file.", "success")
+            for number, words in left[:_NAMED]:
+                flash(f"Payment {number}: {words}.", "warning")
     return redirect(url_for("admin.direct_debit_file", file_id=file_id))
 
 

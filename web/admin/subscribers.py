@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from billing.services import explain, grants
+from billing.services import explain, grants, subscriber_settings
 from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
@@ -59,6 +59,9 @@ def subscriber(subscription_id: int) -> ResponseReturnValue:
         view=view,
         usage=usage,
         past=[session for session in sessions if session.closed_at is not None],
+        lockable=subscriber_settings.lockable(
+            [one.calling_station for one in (*view.sessions, *sessions)], view.allowed_macs
+        ),
         quota=grants.quota_of(context, subscription_id, now),
         why=explain.why(context, subscription_id, at or now),
         at=request.args.get("at", ""),

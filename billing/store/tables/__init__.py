@@ -6,10 +6,16 @@ from billing.store.tables.base import Base
 from billing.store.tables.catalog import BillingProfile, Plan, PlanVersion
 from billing.store.tables.changes import PlanChange, ServicePause
 from billing.store.tables.charges import Charge
-from billing.store.tables.collections import CollectorSettlement, PaperReceipt, ReceiptBook
+from billing.store.tables.collections import (
+    CollectorLimit,
+    CollectorSettlement,
+    PaperReceipt,
+    ReceiptBook,
+)
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.hotspots import Hotspot, HotspotOffer, HotspotOrder
 from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
@@ -36,7 +42,7 @@ from billing.store.tables.network import (
     Nas,
     SessionHistory,
 )
-from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
 from billing.store.tables.payments import (
     AutoRecharge,
     Gateway,
@@ -65,6 +71,7 @@ from billing.store.tables.resellers import (
 )
 from billing.store.tables.revenue import DeferredItem, DeferredMove, Receipt, RevenueTotal
 from billing.store.tables.self_care import CustomerSession, CustomerThrottle
+from billing.store.tables.self_service import SelfPurchase, SelfPurchaseShare
 from billing.store.tables.sepa import SepaCollection, SepaFile, SepaMandate
 from billing.store.tables.shifts import Shift, ShiftEntry
 from billing.store.tables.usage import (
@@ -97,6 +104,7 @@ __all__ = [
     "Charge",
     "CoaAttempt",
     "CoaIntent",
+    "CollectorLimit",
     "CollectorSettlement",
     "Command",
     "CreditNote",
@@ -113,6 +121,9 @@ __all__ = [
     "Entitlement",
     "Gateway",
     "Hearing",
+    "Hotspot",
+    "HotspotOffer",
+    "HotspotOrder",
     "Invoice",
     "InvoiceDesign",
     "InvoiceLine",
@@ -161,6 +172,9 @@ __all__ = [
     "ResellerVoucherShare",
     "Reservation",
     "RevenueTotal",
+    "SelfPurchase",
+    "SelfPurchaseShare",
+    "SenderCheck",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Base, OrgId, serial_key
+from billing.store.tables.base import Base, Int, OrgId, serial_key
 
 
 class BankAccount(Base):
@@ -26,15 +26,24 @@ class BankAccount(Base):
 
 class BankImport(Base):
     """A line that was imported, by the key of its content (rules/bank_lines.py), written in the
-    transaction that uses its money. Append-only but for the payment that it became."""
+    transaction that uses its money. Append-only but for the payment that it became.
+
+    `amount_micros`: below zero, money that went out again. `entry_key`, `entry_parts`: the bank's
+    entry that it is of, and in how many parts the bank told of it (0: as a whole)."""
 
     __tablename__ = "bank_import"
     __table_args__ = (
-        CheckConstraint("amount_micros > 0", name="amount"),
+        CheckConstraint("amount_micros <> 0", name="amount"),
         CheckConstraint(
             "outcome IN ('exact', 'part', 'more', 'customer', 'nothing_open', 'currency',"
-            " 'several', 'unknown', 'refused', 'collected')",
+            " 'several', 'unknown', 'refused', 'collected', 'returned', 'told_before', 'unplaced')",
             name="outcome",
+        ),
+        Index(
+            "bank_import_entry_idx",
+            "account_id",
+            "entry_key",
+            postgresql_where=text("entry_key IS NOT NULL"),
         ),
     )
 
@@ -54,3 +63,5 @@ class BankImport(Base):
     imported_by: Mapped[str]
     customer_id: Mapped[int | None]
     payment_id: Mapped[int | None]
+    entry_key: Mapped[str | None]
+    entry_parts: Mapped[Int | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, OrgId, SerialKey
@@ -29,6 +29,20 @@ class ReceiptBook(Base):
     closed_at: Mapped[datetime | None]
 
 
+class CollectorLimit(Base):
+    """How much cash a collector may hold before it hands over; NULL: as much as it takes."""
+
+    __tablename__ = "collector_limit"
+    __table_args__ = (CheckConstraint("limit_micros > 0", name="limit"),)
+
+    org_id: Mapped[OrgId] = mapped_column(primary_key=True, autoincrement=False)
+    collector: Mapped[str] = mapped_column(primary_key=True)
+    limit_micros: Mapped[int | None]
+    currency: Mapped[str]
+    set_at: Mapped[datetime]
+    set_by: Mapped[str]
+
+
 class CollectorSettlement(Base):
     """What a collector handed over at once: what its receipts say, what was counted. The difference
     stays as it was found."""
@@ -50,12 +64,14 @@ class CollectorSettlement(Base):
 
 
 class PaperReceipt(Base):
-    """A receipt belongs to its book, whoever paid: keyed by the book, each number once."""
+    """A receipt belongs to its book, whoever paid: keyed by the book, each number once. Written by
+    enter_paper_receipt_v1 alone."""
 
     __tablename__ = "paper_receipt"
     __table_args__ = (
         UniqueConstraint("customer_id", "payment_id"),
         CheckConstraint("amount_micros > 0", name="amount"),
+        Index("paper_receipt_open_idx", "book_id", postgresql_where=text("settlement_id IS NULL")),
     )
 
     book_id: Mapped[int] = mapped_column(

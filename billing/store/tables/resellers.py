@@ -30,6 +30,8 @@ class Reseller(Base):
     """How long its own staff may undo a sale; later only who is above it."""
     max_customers: Mapped[Int | None]
     """NULL: as many as it wants."""
+    earns_on_self_service: Mapped[bool] = mapped_column(server_default=text("true"))
+    """It earns by what customers, its own and those of resellers below it, buy themselves."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 

@@ -70,7 +70,7 @@ class SepaFile(Base):
 
 class SepaCollection(Base):
     """A payment that a file collects; each is in one file only, and a bill in one, unless what was
-    collected came back."""
+    collected came back. `again_id`: the payment that collects again what came back, once."""
 
     __tablename__ = "sepa_collection"
     __table_args__ = (
@@ -83,6 +83,14 @@ class SepaCollection(Base):
             unique=True,
             postgresql_where=text("returned_at IS NULL"),
         ),
+        CheckConstraint("again_id IS NULL OR returned_at IS NOT NULL", name="again"),
+        Index(
+            "sepa_collection_again_key",
+            "customer_id",
+            "again_id",
+            unique=True,
+            postgresql_where=text("again_id IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -94,3 +102,4 @@ class SepaCollection(Base):
     sequence: Mapped[str]
     returned_at: Mapped[datetime | None]
     returned_for: Mapped[str | None]
+    again_id: Mapped[int | None]

@@ -8,7 +8,7 @@ from alembic import op
 from billing.store.migrate import replace_function, run_sql_file
 
 revision = "0069"
-down_revision = "0052"
+down_revision = "0064"
 branch_labels = None
 depends_on = None
 
@@ -17,7 +17,7 @@ def upgrade() -> None:
     _limits()
     _wallets()
     _promises()
-    for function in ("is_served_v1", "cut_unserved_v1"):
+    for function in ("is_served_v1", "cut_unserved_v1", "note_wallet_overspend_v1"):
         replace_function(function)
     # It returns two columns more (see 0030).
     op.execute("DROP FUNCTION load_access_v1")
