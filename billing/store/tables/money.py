@@ -253,7 +253,7 @@ class CreditNote(Base):
     seller_letterhead_id: Mapped[int]
     buyer_letterhead_id: Mapped[int]
     """What both were called when it was issued."""
-    rates: Mapped[list[dict[str, int]] | None] = mapped_column(JSONB())
+    rates: Mapped[list[dict[str, int]] | None] = mapped_column(JSONB(none_as_null=True))
     """Of a bill with several tax rates what is taken back of each (rule I1), as
     model.credits.RateShare; NULL: of the whole bill alike."""
 
