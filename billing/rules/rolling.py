@@ -58,10 +58,11 @@ def followed(packages: Sequence[Rolling], now: datetime) -> list[tuple[Rolling, 
         if one.valid_from is not None and one.valid_from <= now
     ]
     for began, _, follower in sorted(begun):
-        before = by_id.get(follower.carried_from_id or 0)
         if follower.carried_from_id is None:
             ended = [one for one in packages if one.entitlement_id not in taken]
             before = _before(follower, began, ended)
+        else:
+            before = by_id.get(follower.carried_from_id)
         if before is not None:
             taken.add(before.entitlement_id)
             found.append((before, follower))

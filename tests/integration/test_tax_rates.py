@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from xml.etree.ElementTree import fromstring
 import facturx
 import pytest
 from saxonche import PySaxonProcessor
+from sqlalchemy import text
 
 from billing.cli import main
 from billing.documents.cii import to_xml
@@ -38,7 +40,9 @@ from billing.services import (
 )
 from billing.services.context import Context
 from billing.settings import Settings
+from billing.store import books as check
 from billing.store import ledger, tables
+from billing.store.pool import Database
 from tests.documents.paper import text_of
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
 
@@ -79,12 +83,12 @@ def run(
 def billed(context: Context, make: Factory, profile=BILLED, plan=HOME) -> tuple[Subscriber, str]:
     """A May bill of a plan at 21 %, a charge at 7.5 % and one without a rate of its own."""
     who = make.subscriber(JOINED, profile=profile, plan=plan)
-    for kind, text, price, rate in (
+    for kind, words, price, rate in (
         (ChargeKind.RECURRING, "Books", 5_000_000, REDUCED),
         (ChargeKind.ONE_OFF, "Visit", 4_000_000, None),
     ):
         charges.add_charge(
-            context, who.subscription_id, kind, text, JOINED,
+            context, who.subscription_id, kind, words, JOINED,
             price_micros=price, tax_rate_ppm=rate, starts_on=date(2026, 5, 1),
         )  # fmt: skip
     bill_run.run(context, MAY)
@@ -247,9 +251,9 @@ def breakdowns(xml: bytes) -> list[tuple[float, float, float]]:
 def test_the_paper_tells_the_totals_of_each_rate(context: Context, make: Factory) -> None:
     _, number = billed(context, make)
     for paper in Paper:
-        text = text_of(bill_to_pdf(document(context, number), paper, e_invoice=False))
+        said = text_of(bill_to_pdf(document(context, number), paper, e_invoice=False))
         for words in ("7.5", "0.38", "10", "0.40", "21", "6.30", "46.08"):
-            assert words in text
+            assert words in said
 
 
 @pytest.mark.rule("I6")
@@ -330,3 +334,31 @@ def test_impossible_rates_are_refused(context: Context, make: Factory) -> None:
     with pytest.raises(InvalidInput, match="0 % to 100 %"):
         charges.add_charge(context, who.subscription_id, ChargeKind.ONE_OFF, "x", JOINED,
                            price_micros=1_000_000, tax_rate_ppm=1_000_001)  # fmt: skip
+
+
+CORRUPTED = {
+    "bill differs from the tax of its lines": "UPDATE invoice_line SET tax_micros = tax_micros + 1"
+    " WHERE customer_id = :customer AND line = 1",
+    "credit note differs from its tax rates": "UPDATE credit_note SET rates = rates - 0"
+    " WHERE customer_id = :customer",
+    "more of a tax rate is credited than was billed": "UPDATE credit_note SET rates ="
+    " jsonb_set(jsonb_set(rates, '{0,net_micros}', '9000000'), '{1,net_micros}', '0')"
+    " WHERE customer_id = :customer",
+}
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize("problem", CORRUPTED)
+def test_the_check_of_the_ledger_holds_rates_against_each_other(
+    context: Context, make: Factory, settings: Settings, problem: str
+) -> None:
+    who, number = billed(context, make)
+    take_back(context, number, 1000, "part")
+    with (
+        closing(Database(settings.admin_dsn(settings.database_name))) as database,
+        database.transaction() as tx,
+    ):
+        assert check.findings(tx) == []
+        tx.execute(text(CORRUPTED[problem]), {"customer": who.customer_id})
+        assert problem in {one.problem for one in check.findings(tx)}
+        tx.rollback()

@@ -16,7 +16,7 @@ from billing.model.money import Money
 from billing.model.plan_text import percent_words, rolling_words, tax_words
 from billing.model.profile import TaxPoint
 from billing.rules.rates import charged_rates, credited_rates, left_of_rates, sum_of
-from billing.rules.taxes import Taxed, charge_all, charge_rates, rate_of, taxed_as
+from billing.rules.taxes import Charge, Taxed, charge_all, charge_rates, rate_of, taxed_as
 
 FULL, REDUCED = 210_000, 75_000
 CENT = 10_000
@@ -162,6 +162,17 @@ def test_a_credit_of_days_takes_of_their_rates() -> None:
 def test_nothing_and_more_than_is_left_are_refused(amount: str) -> None:
     with pytest.raises(ValueError, match="that is left of all rates"):
         credited_rates(BILL, eur(amount))
+
+
+@pytest.mark.rule("I2")
+def test_a_micro_of_two_is_taken_once() -> None:
+    left = [RateShare(REDUCED, 1, 0, 0), RateShare(FULL, 1, 0, 0)]
+    assert credited_rates(left, Money(1, "EUR")) == [RateShare(FULL, 1, 0, 0)]
+
+
+@pytest.mark.rule("I2")
+def test_all_rates_together() -> None:
+    assert sum_of(BILL, "EUR") == Charge(eur("47.06"), eur("40.00"), eur("7.05"), eur("0.01"))
 
 
 def test_a_rate_of_less_than_nothing_goes_with_the_last_credit() -> None:

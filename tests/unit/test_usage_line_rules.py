@@ -21,6 +21,7 @@ from billing.rules.taxes import charge_all
 from billing.rules.usage_entries import usage_entries
 from billing.rules.usage_lines import (
     UsageShare,
+    charged,
     fitting,
     left_over,
     usage_lines,
@@ -150,6 +151,16 @@ def test_usage_adds_up_and_prepaid_owes_nothing_new(
         assert share.paid_micros == 0
     else:
         assert share.paid_micros == max(0, (whole.total - alone).amount_micros)
+
+
+@pytest.mark.rule("I1")
+def test_usage_has_the_tax_rate_of_its_plan() -> None:
+    profile = replace(NO_TAX_IN, tax_rate_ppm=210_000)
+    own = replace(usage(1_100_000), tax_rate_ppm=100_000)
+    (line,) = usage_lines([own], profile, APRIL, LONG_AGO)
+    assert (line.price, line.tax_rate_ppm) == (Money(1_000_000, "USD"), 100_000)
+    whole, (taxed,) = charged([line], profile)
+    assert (whole.tax, taxed.tax) == (Money(100_000, "USD"), Money(100_000, "USD"))
 
 
 @pytest.mark.rule("P11")
