@@ -17,6 +17,7 @@ from billing.store import messages as store
 from billing.store.guard import Transaction
 
 SIZE_LIMIT = 50_000
+DEFAULT_LANGUAGE = languages.FALLBACK
 
 
 def shown(context: Context, kind: MessageKind, language: str) -> TemplateView:
@@ -37,11 +38,13 @@ def shown(context: Context, kind: MessageKind, language: str) -> TemplateView:
     )
 
 
-def languages_of(context: Context) -> list[str]:
-    """Those that the product speaks, and those of the actor's organisation's own templates."""
+def languages_of(context: Context) -> dict[str, str]:
+    """The languages that the product speaks and those of the actor's organisation's own templates,
+    with what staff call them."""
     with context.transaction() as tx:
         own = store.template_languages(tx, context.home_org_id)
-    return sorted({*languages.languages(), *own})
+    known = sorted({*languages.languages(), *own})
+    return {language: languages.name_of(language) for language in known}
 
 
 def preview(context: Context, kind: MessageKind, language: str) -> Rendered:

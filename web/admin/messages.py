@@ -8,7 +8,6 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
 from billing.errors import InvalidInput, NotFound, Refused
-from billing.languages import FALLBACK, name_of
 from billing.model.messages import MessageKind, TemplateView
 from billing.services import message_templates as templates
 from billing.services import messages as service
@@ -157,7 +156,7 @@ def _kind(kind: str) -> MessageKind:
 def _language() -> str:
     """Of the template, from the address; one that is none is not found."""
     try:
-        return templates.checked_language(request.args.get("language", FALLBACK))
+        return templates.checked_language(request.args.get("language", templates.DEFAULT_LANGUAGE))
     except InvalidInput:
         abort(404)
 
@@ -172,6 +171,6 @@ def _template_page(form: TemplateForm, view: TemplateView, language: str) -> Res
         form=form,
         view=view,
         language=language,
-        languages={one: name_of(one) for one in templates.languages_of(parts.context())},
+        languages=templates.languages_of(parts.context()),
     )
     return page, 422 if form.is_submitted() else 200
