@@ -50,6 +50,12 @@ class Settings(BaseSettings):
         description="https:// address where customers recharge; empty: messages have no link",
     )
 
+    hotspot_url: str = Field(
+        default="",
+        description="public address of the captive portal, a host name of its own; empty: under "
+        "/hotspot/ of the panel's address",
+    )
+
     eap_certificate: str = Field(
         default="", description="PEM file of your own for PEAP and EAP-TTLS; empty: one is made"
     )
@@ -98,6 +104,9 @@ class Settings(BaseSettings):
         default=400, ge=7, description="days that the raw accounting records are kept"
     )
     login_days: int = Field(default=400, ge=7, description="days that the login history is kept")
+    dead_letter_days: int = Field(
+        default=400, ge=7, description="days that accounting of no session is kept"
+    )
     message_days: int = Field(
         default=400, ge=7, description="days that messages sent or given up are kept"
     )

@@ -158,8 +158,10 @@ class SimulatedNas:
         method: Method = "pap",
         calling_station: str = "02-00-00-00-00-01",
         extra: Mapping[str, object] | None = None,
+        proof: tuple[bytes, bytes] | None = None,
     ) -> LoginOutcome:
-        """One Access-Request, answered or not."""
+        """One Access-Request, answered or not. `proof`: CHAP-Challenge and CHAP-Password, which a
+        device has answered to already (RFC 2865 5.3)."""
         request = packet.AuthPacket(
             code=packet.AccessRequest,
             id=self._identifier(),
@@ -170,7 +172,10 @@ class SimulatedNas:
         self._name(request, username, calling_station)
         for name, value in (extra or {}).items():
             request[name] = value
-        self._add_password(request, username, password, method)
+        if proof is None:
+            self._add_password(request, username, password, method)
+        else:
+            request["CHAP-Challenge"], request["CHAP-Password"] = proof
         request.add_message_authenticator()
         reply = self._exchange(request, self.auth_port)
         if reply is None:

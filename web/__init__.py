@@ -1,5 +1,5 @@
-"""The panel, and the customers' own pages. `create_app` is the composition root: `gunicorn
-'web:create_app()'`."""
+"""The panel, the customers' own pages, and the captive portal. `create_app` is the composition
+root: `gunicorn 'web:create_app()'`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from billing.services.gateways import Gateways
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, api, customer, entry, formats, headers, hooks, login, sessions
+from web import admin, api, customer, entry, formats, headers, hooks, login, portal, sessions
 from web.options import Options
 from web.parts import Parts
 
@@ -32,6 +32,7 @@ def create_app(
         cookie_key=settings.subkey("panel cookies").hex(),
         salt=settings.subkey("panel salt").hex(),
         second_factor_key=settings.subkey("panel second factor").hex(),
+        hotspot_url=settings.hotspot_url,
     )
     nobody = Context(
         db=Database(settings.dsn("panel")),
@@ -41,9 +42,12 @@ def create_app(
         portal_url=settings.portal_url,
         message_days=settings.message_days,
     )
-    app.extensions["tollway"] = Parts(nobody, clock, Gateways(open_gateway))
+    app.extensions["tollway"] = Parts(
+        nobody, clock, Gateways(open_gateway), settings.dictionary_dir
+    )
     app.session_interface = sessions.SessionsByPart()
     headers.init_app(app, options)
+    portal.init_app(app, options)
     formats.init_app(app)
     login.init_app(app, options)
     app.register_blueprint(entry.blueprint)
@@ -55,4 +59,5 @@ def create_app(
     app.extensions["csrf"].exempt(api.redeem)
     app.register_blueprint(admin.blueprint)
     app.register_blueprint(customer.blueprint)
+    app.register_blueprint(portal.blueprint)
     return app

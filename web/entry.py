@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -9,7 +11,7 @@ from wtforms import PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from billing.errors import InvalidInput
-from billing.services import catalog, staff
+from billing.services import brands, catalog, staff
 from web import parts
 from web.accounts import StaffUser
 from web.guards import public
@@ -30,7 +32,8 @@ class EnrolForm(FlaskForm):
 def enrol(token: str) -> ResponseReturnValue:
     """Public: the one-time token is the credential (security.md 3)."""
     context = parts.login_context()
-    email = staff.enrolment_email(context, token, parts.now())
+    person = staff.enrolling(context, token, parts.now())
+    own = brands.of(replace(context, org_ids=(person.org_id,)), person.org_id)
     form = EnrolForm()
     if form.validate_on_submit():
         try:
@@ -39,7 +42,8 @@ def enrol(token: str) -> ResponseReturnValue:
             form.password.errors = [error.message]
         else:
             return after_password(StaffUser(member))
-    return render_template("entry/enrol.html", form=form, email=email)
+    of = own if own.key is not None else None
+    return render_template("entry/enrol.html", form=form, email=person.email, of=of)
 
 
 @blueprint.get("/healthz")

@@ -52,6 +52,7 @@ def init_app(app: Flask) -> None:
     for function in (
         *numbers,
         instant,
+        exact_instant,
         local_day,
         day,
         day_before,
@@ -112,6 +113,12 @@ def duration(seconds: int) -> str:
         if len(words) == 2:
             break
     return " ".join(word for word in words if not word.startswith("0 ")) or "0 s"
+
+
+def exact_instant(moment: datetime) -> str:
+    """`21 Nov 2026, 14:30:05`: where a second tells one from another."""
+    local = moment.astimezone(ZoneInfo(parts.operator().time_zone))
+    return f"{local.day} {local:%b %Y, %H:%M:%S}"
 
 
 def instant(moment: datetime) -> str:

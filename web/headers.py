@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -48,6 +48,7 @@ def init_app(app: Flask, options: Options) -> None:
     )
     if https:  # one proxy in front ends TLS
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    app.after_request(_allow_forms)  # after Talisman, which comes before what it finds
     Talisman(
         app,
         force_https=https,
@@ -70,9 +71,23 @@ def cookie_name(name: str, https: bool) -> str:
     return f"__Host-tollway-{name}" if https else f"tollway-{name}"
 
 
+def send_forms_to(origin: str) -> None:
+    """Let forms of this answer go to another site, too; `origin` is one that was registered."""
+    g.forms_to = origin
+
+
+def _allow_forms(response: Response) -> Response:
+    origin = g.get("forms_to")
+    if origin:
+        policy = response.headers["Content-Security-Policy"]
+        allowed = policy.replace("form-action 'self'", f"form-action 'self' {origin}")
+        response.headers["Content-Security-Policy"] = allowed
+    return response
+
+
 def _keep_private(response: Response) -> Response:
     """Only files that are the same for everybody may stay in a cache."""
-    if request.endpoint != "static":
+    if request.endpoint not in ("static", "portal.style"):
         response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -101,5 +116,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(status: int, message: str) -> ResponseReturnValue:
+    if g.get("at_hotspots"):
+        return render_template("portal/error.html", message=message), status
     home = "/my/" if request.path.startswith("/my/") else "/"
     return render_template("error.html", status=status, message=message, home=home), status

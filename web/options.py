@@ -18,6 +18,8 @@ class Options:
     cookie_key: str = field(repr=False)
     salt: str = field(repr=False)
     second_factor_key: str = field(repr=False)
+    hotspot_url: str = ""
+    """Of the captive portal; empty: it is at the panel's address."""
 
     @property
     def https(self) -> bool:
@@ -27,7 +29,13 @@ class Options:
     def host_names(self) -> list[str]:
         """Names by which browsers may ask for the panel; others are refused."""
         public = urlsplit(self.public_url).hostname
-        return [public] if public else ["127.0.0.1", "localhost", "[::1]", self.bind_address]
+        own = [public] if public else ["127.0.0.1", "localhost", "[::1]", self.bind_address]
+        return [*own, self.hotspot_host] if self.hotspot_host else own
+
+    @property
+    def hotspot_host(self) -> str:
+        """The host name at which there is the captive portal and nothing else; empty: none."""
+        return urlsplit(self.hotspot_url).hostname or ""
 
     def check(self) -> None:
         """Raises InvalidInput when passwords would cross a network in plain HTTP."""
@@ -37,4 +45,17 @@ class Options:
                 f"the panel would serve plain HTTP on {self.bind_address}; put it behind HTTPS "
                 "and set TOLLWAY_PANEL_URL=https://…, or bind it to 127.0.0.1",
                 field="panel_url",
+            )
+        if not self.hotspot_url:
+            return
+        scheme = urlsplit(self.hotspot_url).scheme
+        if not self.hotspot_host or scheme != ("https" if self.https else "http"):
+            raise InvalidInput(
+                "write TOLLWAY_HOTSPOT_URL like https://wifi.example.net (http:// only beside a "
+                "panel on loopback)",
+                field="hotspot_url",
+            )
+        if self.hotspot_host == urlsplit(self.public_url).hostname:
+            raise InvalidInput(
+                "the captive portal needs a host name that is not the panel's", field="hotspot_url"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from flask import current_app, g
 from flask_security import current_user
@@ -24,6 +25,8 @@ class Parts:
     """The context of a caller who is not logged in: it sees no organisation."""
     clock: Callable[[], datetime]
     gateways: Gateways
+    dictionary_dir: Path
+    """FreeRADIUS's dictionaries, which a subscriber's own attributes must fit."""
 
     def close(self) -> None:
         """Give the database connections back."""

@@ -1,5 +1,5 @@
-"""Two cookies, one for each kind of person: nothing that staff's browser session holds is known at
-the customers' addresses, nor the other way round (security.md 5 and 6)."""
+"""Three cookies, one for each kind of person: nothing that staff's browser session holds is known
+at the customers' addresses or the captive portal's, nor the other way round (security.md 5, 6)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from web.headers import cookie_name
 
 CUSTOMERS = "/my"
 """Where the addresses of the customers' own pages begin."""
+GUESTS = "/hotspot"
+"""Where those of the captive portal begin."""
 
 
 def of_customers(path: str) -> bool:
     return path == CUSTOMERS or path.startswith(CUSTOMERS + "/")
+
+
+def of_guests(path: str) -> bool:
+    return path == GUESTS or path.startswith(GUESTS + "/")
 
 
 class _CustomersCookie(SecureCookieSessionInterface):
@@ -25,11 +31,21 @@ class _CustomersCookie(SecureCookieSessionInterface):
         return cookie_name("my", bool(app.config["TOLLWAY_HTTPS"]))
 
 
+class _GuestsCookie(SecureCookieSessionInterface):
+    """Kept when the browser is closed: a guest who has paid may come back."""
+
+    salt = "guest-session"
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return cookie_name("guest", bool(app.config["TOLLWAY_HTTPS"]))
+
+
 class SessionsByPart(SessionInterface):
     """Chooses the cookie by the address that was asked for."""
 
     def __init__(self) -> None:
         self._staff, self._customers = SecureCookieSessionInterface(), _CustomersCookie()
+        self._guests = _GuestsCookie()
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         return self._of(request.path).open_session(app, request)
@@ -38,4 +54,6 @@ class SessionsByPart(SessionInterface):
         self._of(request.path).save_session(app, session, response)
 
     def _of(self, path: str) -> SecureCookieSessionInterface:
+        if of_guests(path):
+            return self._guests
         return self._customers if of_customers(path) else self._staff

@@ -7,11 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from billing.model.self_care import SubscriberLogin
 from billing.model.views import SubscriptionView
-from billing.services import self_care, subscribers
+from billing.services import brands, self_care, subscribers
 from billing.services.context import Context
 from web import devices, parts
 
 _SESSION = "subscriber_session"
+BRAND = "brand"
+"""The key of the reseller's brand that this browser's login page shows: of no customer's data."""
 DEVICE = "my-device"
 LIVE = ("customer.now_part", "customer.payment_part")
 """What pages ask for by themselves: it keeps nobody logged in."""
@@ -70,6 +72,15 @@ def begin(found: SubscriberLogin, token: str) -> None:
     session.clear()
     session[_SESSION] = [found.customer_id, token]
     g.subscriber = found
+    keep_brand(brands.of(context(), found.org_id).key)
+
+
+def keep_brand(key: str | None) -> None:
+    """For the login page, when the customer comes back; None: the operator's."""
+    if key is None:
+        session.pop(BRAND, None)
+    elif session.get(BRAND) != key:
+        session[BRAND] = key
 
 
 def end() -> None:
@@ -77,7 +88,9 @@ def end() -> None:
     held = session.get(_SESSION)
     if held is not None:
         self_care.close_session(parts.login_context(), me(), str(held[1]))
+    kept = session.get(BRAND)
     session.clear()
+    keep_brand(kept)
     g.subscriber = None
 
 
@@ -94,4 +107,4 @@ def ask_to_log_in() -> ResponseReturnValue:
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": url_for("customer.log_in")})
     target = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("customer.log_in", next=target))
+    return redirect(url_for("customer.log_in", next=target, brand=request.args.get("brand")))

@@ -8,12 +8,14 @@ from datetime import datetime
 import click
 
 from billing.cli.app import App, Command, at_option
-from billing.cli.units import show_instant, show_octets, show_seconds
+from billing.cli.units import show_instant, show_money, show_octets, show_seconds
 from billing.model.grants import GrantView, OverspendView, QuotaView
 from billing.services import customers
 from billing.services import grants as services
 
-_OVERSPEND_HEADINGS = ("user", "used up", "packages", "time over", "data over", "last use")
+_OVERSPEND_HEADINGS = (
+    *("user", "used up", "packages", "time over", "data over", "money over", "last use"),
+)
 
 
 @click.command(cls=Command)
@@ -79,13 +81,21 @@ def _overspend_rows(found: Sequence[OverspendView]) -> list[tuple[object, ...]]:
         (
             one.username,
             show_instant(one.exhausted_at),
-            ", ".join(map(str, one.entitlement_ids)) or "none",
-            show_seconds(one.seconds),
-            show_octets(one.octets),
+            _used_up(one),
+            show_seconds(one.seconds) if one.wallet_id is None else None,
+            show_octets(one.octets) if one.wallet_id is None else None,
+            None if one.currency is None else show_money(one.micros, one.currency),
             show_instant(one.last_at),
         )
         for one in found
     ]
+
+
+def _used_up(one: OverspendView) -> str:
+    """The packages, or the wallet, that had nothing left."""
+    if one.wallet_id is not None:
+        return f"wallet {one.wallet_id}"
+    return ", ".join(map(str, one.entitlement_ids)) or "none"
 
 
 def _amount(seconds: int | None, octets: int | None) -> str:

@@ -153,13 +153,21 @@ def webhook_(app: App, kinds: tuple[str, ...], no_kinds: bool, at: datetime) -> 
 @click.argument("address", required=False)
 @click.option("--organisation", type=int, default=1, show_default=True, help="Its number.")
 @click.option("--default", "default", is_flag=True, help="The installation's address again.")
+@click.option("--name", help="What stands before it; empty: the organisation's name.")
 @at_option
 @click.pass_obj
-def from_(app: App, address: str | None, organisation: int, default: bool, at: datetime) -> None:
-    """Set the From address of the operator or of a reseller."""
+def from_(
+    app: App,
+    address: str | None,
+    organisation: int,
+    default: bool,
+    name: str | None,
+    at: datetime,
+) -> None:
+    """Set the From address of the operator or of a reseller, and the name before it."""
     if (address is None) is not default:
         raise click.UsageError("give either an address or --default")
-    services.set_sender(app.context, organisation, address, at)
+    services.set_sender(app.context, organisation, address, at, name=name)
     said = address or "the installation's address"
     app.show({"organisation": organisation, "mail_from": address}, f"messages come from {said}")
 

@@ -240,10 +240,11 @@ def renew(
     elif due := reseller_renewals.due(context, org_id, within, at, text=search):
         pairs = [(one.subscription_id, one.entitlement_id) for one in due]
         chosen = [Chosen(subscription_id=who, entitlement_id=what) for who, what in pairs]
+        most = reseller_renewals.DUE_MOST
         found = (
-            reseller_renewals.quote(context, org_id, pairs, at).rows
+            reseller_renewals.quote(context, org_id, pairs, at, most=most).rows
             if dry_run
-            else reseller_renewals.renew_chosen(context, org_id, chosen, at)
+            else reseller_renewals.renew_chosen(context, org_id, chosen, at, most=most)
         )
     app.show_table(
         found,

@@ -12,6 +12,7 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.own_reply import attribute, ipv6, own_lines
+from billing.cli.subscriber_settings import nas_ids, set_, settings_lines
 from billing.cli.units import (
     INSTANT,
     KBPS,
@@ -26,7 +27,6 @@ from billing.model.account import HoldBehaviour
 from billing.model.views import EntitlementView, SubscriptionRow, SubscriptionView
 from billing.services import catalog, customers, holds, resellers, speeds, subscribers
 from billing.services.customers import NewCustomer, NewSubscription
-from billing.services.nas import list_nas
 
 _RANDOM_PASSWORD_OCTETS = 9
 
@@ -103,7 +103,7 @@ def add(
         own_wallet=own_wallet,
         framed_ip=framed_ip,
         macs=macs,
-        nas_ids=_nas_ids(app, nas_names, at),
+        nas_ids=nas_ids(app, nas_names, at),
         login_hours=login_hours,
         session_limit=session_limit,
         speed_up_kbps=up,
@@ -146,6 +146,7 @@ def speed(app: App, username: str, up: int | None, down: int | None, at: datetim
     app.show(subscribers.show(app.context, subscription_id, at), f"{username}: {own}")
 
 
+subscriber.add_command(set_)
 subscriber.add_command(ipv6)
 subscriber.add_command(attribute)
 
@@ -249,14 +250,6 @@ def _fields_of(wanted: NewSubscription) -> dict[str, Any]:
     return {item.name: getattr(wanted, item.name) for item in fields(wanted)}
 
 
-def _nas_ids(app: App, names: tuple[str, ...], at: datetime) -> tuple[int, ...]:
-    known = {view.name: view.nas_id for view in list_nas(app.context, at)} if names else {}
-    for name in names:
-        if name not in known:
-            raise InvalidInput(f"no NAS is named {name!r}", field="nas")
-    return tuple(known[name] for name in names)
-
-
 def _find(app: App, username: str, at: datetime) -> SubscriptionView:
     return subscribers.show(app.context, customers.subscription_id_of(app.context, username), at)
 
@@ -297,6 +290,7 @@ def _lines(view: SubscriptionView) -> list[str]:
             f" after {show_octets(view.slowed_after_octets)}"
         )
     lines += _upcoming(view)
+    lines += settings_lines(view)
     lines += own_lines(view.own_reply)
     lines += [f"package:  {_package(entitlement)}" for entitlement in view.entitlements]
     lines += [

@@ -8,6 +8,7 @@ import click
 
 from billing.cli.app import App, Command, at_option
 from billing.cli.units import show_instant, show_money, show_octets, show_seconds
+from billing.model.grants import OverspendView
 from billing.services import customers, explain, subscribers
 
 
@@ -31,8 +32,7 @@ def usage(app: App, username: str, days: int, at: datetime) -> None:
         )
         for one in view.overspends:
             app.out.print(
-                f"overspent after {show_instant(one.exhausted_at)}: {show_seconds(one.seconds)}, "
-                f"{show_octets(one.octets)}",
+                f"overspent after {show_instant(one.exhausted_at)}: {_over(one)}",
                 soft_wrap=True,
             )
     app.show_table(
@@ -106,3 +106,10 @@ def why(app: App, username: str, at: datetime) -> None:
     subscription_id = customers.subscription_id_of(app.context, username)
     view = explain.why(app.context, subscription_id, at)
     app.show(view, f"{view.username} at {show_instant(view.at)}", *view.lines)
+
+
+def _over(one: OverspendView) -> str:
+    """What was used of packages, or what it cost past the wallet's limit (P12)."""
+    if one.currency is not None:
+        return show_money(one.micros, one.currency)
+    return f"{show_seconds(one.seconds)}, {show_octets(one.octets)}"

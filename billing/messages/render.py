@@ -67,22 +67,23 @@ def render(
     customer: str,
     facts: Facts,
     own: OwnTemplate | None = None,
+    contact: str | None = None,
 ) -> Rendered:
     """The message to `customer` from `organisation`, by its `own` template or by the product's in
     `language` or, where there is none in it, in English. Amounts and days are written as is usual
-    in the template's language. Raises Unrenderable."""
+    in the template's language. `contact`: lines below all of it. Raises Unrenderable."""
     template = own or builtin(kind, language)
     names = {"organisation": one_line(organisation), "customer": one_line(customer)}
-    values: dict[str, object] = {**facts, **names}
+    values: dict[str, object] = {**facts, **names, "contact": contact or ""}
     text = _filled("text", template, values)
     subject, _, body = text.partition("\n")
     if not subject.startswith(_SUBJECT) or not one_line(subject.removeprefix(_SUBJECT)):
         raise Unrenderable("text", f"line 1: must be `{_SUBJECT} …`")
     subject = one_line(subject.removeprefix(_SUBJECT))
     html = to_html(_filled("mjml", template, {**values, "subject": subject}))
-    return Rendered(
-        language=template.language, subject=subject, text=body.strip() + "\n", html=html
-    )  # fmt: skip
+    parts = (body.strip(), contact) if contact else (body.strip(),)
+    text = "".join(f"{part}\n" for part in parts)
+    return Rendered(language=template.language, subject=subject, text=text, html=html)
 
 
 def short(

@@ -109,6 +109,11 @@ SAMPLES: dict[MessageKind, Facts] = {
         "due_on": "2026-05-15",
         "recharge_url": None,
     },
+    MessageKind.HOTSPOT_CODE: {
+        "serial": "00001042",
+        "plan_name": "Day pass",
+        "code": "7KQM-WXR2-9HTD",
+    },
     MessageKind.DEBIT_NOTICE: {
         "amount_micros": 30_000_000,
         "currency": "EUR",
@@ -119,4 +124,5 @@ SAMPLES: dict[MessageKind, Facts] = {
         "creditor": "Example Net",
         "creditor_id": "DE98ZZZ09999999999",
     },
+    MessageKind.SENDER_CHECK: {"address": "help@shop.example", "check": 7, "code": "04711815"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Block(StrEnum):
     FOOTER = "footer"
 
 
+OF_TEMPLATES = frozenset("{}<>")
 NEEDED_BLOCKS = (Block.HEADING, Block.LINES, Block.TOTALS)
 """Without these it would be no bill (rule I1)."""
 
@@ -38,6 +40,13 @@ class InvoiceDesign:
     def has_own_words(self) -> bool:
         """Whether somebody wrote a part of it, which may take long to set."""
         return any(part is not None for part in (self.footer, self.css, self.template))
+
+    @property
+    def contact(self) -> str | None:
+        """The footer as plain text, where it holds neither expressions nor markup."""
+        if self.footer is None or OF_TEMPLATES & set(self.footer):
+            return None
+        return html.unescape(self.footer)
 
 
 class CardBlock(StrEnum):

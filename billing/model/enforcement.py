@@ -36,6 +36,8 @@ LIMITS_ALONE = frozenset({Goal.TARIFF, Goal.GRANT, Goal.TIGHTEN})
 is disconnected for it, and the order has failed."""
 BY_SUBSCRIBER = "ended-by-subscriber"
 """The reason of an order that a subscriber gave, for a session of its own."""
+BY_SETTINGS = "settings-changed"
+"""Of one for a session that does not fit what its subscription may do now."""
 
 
 class PacketKind(StrEnum):

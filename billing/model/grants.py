@@ -81,7 +81,8 @@ class GrantView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverspendView:
-    """What was used after an allowance was used up (rule P12): that of these packages."""
+    """What was used after an allowance was used up (rule P12): that of these packages, or, with
+    `wallet_id`, what pay-as-you-go took past the limit of that wallet, in micros of `currency`."""
 
     overspend_id: int
     username: str
@@ -90,6 +91,9 @@ class OverspendView:
     last_at: datetime
     seconds: int
     octets: int
+    wallet_id: int | None
+    micros: int
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

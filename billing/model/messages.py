@@ -28,6 +28,8 @@ class MessageKind(StrEnum):
     PAYMENT_RECEIVED = "payment_received"
     PREPAYMENT_DUE = "prepayment_due"
     DEBIT_NOTICE = "debit_notice"
+    SENDER_CHECK = "sender_check"
+    HOTSPOT_CODE = "hotspot_code"
 
 
 WITH_PAPER = frozenset(
@@ -107,6 +109,12 @@ class DueMessage:
     expired: bool
     own: OwnTemplate | None
     """In the place of the product's template."""
+    sender_name: str | None = None
+    """Whom it comes from; None: the organisation's name."""
+    contact: str | None = None
+    """Lines of a reseller, below what it tells."""
+    brand_key: str | None = None
+    """Of a reseller: with it, links to the customers' pages show its brand."""
 
 
 @dataclass(frozen=True, slots=True)

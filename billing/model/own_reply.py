@@ -44,15 +44,19 @@ class OwnReply:
     attributes: tuple[ReplyAttribute, ...] = ()
 
     @property
-    def lines(self) -> list[str]:
-        """One line for each address, prefix and attribute."""
+    def fixed_lines(self) -> list[str]:
+        """One line for each address and prefix."""
         fixed = {
             "Framed-IPv6-Prefix": self.framed_ipv6_prefix,
             "Delegated-IPv6-Prefix": self.delegated_ipv6_prefix,
             "Framed-IPv6-Address": self.framed_ipv6_address,
         }
-        lines = [f"{name} := {value}" for name, value in fixed.items() if value is not None]
-        return lines + [item.line for item in self.attributes]
+        return [f"{name} := {value}" for name, value in fixed.items() if value is not None]
+
+    @property
+    def lines(self) -> list[str]:
+        """One line for each address, prefix and attribute."""
+        return self.fixed_lines + [item.line for item in self.attributes]
 
     def suspended(self) -> OwnReply | None:
         """What is left of it in the suspended pool: no address of its own (rules A6, B10)."""

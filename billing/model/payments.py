@@ -139,7 +139,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a gateway can do, and under which channel its money is kept. `by_file`: its payments
-    wait for a file, and it is never called."""
+    wait for a file, and it is never called. `page_hosts`: whom a payer's browser speaks to at its
+    page (`*.x`: those below x), so that guests of a hotspot may before they are logged in."""
 
     channel: MoneyChannel
     checkout: bool = True
@@ -147,6 +148,7 @@ class Capabilities:
     refunds: bool = False
     partial_refunds: bool = False
     by_file: bool = False
+    page_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,6 +215,7 @@ class SubscriptionView:
     slowed_up_kbps: int | None
     slowed_down_kbps: int | None
     allowed_nas_ids: tuple[int, ...] | None
+    allowed_nas_names: tuple[str, ...]
     allowed_macs: tuple[str, ...] | None
     login_hours: str | None
     session_limit: int | None

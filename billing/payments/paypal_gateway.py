@@ -104,7 +104,11 @@ class PayPalGateway:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            channel=MoneyChannel.PAYPAL, saves_methods=True, refunds=True, partial_refunds=True
+            channel=MoneyChannel.PAYPAL,
+            saves_methods=True,
+            refunds=True,
+            partial_refunds=True,
+            page_hosts=("www.paypal.com", "*.paypal.com", "*.paypalobjects.com"),
         )
 
     def pay(self, order: PaymentOrder) -> Answer:

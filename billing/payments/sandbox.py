@@ -95,6 +95,7 @@ class SandboxGateway:
             saves_methods=True,
             refunds=True,
             partial_refunds=True,
+            page_hosts=(urlsplit(self.url).hostname or "",),
         )
 
     def pay(self, order: PaymentOrder) -> Answer:

@@ -94,6 +94,12 @@ class StripeGateway:
             saves_methods=True,
             refunds=True,
             partial_refunds=True,
+            page_hosts=(
+                "checkout.stripe.com",
+                "*.stripe.com",
+                "*.stripecdn.com",
+                "*.stripe.network",
+            ),
         )
 
     def pay(self, order: PaymentOrder) -> Answer:

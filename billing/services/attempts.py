@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from billing.model.brands import with_brand
 from billing.model.money import Money
 from billing.model.payments import PaymentKind, PaymentPurpose, PaymentState
+from billing.store import brands, tables
 from billing.store import payments as store
-from billing.store import tables
 from billing.store.guard import Transaction
 
 
@@ -54,7 +55,7 @@ def store_attempt(
         key=new_key(customer.customer_id),
         command_key=command_key,
         text=text,
-        return_url=return_url,
+        return_url=return_url and with_brand(return_url, brands.key_of(tx, customer.org_id)),
         requested_by=requested_by,
         follows_id=follows_id,
         prepayment_id=prepayment_id,

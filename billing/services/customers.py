@@ -11,22 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from billing.errors import Conflict, InvalidInput, NotFound, Refused
+from billing.errors import Conflict, NotFound, Refused
+from billing.model.access_settings import AccessSettings
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import CustomerView
 from billing.rules.plans import sale_problem
-from billing.services import cycle_bills, due_bills, enforcement, limits, pools
+from billing.services import cycle_bills, due_bills, enforcement, limits
 from billing.services.catalog import credit_limit
 from billing.services.context import Context
 from billing.services.identity import (
-    checked_address,
     checked_credential,
-    checked_login_hours,
-    checked_mac,
     checked_name,
+    checked_number,
     checked_optional,
     checked_username,
 )
+from billing.services.settings_checks import checked_settings, write_settings
 from billing.store import audit, catalog, resellers, self_care, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
@@ -270,7 +270,8 @@ def _insert_subscription(
 ) -> int:
     name = checked_username(wanted.username)
     credential = checked_credential(wanted.password, wanted.nt_hash, wanted.pbkdf2)
-    _check_limits(wanted)
+    for field_name in ("speed_up_kbps", "speed_down_kbps"):
+        checked_number(getattr(wanted, field_name), field_name)
     if customer.closed_at is not None:
         raise Refused(f"customer {customer.customer_id} is closed", field="customer")
     if store.find_login(tx, name) is not None:
@@ -278,9 +279,14 @@ def _insert_subscription(
     profile = catalog.get_profile(tx, wanted.profile_id or customer.profile_id)
     if profile is None:
         raise NotFound(f"no billing profile has the number {wanted.profile_id}", field="profile")
-    framed_ip = None if wanted.framed_ip is None else checked_address(wanted.framed_ip)
-    if framed_ip is not None:
-        pools.check_not_leased(tx, customer.org_id, framed_ip, now)
+    settings = AccessSettings(
+        macs=tuple(wanted.macs),
+        nas_ids=tuple(wanted.nas_ids),
+        login_hours=wanted.login_hours,
+        session_limit=wanted.session_limit,
+        framed_ip=wanted.framed_ip,
+    )
+    settings = checked_settings(tx, settings, org_id=customer.org_id, now=now, username=name)
     row = tables.Subscription(
         customer_id=customer.customer_id,
         org_id=customer.org_id,
@@ -291,15 +297,11 @@ def _insert_subscription(
         requires_entitlement=profile.profile.kind is BillingKind.DAILY,
         nt_hash=credential.nt_hash,
         pbkdf2=credential.pbkdf2,
-        framed_ip=framed_ip,
         speed_up_kbps=wanted.speed_up_kbps,
         speed_down_kbps=wanted.speed_down_kbps,
-        allowed_nas_ids=sorted(set(wanted.nas_ids)) or None,
-        allowed_macs=sorted({checked_mac(mac) for mac in wanted.macs}) or None,
-        login_hours=None if wanted.login_hours is None else checked_login_hours(wanted.login_hours),
-        session_limit=wanted.session_limit,
         created_at=now,
     )
+    write_settings(row, settings)
     subscription_id = store.insert_subscription(tx, row)
     if credential.cleartext is not None:
         # The sealed value is bound to the row's number, so it comes after the row.
@@ -313,17 +315,6 @@ def _insert_subscription(
     audit_customer(context, tx, customer, "subscription.add", now, detail, subscription_id)
     cycle_bills.note_issued(tx, context, issued, now)
     return subscription_id
-
-
-def _check_limits(wanted: NewSubscription) -> None:
-    for name in ("session_limit", "speed_up_kbps", "speed_down_kbps"):
-        check_number(getattr(wanted, name), name)
-
-
-def check_number(value: int | None, field: str) -> None:
-    """Raises InvalidInput where a limit is not a whole number from 1 on; None is no limit."""
-    if value is not None and not 1 <= value < 2**32:
-        raise InvalidInput("must be at least 1", field=field)
 
 
 def _wallet_for(

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from billing.model.account import Account
 from billing.model.bills import Parked
 from billing.model.decision import Reason
-from billing.model.enforcement import BY_SUBSCRIBER, Goal
+from billing.model.enforcement import BY_SETTINGS, BY_SUBSCRIBER, Goal
 from billing.rules.access import next_speed_change, normal_speed
 from billing.rules.prepaid import renewal_at
 from billing.rules.states import Effect, State, deciding, next_change
@@ -24,7 +24,7 @@ from billing.rules.windows import has_windows
 from billing.services import alerts, caps, fair_use, notices, recharges
 from billing.services.context import Context
 from billing.services.parking import serve_page
-from billing.store import billing_jobs, customers, spending
+from billing.store import billing_jobs, customers, grants, spending
 from billing.store import enforcement as store
 from billing.store.accounts import load_accounts
 from billing.store.guard import Transaction
@@ -53,8 +53,9 @@ _OPPOSITES: dict[Effect, frozenset[Goal]] = {
 }
 _USED_UP = frozenset({Reason.TIME_USED_UP, Reason.DATA_USED_UP})
 # What is ordered of one session, whatever the state of its subscription: another one took it over
-# (rule A7), nothing was left for it to reserve (rule Q4), or its subscriber ends it.
-_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use", BY_SUBSCRIBER})
+# (rule A7), nothing was left for it to reserve (rule Q4), its subscriber ends it, or it does not
+# fit what its subscription may do now.
+_OF_ONE_SESSION = frozenset({"taken-over", "allowance-in-use", BY_SUBSCRIBER, BY_SETTINGS})
 
 
 @dataclass
@@ -88,7 +89,10 @@ def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime
     purchases = store.last_purchases(tx, customer_id) if running else {}
     orders = 0
     used_up = set()
-    for account in _accounts(tx, rows, now):
+    accounts = _accounts(tx, rows, now)
+    if any(one.plan is not None and one.plan.pay_as_you_go for one in accounts):
+        grants.lift_overspends(tx, customer_id, now)
+    for account in accounts:
         row = rows[account.subscription_id]
         state = deciding(account, now)
         bought_at = purchases.get(account.subscription_id)

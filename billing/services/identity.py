@@ -67,9 +67,14 @@ def checked_address(address: str, field: str = "framed_ip") -> str:
 def checked_mac(mac: str) -> str:
     """A MAC with any separator as 12 lower-case hex digits."""
     folded = fold_station(mac)
-    if not _MAC.fullmatch(folded):
+    if not is_mac(folded):
         raise InvalidInput(f"{mac!r} is not a MAC address (write 02:00:5e:10:00:01)", field="mac")
     return folded
+
+
+def is_mac(station: str) -> bool:
+    """Whether a station, folded, is a MAC address."""
+    return _MAC.fullmatch(station) is not None
 
 
 def checked_login_hours(text: str) -> str:
@@ -79,6 +84,12 @@ def checked_login_hours(text: str) -> str:
     except ValueError as error:
         raise InvalidInput(str(error), field="login_hours") from None
     return text
+
+
+def checked_number(value: int | None, field: str) -> None:
+    """Raises InvalidInput where a limit is not a whole number from 1 on; None is no limit."""
+    if value is not None and not 1 <= value < 2**32:
+        raise InvalidInput("must be at least 1", field=field)
 
 
 def checked_name(name: str, field: str = "name") -> str:

@@ -1,4 +1,4 @@
-"""Ending one running session, as its subscriber asks for it (rule C1)."""
+"""Ending one running session, whatever its subscription's state (rule C1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from billing.errors import NotFound
 from billing.model.enforcement import BY_SUBSCRIBER, Goal
 from billing.services.context import Context
 from billing.services.customers import changing
-from billing.store import audit
+from billing.store import audit, tables
 from billing.store import enforcement as store
+from billing.store.guard import Transaction
 
 
 def end(context: Context, subscription_id: int, session_id: int, now: datetime) -> bool:
@@ -23,12 +24,8 @@ def end(context: Context, subscription_id: int, session_id: int, now: datetime) 
         session = running.get(session_id)
         if session is None or session.subscription_id != subscription_id:
             raise NotFound("this session has ended already", field="session")
-        waiting = store.intents_of(tx, row.customer_id, [session_id])
-        if any(one.goal == Goal.DISCONNECT and one.state in store.OPEN_STATES for one in waiting):
+        if not order_end(tx, session, BY_SUBSCRIBER, now):
             return False
-        store.insert_intent(tx, session, goal=Goal.DISCONNECT, reason=BY_SUBSCRIBER, now=now)
-        tx.flush()
-        store.notify(tx)
         audit.append(
             tx,
             at=now,
@@ -38,4 +35,16 @@ def end(context: Context, subscription_id: int, session_id: int, now: datetime) 
             subject=f"subscription:{subscription_id}",
             detail={"session": session_id, "nas": session.nas_id},
         )
+    return True
+
+
+def order_end(tx: Transaction, session: tables.LiveSession, reason: str, now: datetime) -> bool:
+    """Order a running session to be disconnected, for a reason that is not its subscription's
+    state; False: that is ordered already. The customer is locked."""
+    waiting = store.intents_of(tx, session.customer_id, [session.session_id])
+    if any(one.goal == Goal.DISCONNECT and one.state in store.OPEN_STATES for one in waiting):
+        return False
+    store.insert_intent(tx, session, goal=Goal.DISCONNECT, reason=reason, now=now)
+    tx.flush()
+    store.notify(tx)
     return True

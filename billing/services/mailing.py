@@ -8,22 +8,28 @@ the same id, when the lease has run out.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from billing.errors import InvalidInput
 from billing.languages import languages
 from billing.messages import mail, webhook
 from billing.messages.render import Rendered, Unrenderable, render, short
+from billing.model.brands import with_brand
 from billing.model.messages import (
     Attachment,
     DueMessage,
     Envelope,
     Handed,
     MessageChannel,
+    MessageKind,
     MessageState,
     Outcome,
     OwnTemplate,
 )
 from billing.rules.addresses import address_problem, number_problem
+from billing.rules.vouchers import grouped
+from billing.services import senders
 from billing.services.context import Context
 from billing.store import messages as store
 
@@ -47,7 +53,7 @@ def take(
     """Up to BATCH messages of a channel that are due, for this sender only until the lease ends;
     of the kinds that speak of a paper only, of the others only, or of any."""
     with context.transaction() as tx:
-        return store.claim(
+        taken = store.claim(
             tx,
             now,
             channel=way,
@@ -58,6 +64,32 @@ def take(
             spoken=languages(),
             with_paper=with_paper,
         )
+    return [_completed(context, _opened(context, message)) for message in taken]
+
+
+def _completed(context: Context, message: DueMessage) -> DueMessage:
+    """With what no row holds: the code of a check, and a link that shows the reseller's brand."""
+    facts = dict(message.facts)
+    if message.kind is MessageKind.SENDER_CHECK:
+        check_id, address = int(str(facts["check"])), str(facts["address"])
+        facts["code"] = senders.code_of(context.box, check_id, address)
+    by_mail = message.channel is MessageChannel.EMAIL  # a line for a telephone is to stay short
+    if by_mail and facts.get("recharge_url") == context.portal_url:
+        facts["recharge_url"] = with_brand(context.portal_url, message.brand_key)
+    return replace(message, facts=facts)
+
+
+def _opened(context: Context, message: DueMessage) -> DueMessage:
+    """With the code that its facts hold sealed, as nothing secret is stored in them (rule R3)."""
+    facts = dict(message.facts)
+    if "sealed" not in facts:
+        return message
+    sealed, row = bytes.fromhex(str(facts.pop("sealed"))), str(facts.pop("sealed_for"))
+    try:
+        facts["code"] = grouped(context.box.open(sealed, row))
+    except InvalidInput as error:  # it cannot be made without, and says so
+        log.error("message %d: %s", message.message_id, error)
+    return replace(message, facts=facts)
 
 
 def make(message: DueMessage, attachment: Attachment | None = None) -> Envelope | str:
@@ -99,7 +131,7 @@ def composed(message: DueMessage, attachment: Attachment | None = None) -> Envel
     return mail.compose(
         rendered,
         sender=message.sender,
-        sender_name=message.organisation_name,
+        sender_name=message.sender_name or message.organisation_name,
         addresses=message.addresses,
         mail_id=message.mail_id,
         queued_at=message.queued_at,
@@ -118,6 +150,7 @@ def _rendered(message: DueMessage) -> Rendered:
             customer=message.customer_name,
             facts=message.facts,
             own=own,
+            contact=message.contact,
         )
 
     try:

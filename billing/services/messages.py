@@ -20,11 +20,12 @@ from billing.model.messages import (
 )
 from billing.model.views import CheckView, CustomerView
 from billing.rules.addresses import address_problem, number_problem
-from billing.services import mailing, message_templates
+from billing.services import mailing, message_templates, senders
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer, read_customer
 from billing.services.issuing import operator_of
-from billing.store import audit, tables
+from billing.store import audit, brands, tables
+from billing.store import documents as organisations
 from billing.store import messages as store
 from billing.store.guard import Transaction
 
@@ -81,6 +82,9 @@ def resend(context: Context, message_id: int, now: datetime) -> None:
 
 def _addresses(tx: Transaction, customer: CustomerView, row: tables.Message) -> list[str]:
     """Where a message may go by its channel."""
+    if row.kind == MessageKind.SENDER_CHECK:
+        # Elsewhere its code would prove nothing.
+        raise Refused("have another code sent under Your brand", field="message")
     if row.channel == MessageChannel.PANEL:
         raise Refused("it stands in the panel only; nothing was sent", field="message")
     if row.channel == MessageChannel.WEBHOOK:
@@ -194,15 +198,30 @@ def set_alerts(
         return read_customer(tx, customer_id)
 
 
-def set_sender(context: Context, org_id: int, address: str | None, now: datetime) -> None:
-    """An organisation's own From address; None: the installation's.
+def set_sender(
+    context: Context,
+    org_id: int,
+    address: str | None,
+    now: datetime,
+    *,
+    name: str | None = None,
+) -> None:
+    """An organisation's own From address; None: the installation's. `name` stands before it; an
+    empty one is the organisation's, None leaves it. By the operator's own processes: nobody is
+    asked whether the address is his (`senders` does).
 
     Raises InvalidInput, NotFound.
     """
     wanted = None if address is None else checked_email(address, "address")
+    shown = None if name is None else senders.checked_name(name)
     with context.transaction() as tx:
-        if not store.set_sender(tx, org_id, wanted):
+        row = organisations.lock_organisation(tx, org_id)
+        if row is None:
             raise NotFound(f"no organisation has the number {org_id}", field="organisation")
+        row.mail_from = wanted
+        if name is not None:
+            row.mail_name = shown
+        brands.end_checks(tx, org_id, now)
         audit.append(
             tx,
             at=now,
@@ -210,7 +229,7 @@ def set_sender(context: Context, org_id: int, address: str | None, now: datetime
             actor=context.actor,
             action="organisation.mail_from",
             subject=f"organisation:{org_id}",
-            detail={"mail_from": wanted},
+            detail={"mail_from": wanted, "mail_name": row.mail_name},
         )
 
 

@@ -20,7 +20,15 @@ from billing.model.payments import (
     SavedMethod,
 )
 from billing.rules.payments import Effect, next_look_up, step
-from billing.services import bills, enforcement, gateways, money_in, recharges, reversals
+from billing.services import (
+    bills,
+    enforcement,
+    gateways,
+    hotspot_issue,
+    money_in,
+    recharges,
+    reversals,
+)
 from billing.services.context import Context
 from billing.services.reversals import Done
 from billing.store import audit, invoices, prepayments, tables
@@ -206,6 +214,7 @@ def _credit(
     row.settled_at, row.due_at, row.reason, row.decline = now, None, None, None
     tx.flush()
     recharges.paid(tx, row)
+    hotspot_issue.paid(tx, context, customer, row, now)
     # Looked at again, now that it is not pending any more (rule P7).
     enforcement.reconcile(tx, context, customer.customer_id, now)
     _note(tx, context, row, "payment.succeeded", now, {"reference": reference})

@@ -45,10 +45,11 @@ def top_up(
     method_id: int | None = None,
     saves_method: bool = False,
     return_url: str = "",
+    text: str = "Credit to the wallet",
 ) -> PaymentView:
     """Begin a top-up: at the provider's page, or by a method on file (`method_id`). Nothing is
     credited before the provider says that it was paid. `saves_method`: the payer's method goes on
-    file.
+    file. `text`: what it is for, at the provider's page.
 
     Raises InvalidInput, NotFound, Refused (the gateway is disabled), Conflict (rule M5).
     """
@@ -66,7 +67,7 @@ def top_up(
             wallet_id=chosen.wallet_id,
             purpose=PaymentPurpose.TOP_UP,
             amount=amount,
-            text="Credit to the wallet",
+            text=text,
             method_id=method_id,
             saves_method=saves_method,
             return_url=return_url,

@@ -109,13 +109,15 @@ def check_kinds(
             )
 
 
-def check_not_leased(tx: Transaction, org_id: int, address: str, now: datetime) -> None:
+def check_not_leased(
+    tx: Transaction, org_id: int, address: str, now: datetime, username: str
+) -> None:
     """Before an address is fixed for somebody: Conflict while another subscriber has it."""
     found = store.holder(tx, org_id, address, now)
-    if found is not None:
-        pool, username = found
+    if found is not None and found[1] != username:
+        pool, other = found
         raise Conflict(
-            f"{username!r} has {address} from the pool {pool!r} at the moment; release it first "
+            f"{other!r} has {address} from the pool {pool!r} at the moment; release it first "
             "(`tollway pool release`), or choose another",
             field="framed_ip",
         )

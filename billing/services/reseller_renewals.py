@@ -27,7 +27,7 @@ from billing.store.guard import Transaction
 WITHIN_MOST = timedelta(days=31)
 CHOSEN_MOST = 200
 """Sold in one go from a page: some seconds."""
-_DUE_MOST = 100_000
+DUE_MOST = 100_000
 
 
 def due(
@@ -37,7 +37,7 @@ def due(
     now: datetime,
     *,
     text: str | None = None,
-    most: int = _DUE_MOST,
+    most: int = DUE_MOST,
 ) -> list[Renewable]:
     """Whose last package ends `within` this time, or ended as long ago; the first to end come
     first. `text`: only whose name, user name or phone has it. Raises InvalidInput, NotFound."""
@@ -56,19 +56,29 @@ def renew(context: Context, org_id: int, within: timedelta, now: datetime) -> li
 
 
 def renew_chosen(
-    context: Context, org_id: int, chosen: Sequence[Chosen], now: datetime
+    context: Context,
+    org_id: int,
+    chosen: Sequence[Chosen],
+    now: datetime,
+    *,
+    most: int = CHOSEN_MOST,
 ) -> list[Resold]:
     """The same for these packages, those that end first before the others; what costs another
-    amount than was quoted is not sold. Raises InvalidInput (too many, none), NotFound."""
+    amount than was quoted is not sold. Raises InvalidInput (more than `most`, none), NotFound."""
     quoted = {(one.subscription_id, one.entitlement_id): one.quoted for one in chosen}
-    found = _packages(context, org_id, list(quoted))
+    found = _packages(context, org_id, list(quoted), most)
     return [
         _sold(context, one, quoted[one.subscription_id, one.entitlement_id], now) for one in found
     ]
 
 
 def quote(
-    context: Context, org_id: int, chosen: Sequence[tuple[int, int]], now: datetime
+    context: Context,
+    org_id: int,
+    chosen: Sequence[tuple[int, int]],
+    now: datetime,
+    *,
+    most: int = CHOSEN_MOST,
 ) -> RenewalQuote:
     """What `renew_chosen` would sell of these (subscription, package), and what of it the wallet
     does not cover. Each is rehearsed by itself, so that nobody waits for long. Raises InvalidInput,
@@ -78,7 +88,7 @@ def quote(
         wallet = store.account_wallet(tx, reseller)
         available_micros, currency = wallet_view(wallet).available_micros, wallet.currency
     total_micros, left_micros, rows = 0, available_micros, []
-    for one in _packages(context, org_id, chosen):
+    for one in _packages(context, org_id, chosen, most):
         with context.rehearsed() as trial:
             row = _sold(trial, one, None, now)
         if row.receipt is not None and row.receipt.cost_micros > left_micros:
@@ -143,11 +153,13 @@ def _sell(
     return receipt
 
 
-def _packages(context: Context, org_id: int, pairs: Sequence[tuple[int, int]]) -> list[Renewable]:
+def _packages(
+    context: Context, org_id: int, pairs: Sequence[tuple[int, int]], most: int
+) -> list[Renewable]:
     if not pairs:
         raise InvalidInput("choose at least one", field="chosen")
-    if len(pairs) > CHOSEN_MOST:
-        raise InvalidInput(f"choose at most {CHOSEN_MOST} at a time", field="chosen")
+    if len(pairs) > most:
+        raise InvalidInput(f"choose at most {most} at a time", field="chosen")
     with context.transaction() as tx:
         _check_reseller(tx, org_id)
         return store.packages(tx, org_id, pairs)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.services.context import Context
-from billing.services.customers import changing, check_number, finish
+from billing.services.customers import changing, finish
+from billing.services.identity import checked_number
 
 
 def set_speed(
@@ -18,8 +19,8 @@ def set_speed(
 ) -> None:
     """A speed of its own instead of the plan's, for running sessions too (rule Q2); None: the
     plan's. Raises InvalidInput, NotFound."""
-    check_number(up_kbps, "speed_up_kbps")
-    check_number(down_kbps, "speed_down_kbps")
+    checked_number(up_kbps, "speed_up_kbps")
+    checked_number(down_kbps, "speed_down_kbps")
     with changing(context, subscription_id) as (tx, row):
         row.speed_up_kbps, row.speed_down_kbps = up_kbps, down_kbps
         detail: dict[str, object] = {"up_kbps": up_kbps, "down_kbps": down_kbps}

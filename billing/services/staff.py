@@ -99,19 +99,20 @@ def enrol_new(context: Context, email: str, role: StaffRole, now: datetime, *, o
         return enrol(joined, email, [role], now, org_id=org_id)
 
 
-def enrolment_email(context: Context, token: str, now: datetime) -> str:
+def enrolling(context: Context, token: str, now: datetime) -> StaffMember:
     """Whose link it is. Raises NotFound when it was used, replaced or has expired."""
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
         link = store.open_enrolment(tx, _digest(token), now)
         if link is not None:
-            return store.lock(tx, link.staff_id).email
+            row = store.lock(tx, link.staff_id)
+            return store.member(row, store.organisations_below(tx, row.org_id))
     raise NotFound("this link was used already or has expired; ask for a new one")
 
 
 def accept_enrolment(context: Context, token: str, password: str, now: datetime) -> StaffMember:
     """Set the password, use up the link. Raises NotFound, InvalidInput(field="password")."""
-    email = enrolment_email(context, token, now)
+    email = enrolling(context, token, now).email
     passwords.check_new(password, email)
     new_hash = passwords.hashed(password)
     with context.transaction() as tx:

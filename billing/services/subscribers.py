@@ -20,7 +20,7 @@ from billing.services import renewals
 from billing.services.context import Context
 from billing.services.explain import states
 from billing.services.identity import checked_optional
-from billing.store import catalog, grants, invoices, sessions, tables, usage
+from billing.store import catalog, grants, invoices, nas, sessions, tables, usage
 from billing.store import customers as store
 from billing.store.accounts import load_accounts
 from billing.store.entitlements import entitlements_of
@@ -74,6 +74,7 @@ def show(context: Context, subscription_id: int, now: datetime) -> SubscriptionV
             slowed_up_kbps=row.capped_up_kbps,
             slowed_down_kbps=row.capped_down_kbps,
             allowed_nas_ids=None if row.allowed_nas_ids is None else tuple(row.allowed_nas_ids),
+            allowed_nas_names=nas.names_of(tx, row.allowed_nas_ids or ()),
             allowed_macs=None if row.allowed_macs is None else tuple(row.allowed_macs),
             login_hours=row.login_hours,
             session_limit=row.session_limit,

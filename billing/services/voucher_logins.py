@@ -88,13 +88,16 @@ def _login(
     request: AccessRequest,
     text: str,
     form: CodeFormat,
-    named: Sequence[tuple[CodeKey, str | None]],
+    named: Sequence[tuple[CodeKey, tuple[str, int] | None]],
 ) -> VoucherLogin:
-    """`named`: by each key, who has the code."""
+    """`named`: by each key, who has the code, and how long its password is: batches of one form
+    may differ in that."""
     found = None
-    for key, name in named:
+    for key, has in named:
+        name, length = has or (None, form.password_length)
+        own = replace(form, password_length=length)
         # Reckoned for a code that nobody has, too, so that it takes as long.
-        password = key.password_of(text, form) or request.sent_username
+        password = key.password_of(text, own) or request.sent_username
         if name is not None:
             # Of a PIN the login page sends the same text twice, however it was written.
             found = VoucherLogin(replace(request, username=name), Credential(cleartext=password))

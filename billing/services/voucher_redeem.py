@@ -67,7 +67,7 @@ def redeem(
     with context.transaction() as tx:
         keys = voucher_keys.known(context, tx)
         found = store.by_hashes(tx, [key.code_hash(text) for key in keys])
-        if found is not None and _is_right(tx, keys, found, text, password):
+        if found is not None and is_right(tx, keys, found, text, password):
             return _redeem(
                 _Redemption(
                     context, tx, found.serial, found.customer_id, customer_id, subscription_id, now
@@ -115,7 +115,7 @@ def redeem_own(
     )
 
 
-def _is_right(tx: Transaction, keys: Keys, found: tables.Voucher, text: str, password: str) -> bool:
+def is_right(tx: Transaction, keys: Keys, found: tables.Voucher, text: str, password: str) -> bool:
     """Whether the code is this voucher's, and the password beside it, compared in constant time."""
     form = store.format_of(tx.get_one(tables.VoucherBatch, found.batch_id))
     right = False
@@ -125,6 +125,29 @@ def _is_right(tx: Transaction, keys: Keys, found: tables.Voucher, text: str, pas
         is_its = hmac.compare_digest(found.code_hmac, key.code_hash(text))
         right |= hmac.compare_digest(typed.encode(), wanted.encode()) and is_its
     return right
+
+
+def check_login(tx: Transaction, voucher: tables.Voucher, now: datetime) -> SubscriberLogin:
+    """Whose service a voucher logs in to, also after its first login. Raises Refused (its state, or
+    it is none to log in by)."""
+    if voucher.state == VoucherState.REDEEMED:
+        logs_in = voucher.login_name is not None
+    else:
+        logs_in = voucher.state == VoucherState.ACTIVE and begun(tx, voucher)
+    if not logs_in:
+        _check(tx, voucher, now)
+    if voucher.login_name is None or voucher.customer_id is None:
+        raise Refused(
+            f"voucher {serial_text(voucher.serial)} is for an account: log in at your provider's "
+            "pages and redeem it there",
+            field="code",
+        )
+    return SubscriberLogin(
+        customer_id=voucher.customer_id,
+        subscription_id=voucher.subscription_id or 0,
+        org_id=voucher.org_id,
+        username=voucher.login_name,
+    )
 
 
 @dataclass(frozen=True, slots=True)

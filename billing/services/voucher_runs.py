@@ -17,7 +17,7 @@ from billing.model.views import SaleReceipt
 from billing.model.vouchers import VoucherRun, VoucherState, serial_text
 from billing.rules.taxes import Charge, charge, taxed_as
 from billing.rules.vouchers import THROTTLE_WINDOW
-from billing.services import receipts
+from billing.services import hotspot_orders, receipts
 from billing.services.context import Context
 from billing.services.deferrals import account_of_sale, defer_package
 from billing.services.settling import receive, spend
@@ -43,6 +43,7 @@ def run(context: Context, now: datetime) -> VoucherRun:
         expired += lapsed
     with context.transaction() as tx:
         store.forget_failures(tx, now - THROTTLE_WINDOW)
+    hotspot_orders.forget_codes(context, now)
     return VoucherRun(at=now, logins=logins, expired=expired, parked=parked)
 
 

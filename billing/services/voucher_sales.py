@@ -84,7 +84,7 @@ def activate(
                 "buyer": buyer_id,
             },
             now=now,
-            act=lambda: _activate(context, tx, batch, which, customer, paid_by, now),
+            act=lambda: sell_stock(context, tx, batch, which, customer, paid_by, now),
         )
 
 
@@ -165,7 +165,7 @@ def close_logins(tx: Transaction, rows: Sequence[tables.Voucher], now: datetime)
         store.close_logins(tx, waiting, now)
 
 
-def _activate(
+def sell_stock(
     context: Context,
     tx: Transaction,
     batch: tables.VoucherBatch,
@@ -174,6 +174,8 @@ def _activate(
     pay_by: MoneyChannel | None,
     now: datetime,
 ) -> Activation:
+    """The same within a transaction that has locked the customer; without `pay_by` its wallet pays.
+    Raises Refused."""
     if batch.codes_sealed is not None:
         raise Refused("hand the codes over first: nobody has them yet (rule R3)", field="batch")
     if batch.expires_at is not None and batch.expires_at <= now:

@@ -28,8 +28,7 @@ from billing.rules.taxes import charge, rate_of
 from billing.services import voucher_keys
 from billing.services.catalog import hotspot_profile
 from billing.services.context import Context
-from billing.services.customers import check_number
-from billing.services.identity import checked_name
+from billing.services.identity import checked_name, checked_number
 from billing.services.issuing import operator_of
 from billing.services.settling import checked_amount
 from billing.services.voucher_codes import new_codes, open_sealed, seal
@@ -51,7 +50,7 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
     Refused (the plan cannot be sold so).
     """
     name = checked_name(wanted.name)
-    check_number(wanted.session_limit, "session_limit")
+    checked_number(wanted.session_limit, "session_limit")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidInput("must lie in the future", field="expires")
     with context.together() as joined, joined.transaction() as tx:
@@ -197,7 +196,7 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
         (text,) = new_codes(form, 1)
         (new_serial,) = reserve_ids(tx, "voucher", "serial", 1)
         keys = voucher_keys.known(context, tx)
-        if not _insert(tx, keys, batch, [new_serial], [text]):
+        if not store_codes(tx, keys, batch, [new_serial], [text]):
             raise Conflict("the code exists; try again", field="serial")
         inherited = _inherited(old)
         old.state, old.replaced_by = VoucherState.REPLACED.value, new_serial
@@ -317,19 +316,20 @@ def _fill(context: Context, tx: Transaction, batch: tables.VoucherBatch, count: 
     keys = voucher_keys.known(context, tx)
     for start in range(0, count, _PAGE):
         page = codes[start : start + _PAGE]
-        if not _insert(tx, keys, batch, serials[start : start + _PAGE], page):
+        if not store_codes(tx, keys, batch, serials[start : start + _PAGE], page):
             raise Conflict("one of the codes exists already; try again", field="count")
     return seal(context.box, batch.batch_id, serials, codes, keys[-1].number)
 
 
-def _insert(
+def store_codes(
     tx: Transaction,
     keys: Keys,
     batch: tables.VoucherBatch,
     serials: Sequence[int],
     codes: Sequence[str],
 ) -> bool:
-    """Under the newest key; False: one of the codes exists, under whichever key."""
+    """Add vouchers to a batch, in stock, their codes hashed with the newest key; False: one of the
+    codes exists, under whichever key."""
     earlier = [key.code_hash(text) for key in keys[:-1] for text in codes]
     if earlier and store.any_exists(tx, earlier):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from billing.model.grants import GrantState, GrantView, OverspendView
@@ -55,6 +55,24 @@ def overspends(
         OverspendView(**{**row._mapping, "entitlement_ids": tuple(row.entitlement_ids)})
         for row in rows
     ]
+
+
+def lift_overspends(tx: Session, customer_id: int, now: datetime) -> None:
+    """Wallets of the customer that are above their limit are not exhausted any more (rule P12)."""
+    wallet = tables.Wallet
+    available = wallet.posted_micros - wallet.unposted_micros - wallet.reserved_micros
+    tx.execute(
+        update(tables.Overspend)
+        .where(
+            tables.Overspend.customer_id == customer_id,
+            tables.Overspend.lifted_at.is_(None),
+            wallet.customer_id == tables.Overspend.customer_id,
+            wallet.wallet_id == tables.Overspend.wallet_id,
+            available + wallet.credit_limit_micros > 0,
+        )
+        .values(lifted_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def strict_plans(tx: Session) -> Any:

@@ -246,10 +246,12 @@ def voucher_keys(lane: HotConnection) -> list[tuple[int, bytes]]:
     return [(row.key_id, bytes(row.key_sealed)) for row in rows]
 
 
-def find_voucher_logins(lane: HotConnection, hashes: Sequence[bytes]) -> dict[bytes, str]:
-    """User names by the keyed hash of a code, of those that may log in."""
+def find_voucher_logins(
+    lane: HotConnection, hashes: Sequence[bytes]
+) -> dict[bytes, tuple[str, int]]:
+    """User name and length of the password, by the keyed hash of a code that may log in."""
     rows = lane.fetch(named_query("find_voucher_logins"), (list(hashes),))
-    return {bytes(row.code_hmac): row.login_name for row in rows}
+    return {bytes(row.code_hmac): (row.login_name, row.password_length) for row in rows}
 
 
 def nothing_of_its_own(row: Any) -> bool:

@@ -12,9 +12,11 @@ from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.model.designs import InvoiceDesign
 from billing.model.messages import (
     WITH_PAPER,
     DueMessage,
+    Facts,
     MessageChannel,
     MessageDraft,
     MessageFigures,
@@ -35,6 +37,37 @@ def queue(tx: Session, drafts: Sequence[MessageDraft], now: datetime) -> None:
     if drafts:
         rows = json.dumps([asdict(draft) for draft in drafts], default=str)
         tx.connection().exec_driver_sql(named_query("queue_messages"), {"drafts": rows, "now": now})
+
+
+def queue_mail(
+    tx: Session,
+    customer_id: int,
+    kind: MessageKind,
+    address: str,
+    *,
+    key: str,
+    facts: Facts,
+    now: datetime,
+) -> None:
+    """Queue one mail to `address`, wherever else the customer is told of things."""
+    customer = tx.get_one(tables.Customer, customer_id)
+    tx.add(
+        tables.Message(
+            customer_id=customer_id,
+            org_id=customer.org_id,
+            kind=kind,
+            language=customer.locale,
+            channel=MessageChannel.EMAIL,
+            addresses=[address],
+            facts=dict(facts),
+            idempotency_key=key,
+            created_at=now,
+            queued_at=now,
+            state=MessageState.QUEUED,
+            next_attempt_at=now,
+        )
+    )
+    tx.flush()
 
 
 def queue_bills(tx: Session, bills: Sequence[tuple[int, int]], now: datetime) -> None:
@@ -220,16 +253,6 @@ def set_webhook_kinds(tx: Session, kinds: Sequence[str]) -> None:
     tx.execute(update(tables.Operator).values(webhook_kinds=list(kinds)))
 
 
-def set_sender(tx: Session, org_id: int, address: str | None) -> bool:
-    """An organisation's own From address; False where there is no such organisation."""
-    row = tx.get(tables.Organisation, org_id)
-    if row is None:
-        return False
-    row.mail_from = address
-    tx.flush()
-    return True
-
-
 def own_template(
     tx: Session, org_id: int, kind: MessageKind, language: str
 ) -> OwnTemplate | None:  # fmt: skip
@@ -269,12 +292,14 @@ def _due(row: dict[str, Any]) -> DueMessage:
     own = None
     if language is not None:
         own = OwnTemplate(language=language, mjml=mjml, text=text)
+    contact = InvoiceDesign(footer=row.pop("footer")).contact
     # The other columns of the query are the other fields.
     return DueMessage(
         kind=kind,
         channel=channel,
         addresses=tuple(addresses),
         own=own,
+        contact=contact,
         **row,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -33,6 +34,16 @@ def lock_nas(tx: Session, nas_id: int) -> tables.Nas | None:
 def find_nas(tx: Session, name: str) -> list[int]:
     """The numbers of the NAS of this name: one in each organisation at most."""
     return list(tx.scalars(select(tables.Nas.nas_id).where(tables.Nas.name == name.strip())))
+
+
+def names_of(tx: Session, nas_ids: Collection[int]) -> tuple[str, ...]:
+    """Of these NAS, in order; one that is not seen by its number."""
+    if not nas_ids:
+        return ()
+    nas = tables.Nas
+    rows = tx.execute(select(nas.nas_id, nas.name).where(nas.nas_id.in_(nas_ids)))
+    known = {row.nas_id: row.name for row in rows}
+    return tuple(sorted(known.get(nas_id, str(nas_id)) for nas_id in nas_ids))
 
 
 def list_nas(tx: Session, now: datetime) -> list[NasView]:

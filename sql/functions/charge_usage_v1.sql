@@ -50,6 +50,7 @@ DECLARE
     v_over_seconds bigint[];
     v_over_octets bigint[];
     v_is_low boolean[];
+    v_paid_micros bigint[];
     v_orders int := 0;
 BEGIN
     SELECT time_zone INTO STRICT v_zone FROM operator;
@@ -570,10 +571,11 @@ BEGIN
             array_agg(x.event_at), array_agg(x.d_seconds), array_agg(x.d_octets),
             array_agg(x.is_suspect), array_agg(x.reserves), array_agg(x.is_limited),
             array_agg(x.has_ended), array_agg(x.over_seconds), array_agg(x.over_octets),
-            array_agg(x.is_low)
+            array_agg(x.is_low), array_agg(CASE WHEN x.is_suspect AND NOT x.is_limited THEN (
+                SELECT m.d_micros FROM priced m WHERE m.customer_id = x.customer_id) END)
         INTO v_closer_customer, v_closer_subscription, v_closer_session, v_closer_at,
             v_closer_seconds, v_closer_octets, v_is_suspect, v_reserves, v_is_limited, v_has_ended,
-            v_over_seconds, v_over_octets, v_is_low
+            v_over_seconds, v_over_octets, v_is_low, v_paid_micros
         FROM (
             SELECT c.customer_id, c.subscription_id, c.session_id, c.event_at, c.d_seconds,
                 c.d_octets, c.reserves,
@@ -600,7 +602,8 @@ BEGIN
         IF v_closer_customer IS NOT NULL THEN
             v_orders := v_orders + look_closer_v1(p_now, v_closer_customer, v_closer_subscription,
                 v_closer_session, v_closer_at, v_closer_seconds, v_closer_octets, v_is_suspect,
-                v_reserves, v_is_limited, v_has_ended, v_over_seconds, v_over_octets);
+                v_reserves, v_is_limited, v_has_ended, v_over_seconds, v_over_octets,
+                v_paid_micros);
             -- The sweep looks at once, tells the customer and arms the next level (P6).
             IF true = ANY (v_is_low) THEN
                 UPDATE subscription s SET service_next_change_at = p_now

@@ -2,16 +2,17 @@
 -- customer. p_is_suspect: may have nothing left, or another package from now on; p_reserves: sessions
 -- of it hold reservations (Q4); p_is_limited: may use what was bought, and no more; p_has_ended: a
 -- package that paid has come to its end; p_over_*: what nothing paid for; p_added_*: what the record
--- added. Returns the number of orders. Customers are locked.
+-- added; p_paid_micros: what the wallet has paid. Returns the number of orders. Customers are locked.
 CREATE FUNCTION look_closer_v1(
     p_now timestamptz, p_customer_id bigint[], p_subscription_id bigint[], p_session_id bigint[],
     p_event_at timestamptz[], p_added_seconds bigint[], p_added_octets bigint[],
     p_is_suspect boolean[], p_reserves boolean[], p_is_limited boolean[], p_has_ended boolean[],
-    p_over_seconds bigint[], p_over_octets bigint[]
+    p_over_seconds bigint[], p_over_octets bigint[], p_paid_micros bigint[]
 ) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     v_customer bigint[];
     v_subscription bigint[];
+    v_micros bigint[];
     v_at timestamptz[];
     v_orders int := 0;
 BEGIN
@@ -31,6 +32,16 @@ BEGIN
     WHERE x.is_suspect;
     IF v_customer IS NOT NULL THEN
         v_orders := v_orders + cut_unserved_v1(p_now, v_customer, v_subscription, v_at);
+    END IF;
+
+    SELECT array_agg(x.customer_id), array_agg(x.subscription_id), array_agg(x.event_at),
+        array_agg(x.micros)
+    INTO v_customer, v_subscription, v_at, v_micros
+    FROM unnest(p_customer_id, p_subscription_id, p_event_at, p_paid_micros)
+        AS x(customer_id, subscription_id, event_at, micros)
+    WHERE x.micros > 0;
+    IF v_customer IS NOT NULL THEN
+        PERFORM note_wallet_overspend_v1(v_customer, v_subscription, v_at, v_micros);
     END IF;
 
     -- What renews by itself is bought again at once when nothing bought is left, also where the wallet

@@ -34,6 +34,7 @@ BEGIN
     END IF;
     SELECT o.overspend_id INTO v_overspend_id FROM overspend o
     WHERE o.customer_id = p_customer_id AND o.subscription_id = p_subscription_id
+      AND o.wallet_id IS NULL
     ORDER BY o.exhausted_at <= p_event_at DESC,
         CASE WHEN o.exhausted_at <= p_event_at THEN o.exhausted_at END DESC, o.exhausted_at
     LIMIT 1;

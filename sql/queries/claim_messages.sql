@@ -2,7 +2,7 @@
 -- so one taken by a sender that died comes back by itself, under the id that it got before its first
 -- attempt (of a mail its Message-ID). `mail_from` is the installation's From address. `own_*`: a template of the
 -- organisation, or of the operator (organisation 1), in its language; in English, where the product has none of
--- its own in that language (`spoken`).
+-- its own in that language (`spoken`). `brand_key` and `footer`: of resellers only.
 -- `with_paper`: of these kinds only, or of all others; null: of any.
 WITH due AS MATERIALIZED (
     SELECT customer_id, message_id FROM message
@@ -22,13 +22,16 @@ WITH due AS MATERIALIZED (
     RETURNING m.org_id, m.customer_id, m.message_id, m.kind, m.channel, m.language,
         m.addresses, m.facts, m.queued_at,
         m.attempts, m.mail_id, o.name AS organisation_name,
-        COALESCE(o.mail_from, :mail_from) AS sender
+        COALESCE(o.mail_from, :mail_from) AS sender, o.mail_name AS sender_name,
+        CASE WHEN o.parent_org_id IS NOT NULL THEN o.brand_key END AS brand_key
 )
 SELECT t.customer_id, t.org_id, t.message_id, t.kind, t.channel, t.language, t.addresses, t.facts, t.queued_at,
     t.attempts AS attempt, t.mail_id, c.name AS customer_name, t.organisation_name, t.sender,
+    t.sender_name, t.brand_key, b.footer,
     t.queued_at <= :oldest AS expired, x.language AS own_language, x.mjml AS own_mjml,
     x.text AS own_text
 FROM taken t JOIN customer c ON c.customer_id = t.customer_id
+LEFT JOIN invoice_design b ON b.org_id = t.org_id AND t.brand_key IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT language, mjml, text FROM message_template
     WHERE kind = t.kind AND org_id IN (t.org_id, 1)

@@ -105,6 +105,7 @@ MODULES: dict[str, set[str]] = {
     "billing.jobs.queue": {"procrastinate", "psycopg", "psycopg_pool"},
     "billing.cli.app": {"billing.settings", "billing.store.pool"},
     "billing.cli.gateways": {"billing.payments.registry"},
+    "billing.cli.hotspots": {"billing.payments.registry"},
     "billing.cli.installation": {"billing.settings"},
     "billing.cli.jobs": {"billing.jobs.registry"},
     "billing.cli.payments": {"billing.payments.registry"},

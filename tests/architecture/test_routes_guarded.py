@@ -20,6 +20,20 @@ THEIR_OWN = {
     "security.two_factor_setup",
     "security.two_factor_token_validation",
 }
+GUESTS = {
+    "portal.arrive",
+    "portal.brand_css",
+    "portal.by_password",
+    "portal.by_voucher",
+    "portal.came_back",
+    "portal.lost",
+    "portal.offers",
+    "portal.online",
+    "portal.order",
+    "portal.ordered",
+    "portal.style",
+    "portal.to_provider",
+}
 ABSENT = {
     "security.verify",
     "security.tf_select",
@@ -50,7 +64,15 @@ def test_public_routes_are_these_only(app: Flask) -> None:
         name for name, view in app.view_functions.items()
         if getattr(view, "allowed", None) == "public"
     }  # fmt: skip
-    assert public == {"api.redeem", "customer.log_in", "entry.enrol", "entry.healthz", "hooks.hook"}
+    guests = {name for name in app.view_functions if name.startswith("portal.")}
+    assert public - guests == {
+        "api.redeem", "customer.brand_css", "customer.log_in", "entry.enrol", "entry.healthz",
+        "hooks.hook",
+    }  # fmt: skip
+    # Guests of a hotspot have no account: what they hold is a card, or the address of an order.
+    assert guests == GUESTS <= public
+    for rule in app.url_map.iter_rules():
+        assert (rule.endpoint in guests) == rule.rule.startswith("/hotspot/"), rule.rule
 
 
 def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) -> None:
@@ -60,7 +82,7 @@ def test_the_customers_pages_are_for_customers_and_no_other_page_is(app: Flask) 
     }  # fmt: skip
     assert own == {
         name for name in app.view_functions if name.startswith("customer.")
-    } - {"customer.log_in"}  # fmt: skip
+    } - {"customer.brand_css", "customer.log_in"}  # fmt: skip
     for rule in app.url_map.iter_rules():
         assert rule.endpoint.startswith("customer.") == rule.rule.startswith("/my/"), rule.rule
 
@@ -101,6 +123,8 @@ OTHERS = {
     "billing_dismiss": CASHIERS,
     "billing_run": CASHIERS,
     "brand": SHOPKEEPERS,
+    "brand_mails": SHOPKEEPERS,
+    "brand_mails_code": SHOPKEEPERS,
     "collect_from": COLLECTORS,
     "collections": CASHIERS,
     "collector_book_close": CASHIERS,
@@ -112,7 +136,9 @@ OTHERS = {
     "counter_renew": SELLERS,
     "counter_renew_sell": SELLERS,
     "counter_undo": SELLERS,
+    "customer_access": CASHIERS,
     "customer_alerts": CASHIERS,
+    "customer_attribute": CASHIERS,
     "customer_bill_now": CASHIERS,
     "customer_cap": CASHIERS,
     "customer_charge": CASHIERS,
@@ -124,6 +150,7 @@ OTHERS = {
     "customer_discount": CASHIERS,
     "customer_end_charge": CASHIERS,
     "customer_hold": CASHIERS,
+    "customer_ipv6": CASHIERS,
     "customer_keep_plan": CASHIERS,
     "customer_mandate": CASHIERS,
     "customer_lift": CASHIERS,
@@ -138,6 +165,7 @@ OTHERS = {
     "customer_promise": DESK,
     "customer_recharge": CASHIERS,
     "customer_redeem": CASHIERS,
+    "customer_remove_attribute": CASHIERS,
     "customer_remove_card": CASHIERS,
     "customer_renewal": CASHIERS,
     "customer_resume": CASHIERS,
@@ -178,6 +206,7 @@ OTHERS = {
     "suspense_undone": CASHIERS,
     "voucher_replace": CASHIERS,
     "voucher_sell": CASHIERS | SELLERS,
+    "who_had": {StaffRole.OWNER, StaffRole.SUPPORT},
 }
 
 

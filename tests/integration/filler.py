@@ -26,6 +26,7 @@ _WORDS = {
     ("credit_note", "tax_micros"): "0",
     ("daily_usage", "kind"): "flat",
     ("deferred_item", "kind"): "bill",
+    ("hotspot", "addresses"): "{http://10.5.50.1}",
     ("message", "kind"): "invoice_issued",
     ("message", "channel"): "email",
     ("message_template", "kind"): "invoice_issued",

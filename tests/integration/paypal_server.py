@@ -43,6 +43,8 @@ class PayPalServer:
 
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Where payers go back to from the page of an order."""
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     charges: dict[str, str] = field(default_factory=dict)
@@ -243,6 +245,7 @@ class PayPalServer:
         elif "vault" in wallet.get("attributes", {}):
             order["payment_source"]["paypal"]["attributes"] = {"vault": {"status": "CREATED"}}
         self.orders[number] = order
+        self.places[number] = wallet.get("experience_context", {})
         return 201, self._shown(order, "order")[1]
 
     def _capture(self, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:

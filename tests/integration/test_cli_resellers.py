@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from billing.cli import main
 from billing.model.commerce import SaleChannel
 from billing.services import catalog, customers, sales
 from billing.services.context import Context
-from billing.settings import Settings
 from tests.factories import DAILY, DAY_PLAN, Factory
+from tests.integration.conftest import Run
 
-Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 AT = ("--at", "2026-03-10T12:00")
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs `tollway ARGUMENTS`; the exit code, and what was printed."""
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 @pytest.mark.rule("R1", "R2")

@@ -106,6 +106,19 @@ def test_a_pair_needs_its_password(
     assert attempts(desk, login_name(code.serial), 3)[:2] == [("reject", "bad-password")] * 2
 
 
+def test_codes_of_one_form_log_in_with_a_password_and_without(
+    desk: Desk, nas: SimulatedNas, now: datetime
+) -> None:
+    """Whichever of the two batches was there first: a code's password is its own batch's."""
+    (pin,) = sold(desk, now)
+    (pair,) = sold(desk, now, code=CodeFormat(length=len(pin.code), password_length=6))
+    time.sleep(READ_AGAIN.total_seconds())  # by then radiusd knows both formats
+    refused = nas.login(pair.code, pair.code, calling_station=station())
+    assert refused.result == "reject"
+    assert nas.login(pair.code, pair.password, calling_station=station()).result == "accept"
+    assert nas.login(pin.code, pin.code, calling_station=station()).result == "accept"
+
+
 def test_codes_of_an_earlier_key_log_in_beside_new_ones(
     desk: Desk, nas: SimulatedNas, now: datetime
 ) -> None:

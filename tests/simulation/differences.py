@@ -160,10 +160,16 @@ def _compared(books: Books, stored: _Stored, number: int, account: Account) -> I
     yield (
         "exhaustions and overspend",
         [
-            (row.exhausted_at, row.entitlement_ids, row.seconds, row.octets)
+            (
+                *(row.exhausted_at, row.entitlement_ids, row.seconds, row.octets),
+                *(row.wallet_id is not None, row.micros),
+            )
             for row in stored.overspends[who.subscription_id]
         ],
-        [(one.at, one.packages, one.seconds, one.octets) for one in account.exhaustions],
+        [
+            (one.at, one.packages, one.seconds, one.octets, one.of_wallet, one.micros)
+            for one in account.exhaustions
+        ],
     )
     yield (
         "daily slices",

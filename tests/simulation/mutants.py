@@ -528,6 +528,27 @@ MUTANTS = (
         "IF v_overspend_id IS NULL THEN",
         "note_overspend_v1",
     ),
+    Mutant(
+        "every record past the limit of a wallet is an exhaustion of its own",
+        "P12",
+        "IF v_short.micros <= v_short.past_micros THEN",
+        "IF false THEN",
+        "note_wallet_overspend_v1",
+    ),
+    Mutant(
+        "what the wallet still had is overspent, too",
+        "P12",
+        "LEAST(v_short.micros, v_short.past_micros)",
+        "v_short.micros",
+        "note_wallet_overspend_v1",
+    ),
+    Mutant(
+        "a wallet's second exhaustion is its first one",
+        "P12",
+        "IF v_short.micros <= v_short.past_micros THEN",
+        "IF true THEN",
+        "note_wallet_overspend_v1",
+    ),
     # Orders and journal (C1, U11)
     Mutant(
         "nobody is cut",

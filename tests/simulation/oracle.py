@@ -241,6 +241,9 @@ class Exhaustion:
     packages: list[int]
     seconds: int = 0
     octets: int = 0
+    of_wallet: bool = False
+    micros: int = 0
+    """What pay-as-you-go took past the limit of the wallet; time and octets of it are paid."""
 
 
 SliceKey = tuple[int, date, str, int, int, str]
@@ -260,6 +263,8 @@ class Wallet:
     """What usage may cost until an instant (P14)."""
     told_below_micros: int | None = None
     """Its customer wants to be told when less than this is there (P6)."""
+    exhaustion: Exhaustion | None = None
+    """The last one by usage."""
 
     def pays(self, now: datetime) -> bool:
         """Whether more may be used (P8, P14)."""
@@ -328,6 +333,7 @@ class Account:
         prices = self._price(session, payers, parts)
         self._slice(session, payers, parts, added, prices, free_version)
         micros = sum(prices.values())
+        self._exhaust_wallet(micros, reading)
         told = is_new or ends or added != Usage()
         outcome = ("late" if is_late else "counted") if told else "repeated"
         self.journal.append(Line(session.number, added, micros, outcome))
@@ -345,12 +351,24 @@ class Account:
         if any(part.payer is not None and part.payer.is_low for part in payers):
             self.looked_at = True
 
+    def _exhaust_wallet(self, micros: int, reading: Reading) -> None:
+        """Note that the wallet is used up, and what this record cost past its limit (P12)."""
+        wallet = self.wallet
+        short = wallet.unposted_micros - wallet.funds_micros
+        if micros == 0 or short < 0:
+            return
+        if short < micros or wallet.exhaustion is None:
+            wallet.exhaustion = Exhaustion(reading.event_at, [], of_wallet=True)
+            self.exhaustions.append(wallet.exhaustion)
+        wallet.exhaustion.micros += min(micros, short)
+
     def _exhaust(self, payers: list[Stretch], reading: Reading, now: datetime) -> None:
         """Note that all is used up, and what this record used beyond (Q4)."""
         unpaid = [part for part in payers if part.payer is None]
         seconds = sum(part.s_until - part.s_from for part in unpaid)
         octets = sum(part.o_until - part.o_from for part in unpaid)
-        known = {number for one in self.exhaustions for number in one.packages}
+        own = [one for one in self.exhaustions if not one.of_wallet]
+        known = {number for one in own for number in one.packages}
         used_up = [
             p.package_id
             for p in sorted(self.packages, key=lambda p: p.package_id)
@@ -367,12 +385,12 @@ class Account:
         )
         if not seconds + octets and (goes_on or not came_to_an_end):
             return
-        if came_to_an_end or not self.exhaustions:
+        if came_to_an_end or not own:
             self.exhaustions.append(Exhaustion(reading.event_at, used_up, seconds, octets))
             return
-        before = [one for one in self.exhaustions if one.at <= reading.event_at]
+        before = [one for one in own if one.at <= reading.event_at]
         # Of two at one instant the one that was noted first.
-        chosen = min(self.exhaustions, key=lambda one: one.at)
+        chosen = min(own, key=lambda one: one.at)
         if before:
             chosen = max(before, key=lambda one: one.at)
         chosen.seconds += seconds

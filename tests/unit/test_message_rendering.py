@@ -9,6 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from billing.languages import languages
 from billing.messages.mail import compose
 from billing.messages.render import (
     Rendered,
@@ -65,6 +66,23 @@ def test_a_kind_is_rendered_as_text_and_html(kind: MessageKind) -> None:
     for mark in ("{{", "{%", "mj-", "None"):
         assert mark not in made.text
     assert "<mj-" not in made.html
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_a_resellers_contact_is_below_every_kind(kind: MessageKind, language: str) -> None:
+    made = render(
+        kind,
+        language,
+        organisation="Corner shop",
+        customer="Ada",
+        facts=SAMPLES[kind],
+        contact="Call <+1 555 0100>\nhelp@shop.example",
+    )
+    assert made.text.endswith("Corner shop\nCall <+1 555 0100>\nhelp@shop.example\n")
+    foot = made.html.rpartition("Corner shop")[2]
+    assert "Call &lt;+1 555 0100&gt;" in foot and "help@shop.example" in foot
 
 
 @pytest.mark.parametrize("kind", list(MessageKind))

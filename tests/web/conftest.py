@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Cookie, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from billing.clock import utc_now
+from billing.model.network import Vendor
 from billing.model.staff import StaffRole
+from billing.services import hotspot_setup, hotspots
+from billing.services import nas as nas_services
 from billing.services.context import Context
 from billing.settings import Settings
 from rig.loopback import answering
+from rig.radius import RadiusServer
+from tests.factories import Factory
+from tests.integration.voucher_desk import Desk
+from tests.waiting import until
+from tests.web.hotspots import Chilli, Gateway, Mikrotik
 from tests.web.isp import Isp, build
 from tests.web.people import PASSWORD, enrolled
 from web import create_app
@@ -33,6 +43,8 @@ ARGUMENTS = [
 ]
 OWNER = "owner@isp.example"
 PHONE = {"width": 320, "height": 640}
+PORTAL_HOST = "localhost"
+OpenHotspot = Callable[..., Gateway]
 
 
 class Visitor:
@@ -67,6 +79,22 @@ class Visitor:
         self.page.wait_for_load_state()
         width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.page.evaluate(width))
+
+
+class Busy:
+    """The panel, and which requests it is answering."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self.requests: set[object] = set()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        one = object()
+        self.requests.add(one)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            self.requests.discard(one)
 
 
 class Desks:
@@ -137,9 +165,12 @@ def isp(context: Context, settings: Settings, began: datetime) -> Isp:
 def panel(settings: Settings, isp: Isp) -> Iterator[str]:
     """Address of a running panel, as the database role `panel`."""
     app = create_app(settings)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    busy = Busy(app)
+    server = make_server("127.0.0.1", 0, busy, threaded=True)
     with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
+    # A page that was closed may have asked for something: its connection has to come back first.
+    until(lambda: not busy.requests)
     app.extensions["tollway"].close()
 
 
@@ -185,3 +216,71 @@ def at_desk(desks: Desks, owner: str) -> Visitor:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     return tmp_path / "page.png"
+
+
+@pytest.fixture(scope="module")
+def portal(settings: Settings, isp: Isp) -> Iterator[str]:
+    """Address of the portal, whose host name is not the panel's; the role is `panel`."""
+    app = create_app(settings.model_copy(update={"hotspot_url": f"http://{PORTAL_HOST}"}))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    with answering(server):
+        yield f"http://{PORTAL_HOST}:{server.server_port}"
+    app.extensions["tollway"].close()
+
+
+@pytest.fixture
+def desk(context: Context, make: Factory) -> Desk:
+    return Desk(context, make)
+
+
+@pytest.fixture
+def place(
+    context: Context, make: Factory, radius: dict[str, RadiusServer], portal: str, now: datetime
+) -> Iterator[OpenHotspot]:
+    """Opens hotspots that the portal knows."""
+    running = []
+
+    def opened(kind: type[Gateway] = Mikrotik, org_id: int = 1, **options: object) -> Gateway:
+        vendor = Vendor.MIKROTIK if kind is Mikrotik else Vendor.CHILLI
+        nas = make.simulated_nas(
+            now,
+            vendor=vendor,
+            auth_port=radius["auth"].port,
+            acct_port=radius["acct"].port,
+        )
+        nas.__enter__()
+        gateway = kind(nas, **options)  # type: ignore[arg-type]
+        serving = gateway.serving()
+        serving.__enter__()
+        running.append((nas, serving))
+        known = nas_services.list_nas(context, now)
+        name = next(one.name for one in known if one.nas_id == nas.nas_id)
+        view, secret = hotspots.add(context, name, [gateway.address], now, org_id=org_id)
+        gateway.page, gateway.name = hotspot_setup.portal_page(view, portal), name
+        if isinstance(gateway, Mikrotik):
+            gateway.login_html = hotspot_setup.login_file(view, portal)
+        if isinstance(gateway, Chilli):
+            gateway.secret = secret
+        return gateway
+
+    yield opened
+    for nas, serving in running:
+        serving.__exit__(None, None, None)
+        nas.__exit__(None, None, None)
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
+def phone(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    """A phone whose browser runs scripts, and one whose does not."""
+    browsing = browser.new_context(viewport=PHONE, java_script_enabled=request.param)
+    browsing.set_default_timeout(20_000)
+    yield Visitor(browsing.new_page(), "")
+    browsing.close()
+
+
+@pytest.fixture
+def one_phone(browser: Browser) -> Iterator[Visitor]:
+    browsing = browser.new_context(viewport=PHONE)
+    browsing.set_default_timeout(20_000)
+    yield Visitor(browsing.new_page(), "")
+    browsing.close()

@@ -53,7 +53,7 @@ def test_from_the_street_to_the_desk(
     expect(page.locator("#rows tbody tr")).to_have_count(1)
     assert visitor.overflow() == 0
     page.get_by_role("link", name="Greta Lind").click()
-    assert page.locator("#number").input_value() == "9"
+    expect(page.locator("#number")).to_have_value("9")
     assert visitor.overflow() == 0
     _send(page)
     expect(page.locator("#field-amount_micros")).to_contain_text("Must be filled in")

@@ -54,6 +54,7 @@ def test_money_is_entered_matched_and_the_match_undone(
     page = phone.page
     phone.open("/suspense")
     page.get_by_role("link", name="Enter money").click()
+    expect(page.locator("#reference")).to_be_visible()
     assert phone.overflow() == 0
     send(page)
     expect(page.locator("#field-reference")).to_contain_text("Must be filled in")
@@ -70,9 +71,12 @@ def test_money_is_entered_matched_and_the_match_undone(
     phone.open(f"/suspense/{one.suspense_id}/match")
     page.fill("#customer", str(who.customer_id))
     send(page)
+    expect(page.locator(".panel-form")).to_contain_text("25.00 USD")
     send(page)
+    expect(page.get_by_role("link", name="Undo")).to_be_visible()
     assert balance(context, who) == 25
     page.get_by_role("link", name="Undo").click()
+    expect(page.locator("#reason")).to_be_visible()
     assert phone.overflow() == 0
     page.fill("#reason", "of another man")
     send(page)
@@ -129,4 +133,5 @@ def test_prepayment_invoices_are_set_up_and_stopped(
     assert (setting.amount_micros, setting.due_days) == (30 * UNIT, 10)
     phone.open(f"/customers/{who.customer_id}/stop-prepay")
     send(page)
+    expect(page.locator("#content")).not_to_contain_text("30.00 USD each month, within 10 days")
     assert prepayments.settings(context, who.customer_id) == []

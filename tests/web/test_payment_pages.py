@@ -77,6 +77,7 @@ def link_for(visitor: Visitor, till: Till, customer_id: int, amount: str) -> Pag
     """A page to pay at is asked for at the desk, and the payment's page opened."""
     page = visitor.open(f"/customers/{customer_id}")
     page.get_by_role("link", name="Payment link").click()
+    expect(page.locator("#amount_micros")).to_be_visible()
     assert visitor.overflow() == 0
     page.fill("#amount_micros", amount)
     send(page)

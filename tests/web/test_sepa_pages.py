@@ -77,6 +77,7 @@ def test_from_the_mandate_to_the_return(
     at_desk.open("/direct-debits")
     assert at_desk.overflow() == 0
     page.get_by_role("link", name="Collect what is due").click()
+    expect(page.locator(".panel-form")).to_be_visible()
     assert at_desk.overflow() == 0
     send(page)
     expect(page.locator(".panel-form")).to_contain_text("60.00 EUR by 2 direct debits")

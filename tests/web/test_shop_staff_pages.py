@@ -85,6 +85,7 @@ def test_an_owner_adds_somebody_and_puts_the_person_out_again(
         elsewhere.close()
     visitor.open("/staff")
     page.get_by_role("link", name=who).click()
+    expect(page.locator("h1")).to_contain_text(who)
     assert visitor.overflow() == 0
     page.get_by_role("button", name="Disable").click()
     expect(page.get_by_role("status")).to_contain_text("may not log in any more")
@@ -94,7 +95,7 @@ def test_an_owner_adds_somebody_and_puts_the_person_out_again(
     expect(page.locator("#rows tr", has_text=who)).to_contain_text("Owner of the shop")
     page.get_by_role("link", name=who).click()
     page.get_by_role("button", name="New password by a link").click()
-    assert page.locator("#link").inner_text() != link
+    expect(page.locator("#link")).not_to_have_text(link)
     # Neither itself nor the operator's.
     visitor.open(f"/staff/{BOSS}")
     expect(page.get_by_role("note")).to_contain_text("This is you")
@@ -157,5 +158,6 @@ def test_a_cashier_sells_in_its_shift_and_sees_no_margin(
     expect(page.get_by_role("button", name="It was paid in")).to_have_count(0)
     page.fill("#to", "The boss")
     page.get_by_role("button", name="Hand it over").click()
+    expect(page.get_by_role("button", name="Hand it over")).to_have_count(0)
     assert shifts.show(context, int(address.rpartition("/")[2])).handed_to == "The boss"
     assert [text for text in visitor.complaints if "422" not in text] == []

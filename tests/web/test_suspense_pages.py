@@ -114,6 +114,7 @@ def test_a_statement_is_tried_imported_and_known_again(
     page = cashier.open("/bank")
     assert cashier.overflow() == 0
     page.get_by_role("link", name="main").click()
+    expect(page.locator("input[type=file]")).to_be_visible()
     assert cashier.overflow() == 0
     upload(page, body)
     quote = page.locator("#quote")
@@ -232,6 +233,7 @@ def test_an_owner_says_how_the_bank_writes(at_desk: Visitor, context: Context) -
     expect(page.locator("#sign_column")).to_have_value("S/H")
     page.fill("#payer_column", "Name")
     send(page)
+    expect(page.get_by_role("status").first).to_contain_text("It is kept how the bank writes")
     assert bank.account(context, "second bank").format.payer_column == "Name"
     at_desk.open("/bank/new")
     page.fill("#name", "second bank")

@@ -73,6 +73,7 @@ def test_a_design_is_kept_and_cards_are_set_by_it(
     paper = text_of(sheets(BATCH, CODES, kept))
     assert "call 1234" in paper and "until" not in paper and "ABCD-EFGH-JKLM" in paper
     page.get_by_role("button", name="As it was at first").click()
+    expect(page.get_by_role("status").first).to_contain_text("as they did at first")
     assert voucher_designs.design_of(context, 1) == CardDesign()
 
 

@@ -21,7 +21,9 @@ from web.admin import (  # noqa: E402 (they add routes)
     counter_renew,
     customers,
     day_report,
+    dead_letters,
     design,
+    logins,
     messages,
     orders,
     payment_pages,
@@ -43,6 +45,7 @@ from web.admin import (  # noqa: E402 (they add routes)
     voucher_design,
     voucher_sales,
     vouchers,
+    who_had,
 )
 
 __all__ = [
@@ -59,7 +62,9 @@ __all__ = [
     "counter_renew",
     "customers",
     "day_report",
+    "dead_letters",
     "design",
+    "logins",
     "messages",
     "orders",
     "payment_pages",
@@ -81,4 +86,5 @@ __all__ = [
     "voucher_design",
     "voucher_sales",
     "vouchers",
+    "who_had",
 ]

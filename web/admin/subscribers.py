@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from billing.services import explain, grants
+from billing.services import explain, grants, logins, subscriber_settings
 from billing.services import subscribers as service
 from web import parts
 from web.admin import blueprint
@@ -54,7 +54,12 @@ def subscriber(subscription_id: int) -> ResponseReturnValue:
         view=view,
         usage=usage,
         past=[session for session in sessions if session.closed_at is not None],
+        lockable=subscriber_settings.lockable(
+            [one.calling_station for one in (*view.sessions, *sessions)], view.allowed_macs
+        ),
         quota=grants.quota_of(context, subscription_id, now),
         why=explain.why(context, subscription_id, now),
         chart=usage_chart(usage.days),
+        logins=logins.last_of(context, subscription_id, now),
+        login_days=logins.LAST_DAYS,
     )

@@ -15,6 +15,7 @@ from billing.model.self_care import SubscriberAttempt
 from billing.services import self_care
 from web import devices, parts, subscribers
 from web.customer import blueprint
+from web.customer.brand import brand
 from web.guards import public, subscribers_only
 from web.sessions import of_customers
 
@@ -29,9 +30,12 @@ class LoginForm(FlaskForm):
 @blueprint.route("/login", methods=["GET", "POST"])
 @public
 def log_in() -> ResponseReturnValue:
-    """Public: here a customer proves who it is."""
+    """Public: here a customer proves who it is. A reseller's link shows its brand, and does nothing
+    else: whoever has a password logs in here."""
     if request.method == "GET" and subscribers.login() is not None:
         return redirect(url_for("customer.home"))
+    if (key := brand().key) is not None:
+        subscribers.keep_brand(key)
     form = LoginForm()
     if form.validate_on_submit():
         device = devices.known(subscribers.DEVICE)

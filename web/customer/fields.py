@@ -42,8 +42,12 @@ class OnceForm(FlaskForm):
         return f"my-{self.key.data}"
 
 
-_PAGE = "At a payment page"
-_WHERE = {MoneyChannel.MOBILE_MONEY: "By a prompt on my phone", MoneyChannel.PAYPAL: "At PayPal"}
+def _where(channel: MoneyChannel) -> str:
+    """How it is paid there; a phone is named, so that its owner sees whether it is his."""
+    if channel is MoneyChannel.MOBILE_MONEY:
+        phone = subscribers.view().customer.phone
+        return f"By a prompt on my phone {phone}" if phone else "By a prompt on my phone"
+    return "At PayPal" if channel is MoneyChannel.PAYPAL else "At a payment page"
 
 
 class PayForm(OnceForm):
@@ -56,7 +60,7 @@ class PayForm(OnceForm):
         """Put the ways to pay up for choice; the first is chosen."""
         choices = [(f"{ON_FILE}{one.method_id}", method_words(one)) for one in ways.methods]
         choices += [
-            (f"{AT_PAGE}{one.gateway_id}", f"{_WHERE.get(one.channel, _PAGE)} ({one.name})")
+            (f"{AT_PAGE}{one.gateway_id}", f"{_where(one.channel)} ({one.name})")
             for one in ways.gateways
             if one.checkout
         ]

@@ -35,6 +35,17 @@ _DECLINED = {
     DeclineKind.HARD: "Use another card, or ask your bank.",
     DeclineKind.AUTHENTICATION: "Pay at a payment page, where you confirm it.",
 }
+_NO_CARD = {
+    MoneyChannel.PAYPAL: {
+        DeclineKind.SOFT: "Try again later, or choose another card or account at PayPal.",
+        DeclineKind.HARD: "Ask PayPal what is wrong with your account, or pay in another way.",
+    },
+    MoneyChannel.MOBILE_MONEY: {
+        DeclineKind.SOFT: "See whether there is enough on your phone, and try again.",
+        DeclineKind.HARD: "Ask whether your number is written down right, or pay in another way.",
+    },
+}
+"""Where it was not a card that was declined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +115,8 @@ def told(one: PaymentView) -> Told:
         return _told_paid(one, amount)
     if one.state is PaymentState.CANCELLED:
         text = "You left the payment page, or it has expired. Nothing was taken."
+        if _is_asked_on_the_phone(one):
+            text = "It was not confirmed on your phone in time. Nothing was taken."
         return Told(look="yellow", title="Not paid", text=text, try_again=True)
     if one.state is PaymentState.FAILED:
         reason = (one.reason or "the provider gave no reason").rstrip(".")
@@ -111,7 +124,7 @@ def told(one: PaymentView) -> Told:
             look="red",
             title="Not paid",
             text=f"{reason[:1].upper()}{reason[1:]}. Nothing was taken.",
-            todo=_DECLINED[one.decline or DeclineKind.SOFT],
+            todo=_declined(one),
             try_again=True,
         )
     return _told_open(one, amount)
@@ -129,6 +142,17 @@ def _told_paid(one: PaymentView, amount: str) -> Told:
     return Told(look="yellow" if back or disputed else "green", title="Paid", text=text)
 
 
+def _declined(one: PaymentView) -> str:
+    """What the customer can do."""
+    kind = one.decline or DeclineKind.SOFT
+    elsewhere = _NO_CARD.get(MoneyChannel(one.channel), {}) if one.channel else {}
+    return elsewhere.get(kind, _DECLINED[kind])
+
+
+def _is_asked_on_the_phone(one: PaymentView) -> bool:
+    return one.channel == MoneyChannel.MOBILE_MONEY and not one.redirect_url
+
+
 def _told_open(one: PaymentView, amount: str) -> Told:
     if one.channel == MoneyChannel.DIRECT_DEBIT:
         return Told(
@@ -138,15 +162,8 @@ def _told_open(one: PaymentView, amount: str) -> Told:
             "the day before. It counts when your bank has paid it.",
             lasting=False,
         )
-    if one.kind is PaymentKind.CHARGE:
-        return Told(
-            look="yellow",
-            title="On its way",
-            text=f"It is not known yet whether your card was charged {amount}.",
-            todo="We go on asking. Do not pay it again before this page says how it ended.",
-            lasting=False,
-        )
-    if one.channel == MoneyChannel.MOBILE_MONEY and not one.redirect_url:
+    # Also of a number on file, which is asked each time.
+    if _is_asked_on_the_phone(one):
         return Told(
             look="yellow",
             title="Confirm it on your phone",
@@ -154,6 +171,15 @@ def _told_open(one: PaymentView, amount: str) -> Told:
             "was paid, or how it ended.",
             todo="Does nothing come, see whether your number is right. Do not pay it again before "
             "this page says how it ended.",
+            lasting=False,
+        )
+    if one.kind is PaymentKind.CHARGE:
+        charged = "PayPal account" if one.channel == MoneyChannel.PAYPAL else "card"
+        return Told(
+            look="yellow",
+            title="On its way",
+            text=f"It is not known yet whether your {charged} was charged {amount}.",
+            todo="We go on asking. Do not pay it again before this page says how it ended.",
             lasting=False,
         )
     if is_page(one.redirect_url):

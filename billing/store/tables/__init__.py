@@ -15,6 +15,7 @@ from billing.store.tables.collections import (
 from billing.store.tables.customers import Customer, Entitlement, Login, Subscription
 from billing.store.tables.dunning import DunningEvent, DunningStep, Recovery, WriteOff
 from billing.store.tables.grants import Overspend, Reservation
+from billing.store.tables.hotspots import Hotspot, HotspotOffer, HotspotOrder
 from billing.store.tables.letterheads import CustomerLetterhead, OrganisationLetterhead
 from billing.store.tables.messages import Message, MessageTemplate
 from billing.store.tables.money import (
@@ -39,9 +40,10 @@ from billing.store.tables.network import (
     LoginAttempt,
     LoginThrottle,
     Nas,
+    NatBlock,
     SessionHistory,
 )
-from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation
+from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
 from billing.store.tables.payments import (
     AutoRecharge,
     Gateway,
@@ -119,6 +121,9 @@ __all__ = [
     "Entitlement",
     "Gateway",
     "Hearing",
+    "Hotspot",
+    "HotspotOffer",
+    "HotspotOrder",
     "Invoice",
     "InvoiceDesign",
     "InvoiceLine",
@@ -133,6 +138,7 @@ __all__ = [
     "MessageTemplate",
     "MethodSetup",
     "Nas",
+    "NatBlock",
     "Operator",
     "Organisation",
     "OrganisationLetterhead",
@@ -168,6 +174,7 @@ __all__ = [
     "RevenueTotal",
     "SelfPurchase",
     "SelfPurchaseShare",
+    "SenderCheck",
     "SepaCollection",
     "SepaFile",
     "SepaMandate",

@@ -88,11 +88,16 @@ class Overspend(Base):
     It grows with late records until the sessions are closed. The rows of a subscription sum to its
     slices of kind overspend in daily_usage. `entitlement_ids`: the packages that were used up;
     none where usage came without any.
+
+    With `wallet_id` it is the wallet that was used up, by a record of this subscription, and
+    `micros` what pay-as-you-go took past its limit, of all that it pays for; seconds and octets
+    are 0, as these are paid. `lifted_at`: when the wallet was seen above its limit again.
     """
 
     __tablename__ = "overspend"
     __table_args__ = (
         CheckConstraint("seconds >= 0 AND octets >= 0", name="quantities"),
+        CheckConstraint("micros >= 0 AND (micros = 0 OR wallet_id IS NOT NULL)", name="micros"),
         Index("overspend_subscription_idx", "customer_id", "subscription_id", "exhausted_at"),
     )
 
@@ -105,3 +110,6 @@ class Overspend(Base):
     last_at: Mapped[datetime]
     seconds: Mapped[int]
     octets: Mapped[int]
+    wallet_id: Mapped[int | None]
+    micros: Mapped[int] = mapped_column(server_default=text("0"))
+    lifted_at: Mapped[datetime | None]

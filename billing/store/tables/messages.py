@@ -15,7 +15,7 @@ _KINDS = (
     "kind IN ('low_balance', 'exhausted', 'restored', 'invoice_issued', 'reminder',"
     " 'suspended', 'recharge_failed', 'voucher_receipt', 'credit_note', 'statement',"
     " 'allowance_used', 'price_notice', 'payment_received', 'prepayment_due',"
-    " 'debit_notice')"
+    " 'debit_notice', 'sender_check', 'hotspot_code')"
 )
 
 

@@ -35,6 +35,8 @@ class Organisation(Base):
     name: Mapped[str]
     mail_from: Mapped[str | None]
     """Its own From address; the installation's where there is none."""
+    mail_name: Mapped[str | None]
+    """Whom its mails come from; its name where there is none."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     postal_address: Mapped[str | None]
@@ -44,6 +46,26 @@ class Organisation(Base):
     """As ISO 3166-1 writes it: two capital letters."""
     e_invoice: Mapped[bool] = mapped_column(server_default=text("false"))
     """Its bills are e-invoices (EN 16931)."""
+    brand_key: Mapped[str] = mapped_column(
+        unique=True,
+        server_default=text("replace((gen_random_uuid())::text, '-'::text, ''::text)"),
+    )
+    """What the address of its customers' login page carries, so that its brand is there."""
+
+
+class SenderCheck(Base):
+    """A code was sent to the From address that a reseller wants, and has to come back. It is made
+    of the installation's key, and stored nowhere. `ended_at`: it came, or another took its place.
+    """
+
+    __tablename__ = "sender_check"
+
+    check_id: Mapped[SerialKey]
+    org_id: Mapped[OrgId]
+    address: Mapped[str]
+    asked_at: Mapped[datetime]
+    tries: Mapped[Small] = mapped_column(server_default="0")
+    ended_at: Mapped[datetime | None]
 
 
 class InvoiceDesign(Base):

@@ -49,6 +49,7 @@ class AcctDeadLetter(Base):
     """Records that belong to no session: kept and counted, never dropped (radius.md F5)."""
 
     __tablename__ = "acct_dead_letter"
+    __table_args__ = (Index("acct_dead_letter_arrived_idx", "arrived_at"),)
 
     letter_id: Mapped[int] = serial_key()
     arrived_at: Mapped[datetime]

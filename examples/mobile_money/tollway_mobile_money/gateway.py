@@ -106,7 +106,7 @@ class MobileMoney:
             return _declined(
                 f"{written!r} is no phone number that can be asked: correct it, with its country"
                 if written
-                else "the customer has no phone number: write it down first"
+                else "there is no phone number to ask: it has to be written down first"
             )
         try:
             amount = _written(order.amount)

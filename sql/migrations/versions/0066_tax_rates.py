@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from billing.store.migrate import run_sql_file
 
 revision = "0066"
-down_revision = "0058"
+down_revision = "0064"
 branch_labels = None
 depends_on = None
 

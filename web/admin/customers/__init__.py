@@ -2,6 +2,7 @@
 behind `@card` or `@action` in a module named here, and for a card a small template."""
 
 from web.admin.customers import (
+    access,
     agreements,
     cards,
     changes,
@@ -15,6 +16,7 @@ from web.admin.customers import (
     mandates,
     money,
     notices,
+    own_reply,
     pages,
     papers,
     recharging,
@@ -23,6 +25,7 @@ from web.admin.customers import (
 )
 
 __all__ = [
+    "access",
     "agreements",
     "cards",
     "changes",
@@ -36,6 +39,7 @@ __all__ = [
     "mandates",
     "money",
     "notices",
+    "own_reply",
     "pages",
     "papers",
     "recharging",

@@ -49,6 +49,7 @@ def subscriptions(context: Context, customer: CustomerView) -> Facts:
         "changes": {one: changes_to_come(context, one) for one in detailed},
         "change_day": change_day,
         "may_change": bool(offered(["plan"])),
+        "may_set": bool(offered(["access"])),
         "address_of": address_of,
     }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from wtforms import BooleanField, SelectField, StringField
+from wtforms import BooleanField, Field, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from billing.model.views import CustomerView
 from billing.services import catalog, customers
 from billing.services.context import Context
 from web import parts
+from web.admin.customers.access import ERRORS_AT, AccessFields
 from web.admin.customers.frame import ActionForm, action
 from web.admin.customers.service import SubscriptionForm
 from web.formats import money, plan_words
@@ -22,7 +23,7 @@ PASSWORD_OCTETS = 9
 _KEPT = "A random one stands here. Note it now: it is stored encrypted and not shown again."
 
 
-class AddedForm(ActionForm):
+class AddedForm(AccessFields, ActionForm):
     """One more of the same customer."""
 
     username = StringField("User name", [needed], render_kw={"autocapitalize": "none"})
@@ -42,8 +43,13 @@ class AddedForm(ActionForm):
         "With a wallet of its own", description="Else it is paid from the customer's."
     )
 
+    def shown(self) -> list[Field]:
+        """Who it is first, then what limits it."""
+        return sorted(super().shown(), key=lambda one: hasattr(AccessFields, one.name))
+
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
         """A password that nobody knows, every plan on sale."""
+        self.choose_nas(context)
         self.plan.choices = [
             SelectChoice(0, "none yet"),
             *(
@@ -55,7 +61,14 @@ class AddedForm(ActionForm):
             self.password.data = secrets.token_urlsafe(PASSWORD_OCTETS)
 
 
-@action("subscription", "Add a subscription", AddedForm, CASHIERS, quoted=True)
+@action(
+    "subscription",
+    "Add a subscription",
+    AddedForm,
+    CASHIERS,
+    quoted=True,
+    errors_at=ERRORS_AT,
+)
 def subscription(context: Context, customer: CustomerView, form: AddedForm) -> Sequence[str]:
     """Added; who is billed in advance gets the bill with it."""
     customers.add_subscription(
@@ -66,6 +79,7 @@ def subscription(context: Context, customer: CustomerView, form: AddedForm) -> S
         plan_id=form.plan.data or None,
         own_wallet=form.own_wallet.data,
         now=parts.now(),
+        **form.access(),
     )
     wallet = customers.get_customer(context, customer.customer_id).wallets[0]
     return [

@@ -43,6 +43,20 @@ class SubscriptionForm(ActionForm):
             self.subscription.data = int(wanted)
 
 
+class OneSubscriptionForm(SubscriptionForm):
+    """Of the subscription that the address names, else the first: it shows what that one has."""
+
+    number: int | None = None
+
+    def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
+        """No other to choose from."""
+        super().prepare(context, customer, fresh=fresh)
+        wanted, known = request_argument("subscription"), self.subscription.choices
+        named = [one for one in known if str(one.value) == wanted] if wanted else known[:1]
+        self.subscription.choices = named
+        self.number = named[0].value if named else None
+
+
 class SaleForm(SubscriptionForm):
     """A package, and how it is paid."""
 
