@@ -36,6 +36,7 @@ from billing.cli import (
     payments,
     plan_changes,
     pools,
+    promises,
     receipts,
     reseller_money,
     resellers,
@@ -120,6 +121,9 @@ customers.customer.add_command(statements.statement)
 customers.customer.add_command(statements.statements)
 customers.customer.add_command(spending.alerts)
 customers.customer.add_command(spending.cap)
+customers.customer.add_command(promises.promise)
+customers.customer.add_command(promises.of_customer)
+catalog.profile.add_command(promises.of_profile)
 customers.customer.add_command(funding.recharge)
 customers.customer.add_command(funding.prepay)
 subscribers.subscriber.add_command(plan_changes.plan)

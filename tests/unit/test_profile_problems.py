@@ -151,3 +151,38 @@ def test_prepaid_is_not_billed_in_arrears() -> None:
 def test_all_problems_are_told_at_once() -> None:
     profile = daily_profile(name="", automatic_bill=True, due_days=999)
     assert fields(profile) == ["name", "due_days", "automatic_bill"]
+
+
+@pytest.mark.rule("B19")
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"promise_count": -1}, "promise_count", "must be 0 (only staff takes promises) to 100"),
+        ({"promise_count": 101}, "promise_count", "must be 0 (only staff takes promises) to 100"),
+        ({"promise_period_days": 0}, "promise_period_days", "must be 1 to 365 days"),
+        ({"promise_period_days": 366}, "promise_period_days", "must be 1 to 365 days"),
+        ({"promise_days": 0}, "promise_days", "must be 1 to 365 days"),
+        ({"promise_days": 366}, "promise_days", "must be 1 to 365 days"),
+        (
+            {"promise_amount_micros": -1},
+            "promise_amount_micros",
+            "must be 0 or more, at most 1,000,000,000.00",
+        ),
+        (
+            {"promise_count": 1, "promise_amount_micros": 0},
+            "promise_amount_micros",
+            "is needed where customers may promise: say up to what amount, or set the number of "
+            "promises to 0",
+        ),
+    ],
+)
+def test_impossible_promises_are_refused(changes: dict[str, Any], field: str, words: str) -> None:
+    sound = {
+        "promise_count": 100,
+        "promise_period_days": 365,
+        "promise_days": 365,
+        "promise_amount_micros": 1,
+    }
+    assert problems(daily_profile(**sound)) == []
+    found = problems(daily_profile(**{**sound, **changes}))
+    assert found == [(field, words)]

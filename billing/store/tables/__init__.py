@@ -58,6 +58,7 @@ from billing.store.tables.payments import (
     SuspenseMove,
 )
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.promises import PaymentPromise
 from billing.store.tables.resellers import (
     Reseller,
     ResellerCost,
@@ -149,6 +150,7 @@ __all__ = [
     "PaymentAllocation",
     "PaymentAttempt",
     "PaymentMethod",
+    "PaymentPromise",
     "PaymentReversal",
     "Plan",
     "PlanChange",

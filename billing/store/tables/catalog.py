@@ -25,6 +25,11 @@ class BillingProfile(Base):
         CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
         CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         CheckConstraint(
+            "promise_count >= 0 AND promise_period_days > 0 AND promise_days > 0"
+            " AND promise_amount_micros >= 0",
+            name="promises",
+        ),
+        CheckConstraint(
             "dunning_tolerance_micros >= 0 AND reconnection_fee_micros >= 0", name="dunning"
         ),
     )
@@ -55,6 +60,11 @@ class BillingProfile(Base):
     dunning_tolerance_micros: Mapped[int] = mapped_column(server_default="0")
     """Of its schedule (`dunning_step`): bills with less open are not dunned."""
     reconnection_fee_micros: Mapped[int] = mapped_column(server_default="0")
+    promise_count: Mapped[Small] = mapped_column(server_default="0")
+    """What customers may promise themselves (rule B19); 0: only staff takes promises."""
+    promise_period_days: Mapped[Small] = mapped_column(server_default="30")
+    promise_days: Mapped[Small] = mapped_column(server_default="7")
+    promise_amount_micros: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 

@@ -38,6 +38,7 @@ class Wallet(Base):
         CheckConstraint("credit_limit_micros >= 0", name="credit_limit"),
         CheckConstraint("alert_percent BETWEEN 1 AND 99", name="alert_percent"),
         CheckConstraint("cap_micros > 0", name="cap"),
+        CheckConstraint("promised_micros >= 0", name="promised"),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -66,6 +67,9 @@ class Wallet(Base):
     """Posted less unposted at which the cap is reached; NULL: nothing is capped."""
     cap_until: Mapped[datetime | None]
     """The end of the month that `cap_floor` is of."""
+    promised_micros: Mapped[int] = mapped_column(server_default="0")
+    """What a promise to pay lends to usage until `promised_until` (rule B19)."""
+    promised_until: Mapped[datetime | None]
 
 
 class JournalEntry(Base):
