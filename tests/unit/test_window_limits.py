@@ -155,7 +155,7 @@ ORDER = SessionOrder(
     nas=NasAddress(address="192.0.2.1", secret=b"secret"),
     vendor=Vendor.MIKROTIK,
     link=Link.PPP,
-    identity=SessionIdentity(username="ann", acct_session_id="80100001", nas_ip="192.0.2.1"),
+    identity=SessionIdentity(username="ann", acct_session_id="80100001"),
     service=SERVICE,
     used_seconds=100,
     used_octets=1_000,
