@@ -212,6 +212,8 @@ def test_a_resellers_vouchers_are_paid_in_no_other_way(trade: Trade) -> None:
         NOON,
         undo_minutes=15,
         max_customers=None,
+        max_nas=None,
+        max_plans=None,
         alert_percent=None,
         closed=True,
     )
