@@ -12,7 +12,6 @@ from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.services import (
-    catalog,
     credits,
     customers,
     nas,
@@ -453,7 +452,8 @@ def test_a_price_list_has_no_more_plans_than_it_may(trade: Trade) -> None:
     with pytest.raises(Refused, match="ask who is above it"):
         cost(trade.plan_id, 8_000_000)
     # What is sold no more takes no place.
-    catalog.archive_plan(trade.context, other, NOON)
+    with trade.context.transaction() as tx:
+        tx.get_one(tables.Plan, other).archived_at = NOON
     cost(trade.plan_id, 8_000_000)
     _quotas(trade, plans=0)
     assert [one.plan_id for one in resellers.price_list(
