@@ -208,6 +208,7 @@ OTHERS = {
     "voucher_replace": CASHIERS | SHOPKEEPERS,
     "voucher_revoke": EMPLOYERS,
     "voucher_sell": CASHIERS | SELLERS,
+    "who_had": {StaffRole.OWNER, StaffRole.SUPPORT},
 }
 
 
