@@ -8,7 +8,7 @@ from alembic import op
 from billing.store.migrate import run_sql_file
 
 revision = "0073"
-down_revision = "0064"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 
