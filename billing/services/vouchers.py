@@ -125,7 +125,9 @@ def hand_over(
     now: datetime,
 ) -> BatchView:
     """Give a batch's codes to `take`, which prints or writes them down; once it has, nobody can
-    read them any more. Where it raises they are kept. Raises NotFound, Conflict (given already)."""
+    read them any more. Where it raises they are kept. Raises NotFound, Conflict (given already),
+    Refused (to a reseller's cashier)."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         row = store.get_batch(tx, batch_id, lock=True)
         if row is None:
@@ -185,6 +187,7 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
 
     Raises NotFound, Refused.
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         old = numbered(tx, serial, lock=True)
         usable = (VoucherState.CREATED, VoucherState.ACTIVE)
