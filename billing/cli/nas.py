@@ -34,6 +34,7 @@ def nas() -> None:
     is_flag=True,
     help="It cannot send Message-Authenticator (old firmware; less safe).",
 )
+@click.option("--org", "org_id", type=int, help="Reseller whose it is; the operator's else.")
 @at_option
 @click.pass_obj
 def add(
@@ -45,6 +46,7 @@ def add(
     coa_port: int | None,
     swap_octets: bool,
     no_message_authenticator: bool,
+    org_id: int | None,
     at: datetime,
 ) -> None:
     """Register a NAS. Its secret is printed this once."""
@@ -58,6 +60,7 @@ def add(
         coa_port=coa_port,
         swap_octets=swap_octets,
         require_message_authenticator=not no_message_authenticator,
+        org_id=org_id,
     )
     app.show(
         {"nas": view, "secret": shown},

@@ -35,6 +35,8 @@ def reseller() -> None:
 @click.option("--email", help="Where it is told that little is left.")
 @click.option("--undo", "undo_minutes", default=15, show_default=True, help="Minutes.")
 @click.option("--customers", "most", type=int, help="How many it may have; no limit unless given.")
+@click.option("--nas", "most_nas", type=int, help="How many NAS it may have.")
+@click.option("--plans", "most_plans", type=int, help="How many plans on its price list.")
 @click.option("--alert", default=20, show_default=True, help="Percent of the last transfer.")
 @click.option("--self-service/--no-self-service", "earns", default=True, help=_EARNS)
 @at_option
@@ -47,6 +49,8 @@ def add(
     email: str | None,
     undo_minutes: int,
     most: int | None,
+    most_nas: int | None,
+    most_plans: int | None,
     alert: int,
     earns: bool,
     at: datetime,
@@ -61,6 +65,8 @@ def add(
         email=email,
         undo_minutes=undo_minutes,
         max_customers=most,
+        max_nas=most_nas,
+        max_plans=most_plans,
         alert_percent=alert or None,
         earns_on_self_service=earns,
     )
@@ -102,6 +108,8 @@ def show(app: App, org_id: int) -> None:
 @_org
 @click.option("--undo", "undo_minutes", type=int, help="Minutes in which it may undo a sale.")
 @click.option("--customers", "most", type=int, help="How many it may have; -1 for no limit.")
+@click.option("--nas", "most_nas", type=int, help="How many NAS; -1 for no limit.")
+@click.option("--plans", "most_plans", type=int, help="Plans on its list; -1 for no limit.")
 @click.option("--alert", type=int, help="Percent of the last transfer; 0 for none.")
 @click.option("--self-service/--no-self-service", "earns", default=None, help=_EARNS)
 @click.option("--close/--open", "closed", default=None, help="A closed one sells nothing.")
@@ -112,6 +120,8 @@ def set_(
     org_id: int,
     undo_minutes: int | None,
     most: int | None,
+    most_nas: int | None,
+    most_plans: int | None,
     alert: int | None,
     earns: bool | None,
     closed: bool | None,
@@ -119,13 +129,14 @@ def set_(
 ) -> None:
     """Change its limits; what is not named stays."""
     now = services.show(app.context, org_id)
-    limit = now.max_customers if most is None else most if most >= 0 else None
     view = services.change(
         app.context,
         org_id,
         at,
         undo_minutes=now.undo_minutes if undo_minutes is None else undo_minutes,
-        max_customers=limit,
+        max_customers=_quota(most, now.max_customers),
+        max_nas=_quota(most_nas, now.max_nas),
+        max_plans=_quota(most_plans, now.max_plans),
         alert_percent=now.alert_percent if alert is None else alert or None,
         closed=now.closed_at is not None if closed is None else closed,
         earns_on_self_service=earns,
@@ -321,8 +332,18 @@ def _show_prices(app: App, org_id: int, at: datetime) -> None:
     )
 
 
+def _quota(asked: int | None, now: int | None) -> int | None:
+    """What is asked for; -1: no limit, None: as it is."""
+    if asked is None:
+        return now
+    return asked if asked >= 0 else None
+
+
+def _at_most(quota: int | None) -> str:
+    return "any number of" if quota is None else f"at most {quota}"
+
+
 def _lines(view: ResellerView) -> list[str]:
-    most = "any number of" if view.max_customers is None else f"at most {view.max_customers}"
     alert = f"below {view.alert_percent} %" if view.alert_percent else "never"
     own = ", and by what customers buy themselves" if view.earns_on_self_service else " only"
     return [
@@ -330,7 +351,8 @@ def _lines(view: ResellerView) -> list[str]:
         f"{', closed' if view.closed_at else ''}",
         f"wallet     {show_money(view.available_micros, view.currency)}, told {alert} of the last "
         "transfer",
-        f"customers  {view.customers}, {most} allowed",
+        f"customers  {view.customers}, {_at_most(view.max_customers)} allowed",
+        f"may have   {_at_most(view.max_nas)} NAS, {_at_most(view.max_plans)} plans on its list",
         f"undo       within {view.undo_minutes} minutes",
         f"earns      by its sales{own}",
     ]

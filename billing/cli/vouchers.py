@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace as replace_fields
 from datetime import date, datetime
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from billing.model.vouchers import (
 from billing.services import (
     catalog,
     customers,
-    resellers,
     voucher_designs,
     voucher_keys,
     voucher_redeem,
@@ -117,11 +115,9 @@ def add(
         as_login=as_login,
         session_limit=devices,
         expires_at=expires,
+        org_id=org_id,
     )
-    context = app.context
-    if org_id is not None:
-        context = replace_fields(context, home_org_id=resellers.show(context, org_id).org_id)
-    _show(app, services.make_batch(context, wanted, at))
+    _show(app, services.make_batch(app.context, wanted, at))
 
 
 @batch.command("list", cls=Command)

@@ -46,6 +46,10 @@ class ResellerView:
     """What `alert_percent` of the last transfer is; None: it is not told."""
     undo_minutes: int
     max_customers: int | None
+    """None: as many as it wants; so for the next two."""
+    max_nas: int | None
+    max_plans: int | None
+    """On its price list."""
     earns_on_self_service: bool
     customers: int
     created_at: datetime

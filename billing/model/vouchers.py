@@ -66,7 +66,8 @@ class NewBatch:
     """A batch to be made. Of `plan_id` and `amount_micros` one is given. `profile_id`: the billing
     profile whose tax a plan's price is reckoned with, and that of subscribers who log in by
     `as_login` vouchers; None: the organisation's for hotspots (rule B13). `expires_at`: from then
-    on none of them can be redeemed."""
+    on none of them can be redeemed. `org_id`: the reseller whose they are, whose wallet pays them
+    (rule R1); None: the organisation of who makes them."""
 
     name: str
     count: int
@@ -78,6 +79,7 @@ class NewBatch:
     session_limit: int | None = None
     """Of a subscriber that logs in by one: how many devices at once."""
     expires_at: datetime | None = None
+    org_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class VoucherView:
     """What support sees of one voucher; never its code."""
 
     serial: int
+    org_id: int
     batch_id: int
     batch_name: str
     state: VoucherState

@@ -6,7 +6,7 @@ from billing.errors import NotFound, Refused
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
 from billing.services.context import Context
-from billing.store import reseller_vouchers, resellers, self_service, tables
+from billing.store import nas, reseller_vouchers, resellers, self_service, tables
 from billing.store.guard import Transaction
 
 
@@ -33,15 +33,38 @@ def check_new(tx: Transaction, org_id: int, profile: BillingProfile) -> None:
     would buy by itself."""
     check_profile(tx, org_id, profile)
     reseller = resellers.get(tx, org_id)
-    if reseller is None or reseller.max_customers is None:
-        return
-    # One after the other: each sees the customers of those before it.
-    resellers.lock_accounts(tx, org_id)
-    if resellers.customers_of(tx, org_id) >= reseller.max_customers:
+    if reseller is not None and reseller.max_customers is not None:
+        # One after the other: each sees the customers of those before it.
+        resellers.lock_accounts(tx, org_id)
+        count = resellers.customers_of(tx, org_id)
+        _check_quota(count, reseller.max_customers, "customers", "customer")
+
+
+def check_nas(tx: Transaction, org_id: int) -> None:
+    """Raises Refused where a reseller has as many NAS as it may have."""
+    reseller = resellers.get(tx, org_id)
+    if reseller is not None and reseller.max_nas is not None:
+        resellers.lock_accounts(tx, org_id)
+        _check_quota(nas.count_of(tx, org_id), reseller.max_nas, "NAS", "nas")
+
+
+def check_plan(tx: Transaction, org_id: int, plan_id: int) -> None:
+    """Raises Refused where a reseller's price list has as many plans as it may have, this one not
+    among them."""
+    reseller = resellers.get(tx, org_id)
+    if reseller is not None and reseller.max_plans is not None:
+        resellers.lock_accounts(tx, org_id)
+        listed = resellers.plans_listed(tx, org_id)
+        if plan_id not in listed:
+            _check_quota(len(listed), reseller.max_plans, "plans on its price list", "plan")
+
+
+def _check_quota(count: int, most: int, what: str, field: str) -> None:
+    if count >= most:
         raise Refused(
-            f"the reseller has the {reseller.max_customers} customers that it may have: ask who is "
-            "above it for more (rule R1)",
-            field="customer",
+            f"the reseller has the {most} {what} that it may have: ask who is above it, who can "
+            "raise that in its limits (rule R1)",
+            field=field,
         )
 
 

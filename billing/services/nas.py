@@ -9,9 +9,10 @@ from datetime import datetime
 from billing.errors import Conflict, InvalidInput, NotFound
 from billing.model.network import Vendor, default_coa_port
 from billing.model.views import NasView
+from billing.services import limits
 from billing.services.context import Context
 from billing.services.identity import checked_address, checked_name
-from billing.store import audit, tables
+from billing.store import audit, resellers, tables
 from billing.store import nas as store
 from billing.store.guard import Transaction
 
@@ -37,12 +38,15 @@ def add_nas(
     coa_port: int | None = None,
     swap_octets: bool = False,
     require_message_authenticator: bool = True,
+    org_id: int | None = None,
 ) -> tuple[NasView, str]:
     """The NAS and its secret, random unless given: the one time that it is shown.
 
     A vendor that is not known is kept by its name and spoken to with standard attributes; without
-    `coa_port` it is the vendor's own. Raises InvalidInput, Conflict (the address or the name is
-    taken).
+    `coa_port` it is the vendor's own. `org_id`: whose it is; the caller's unless given.
+
+    Raises InvalidInput, NotFound (no such organisation), Conflict (the address or the name is
+    taken), Refused (a reseller has as many as it may have: R1).
     """
     chosen = new_secret() if secret is None else _checked_secret(secret)
     vendor = _checked_vendor(vendor)
@@ -50,7 +54,7 @@ def add_nas(
         coa_port = default_coa_port(vendor)
     coa_port = _checked_port(coa_port)
     row = tables.Nas(
-        org_id=context.home_org_id,
+        org_id=context.home_org_id if org_id is None else org_id,
         revision=1,
         name=checked_name(name),
         address=checked_address(address, "address"),
@@ -61,7 +65,11 @@ def add_nas(
         require_message_authenticator=require_message_authenticator,
         created_at=now,
     )
+    context.refuse_cashier()
     with context.transaction() as tx:
+        if resellers.organisation(tx, row.org_id) is None:
+            raise NotFound(f"no organisation has the number {row.org_id}", field="org")
+        limits.check_nas(tx, row.org_id)
         nas_id = store.insert_nas(tx, row)
         # The sealed value is bound to the row's number, so it comes after the row.
         row.secret_sealed = context.box.seal(chosen, f"nas:{nas_id}")

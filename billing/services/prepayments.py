@@ -119,14 +119,22 @@ def pay(
     idempotency_key: str,
     now: datetime,
     customer_id: int | None = None,
+    amount_micros: int | None = None,
     reference: str | None = None,
 ) -> PaymentReceipt:
-    """The whole amount of a prepayment invoice has come: credit it (rule P5). Other amounts are
-    top-ups. Raises NotFound, Refused (paid or cancelled), InvalidInput, Conflict."""
+    """The whole amount of a prepayment invoice has come: credit it (rule P5). Where the amount that
+    came is given and is another, it is refused: that is a top-up. Raises NotFound, Refused (paid or
+    cancelled), InvalidInput, Conflict."""
     checked_channel(channel)
     with context.transaction() as tx:
         known = prepayment_numbered(tx, number, customer_id)
         owner_id, prepayment_id = known.customer_id, known.prepayment_id
+        if amount_micros not in (None, known.amount_micros):
+            whole = Money(known.amount_micros, known.currency)
+            raise InvalidInput(
+                f"{known.number} is paid with {whole}, in whole; other amounts are for the wallet",
+                field="amount",
+            )
     with changing_customer(context, owner_id) as (tx, customer):
         check_takes_money(tx, customer.org_id)
 

@@ -14,6 +14,7 @@ from billing.model.plan import PlanTerms
 from billing.model.resellers import PriceLine, ResellerView
 from billing.rules.cycles import local_day
 from billing.rules.resellers import cost_problem
+from billing.services import limits
 from billing.services.alerts import balance_alert
 from billing.services.context import Context
 from billing.services.identity import checked_name, checked_optional
@@ -25,7 +26,7 @@ from billing.store.customers import wallet_view
 from billing.store.guard import Transaction
 
 UNDO_MOST_MINUTES = 7 * 24 * 60
-CUSTOMERS_MOST = 10_000_000
+QUOTA_MOST = 10_000_000
 
 
 def add(
@@ -38,6 +39,8 @@ def add(
     email: str | None = None,
     undo_minutes: int = 15,
     max_customers: int | None = None,
+    max_nas: int | None = None,
+    max_plans: int | None = None,
     alert_percent: int | None = 20,
     earns_on_self_service: bool = True,
 ) -> ResellerView:
@@ -50,7 +53,8 @@ def add(
     """
     if context.org_ids is not None:
         raise Refused("a reseller is added at the command line: tollway reseller add")
-    _check_limits(undo_minutes, max_customers, alert_percent)
+    _check_limits(undo_minutes, alert_percent)
+    quotas = _quotas(max_customers, max_nas, max_plans)
     with context.transaction() as tx:
         parent = store.organisation(tx, parent_org_id)
         found = catalog.get_profile(tx, profile_id)
@@ -90,7 +94,7 @@ def add(
                 org_id=row.org_id,
                 account_customer_id=account.customer_id,
                 undo_minutes=undo_minutes,
-                max_customers=max_customers,
+                **quotas,
                 earns_on_self_service=earns_on_self_service,
                 created_at=now,
             )
@@ -108,6 +112,8 @@ def change(
     *,
     undo_minutes: int,
     max_customers: int | None,
+    max_nas: int | None,
+    max_plans: int | None,
     alert_percent: int | None,
     closed: bool,
     earns_on_self_service: bool | None = None,
@@ -115,14 +121,17 @@ def change(
     """Its limits, by who is above it. A closed one sells nothing and gets no money; whether it
     earns by what customers buy themselves stays unless given. Raises
     InvalidInput, NotFound, Refused."""
-    _check_limits(undo_minutes, max_customers, alert_percent)
+    _check_limits(undo_minutes, alert_percent)
+    quotas = _quotas(max_customers, max_nas, max_plans)
     context.refuse_cashier()
     with context.transaction() as tx:
         check_above(context, tx, org_id)
         row = store.lock_row(tx, org_id)
         if row is None:
             raise NotFound(f"organisation {org_id} is no reseller", field="reseller")
-        row.undo_minutes, row.max_customers = undo_minutes, max_customers
+        row.undo_minutes = undo_minutes
+        for name, most in quotas.items():
+            setattr(row, name, most)
         if earns_on_self_service is not None:
             row.earns_on_self_service = earns_on_self_service
         row.closed_at = (row.closed_at or now) if closed else None
@@ -131,7 +140,7 @@ def change(
         store.watch_account(tx, org_id, alert_percent, below_micros if alert_percent else None)
         detail: dict[str, object] = {
             "undo_minutes": undo_minutes,
-            "max_customers": max_customers,
+            **quotas,
             "alert_percent": alert_percent,
             "closed": closed,
             "earns_on_self_service": row.earns_on_self_service,
@@ -164,7 +173,7 @@ def set_cost(
 ) -> None:
     """What a reseller pays for a plan, with all taxes, for sales from now on; None takes the plan
     off its list. By who is above it, and not less than the parent pays unless `below_parent`: then
-    the parent's wallet pays the difference.
+    the parent's wallet pays the difference. Not more plans than it may have.
 
     Raises InvalidInput, NotFound, Refused.
     """
@@ -185,6 +194,8 @@ def set_cost(
             problem = cost_problem(cost_micros, above_micros, terms.currency)
             if problem and not below_parent:
                 raise Refused(f"{problem}; say so to have it pay the difference", field="cost")
+        if cost_micros is not None:
+            limits.check_plan(tx, org_id, plan_id)
         tx.add(
             tables.ResellerCost(
                 org_id=parent.org_id,
@@ -300,6 +311,8 @@ def _view(tx: Transaction, org_id: int) -> ResellerView:
         alert_below_micros=balance_alert(wallet).threshold_micros,
         undo_minutes=row.undo_minutes,
         max_customers=row.max_customers,
+        max_nas=row.max_nas,
+        max_plans=row.max_plans,
         earns_on_self_service=row.earns_on_self_service,
         customers=store.customers_of(tx, org_id),
         created_at=row.created_at,
@@ -307,11 +320,18 @@ def _view(tx: Transaction, org_id: int) -> ResellerView:
     )
 
 
-def _check_limits(undo_minutes: int, max_customers: int | None, alert_percent: int | None) -> None:
+def _quotas(customers: int | None, nas: int | None, plans: int | None) -> dict[str, int | None]:
+    """By column. Raises InvalidInput."""
+    found = {"max_customers": customers, "max_nas": nas, "max_plans": plans}
+    for name, most in found.items():
+        if most is not None and not 0 <= most <= QUOTA_MOST:
+            raise InvalidInput(f"must be 0 to {QUOTA_MOST}", field=name)
+    return found
+
+
+def _check_limits(undo_minutes: int, alert_percent: int | None) -> None:
     if not 0 <= undo_minutes <= UNDO_MOST_MINUTES:
         raise InvalidInput(f"must be 0 to {UNDO_MOST_MINUTES} minutes", field="undo_minutes")
-    if max_customers is not None and not 0 <= max_customers <= CUSTOMERS_MOST:
-        raise InvalidInput(f"must be 0 to {CUSTOMERS_MOST}", field="max_customers")
     if alert_percent is not None and not 1 <= alert_percent <= 99:
         raise InvalidInput("must be 1 to 99 percent", field="alert_percent")
 

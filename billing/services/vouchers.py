@@ -47,13 +47,17 @@ def make_batch(context: Context, wanted: NewBatch, now: datetime) -> BatchView:
     """Make vouchers; they are stock, and worth nothing before they are activated.
 
     Raises InvalidInput, InvalidFields (the format is impossible, or too easy to guess), NotFound,
-    Refused (the plan cannot be sold so).
+    Refused (the plan cannot be sold so, the reseller is closed).
     """
+    context.refuse_cashier()
     name = checked_name(wanted.name)
     checked_number(wanted.session_limit, "session_limit")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidInput("must lie in the future", field="expires")
+    if wanted.org_id is not None:
+        context = dataclasses.replace(context, home_org_id=wanted.org_id)
     with context.together() as joined, joined.transaction() as tx:
+        _check_maker(tx, wanted)
         stock = store.live_stock(tx, wanted.code)
         if found := list(rules.problems(wanted.code, wanted.count, stock)):
             raise InvalidFields(found)
@@ -121,7 +125,9 @@ def hand_over(
     now: datetime,
 ) -> BatchView:
     """Give a batch's codes to `take`, which prints or writes them down; once it has, nobody can
-    read them any more. Where it raises they are kept. Raises NotFound, Conflict (given already)."""
+    read them any more. Where it raises they are kept. Raises NotFound, Conflict (given already),
+    Refused (to a reseller's cashier)."""
+    context.refuse_cashier()
     with context.transaction() as tx:
         row = store.get_batch(tx, batch_id, lock=True)
         if row is None:
@@ -181,6 +187,7 @@ def replace(context: Context, serial: int, now: datetime) -> Code:
 
     Raises NotFound, Refused.
     """
+    context.refuse_cashier()
     with context.transaction() as tx:
         old = numbered(tx, serial, lock=True)
         usable = (VoucherState.CREATED, VoucherState.ACTIVE)
@@ -256,6 +263,17 @@ def _view(tx: Transaction, batch_id: int) -> BatchView:
     if not found:
         raise NotFound(f"no voucher batch has the number {batch_id}", field="batch")
     return found[0]
+
+
+def _check_maker(tx: Transaction, wanted: NewBatch) -> None:
+    """Raises NotFound, Refused: whose they shall be is no reseller, or a closed one (rule R1)."""
+    if wanted.org_id is None:
+        return
+    reseller = resellers.get(tx, wanted.org_id)
+    if reseller is None:
+        raise NotFound(f"organisation {wanted.org_id} is no reseller", field="org")
+    if reseller.closed_at is not None:
+        raise Refused("the reseller is closed; open it first (rule R1)", field="org")
 
 
 def _terms(context: Context, tx: Transaction, wanted: NewBatch, now: datetime) -> PlanTerms | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.model.views import NasView
@@ -19,6 +19,11 @@ def insert_nas(tx: Session, row: tables.Nas) -> int:
     with unique(tx, taken, field="address"):
         tx.add(row)
     return row.nas_id
+
+
+def count_of(tx: Session, org_id: int) -> int:
+    """How many an organisation has."""
+    return tx.scalar(select(func.count()).where(tables.Nas.org_id == org_id)) or 0
 
 
 def get_nas(tx: Session, nas_id: int) -> tables.Nas | None:

@@ -241,6 +241,14 @@ def costs_of(tx: Session, org_id: int) -> dict[int, int]:
     return {plan_id: cost for plan_id, cost in tx.execute(found) if cost is not None}
 
 
+def plans_listed(tx: Session, org_id: int) -> set[int]:
+    """The plans on its price list that are still on sale."""
+    plan = tables.Plan
+    costs = costs_of(tx, org_id)
+    found = select(plan.plan_id).where(plan.plan_id.in_(costs), plan.archived_at.is_(None))
+    return set(tx.scalars(found))
+
+
 def retails_of(tx: Session, org_id: int) -> dict[int, int]:
     """What its customers pay, by plan, where that is not the plan's price."""
     row = tables.ResellerRetail

@@ -282,6 +282,7 @@ def view(tx: Session, row: tables.Voucher) -> VoucherView:
     batch = batches(tx, batch_id=row.batch_id)[0]
     return VoucherView(
         serial=row.serial,
+        org_id=row.org_id,
         batch_id=row.batch_id,
         batch_name=batch.name,
         state=VoucherState(row.state),

@@ -204,7 +204,9 @@ OTHERS = {
     "suspense_receive": CASHIERS,
     "suspense_return": CASHIERS,
     "suspense_undone": CASHIERS,
-    "voucher_replace": CASHIERS,
+    "voucher_codes": EMPLOYERS,
+    "voucher_replace": CASHIERS | SHOPKEEPERS,
+    "voucher_revoke": EMPLOYERS,
     "voucher_sell": CASHIERS | SELLERS,
     "who_had": {StaffRole.OWNER, StaffRole.SUPPORT},
 }

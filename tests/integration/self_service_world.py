@@ -65,6 +65,8 @@ def switch(trade: Trade, shop: Shop, *, on: bool) -> None:
         NOON,
         undo_minutes=view.undo_minutes,
         max_customers=view.max_customers,
+        max_nas=None,
+        max_plans=None,
         alert_percent=view.alert_percent,
         closed=False,
         earns_on_self_service=on,

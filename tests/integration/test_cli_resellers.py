@@ -150,3 +150,25 @@ def test_a_shift_from_its_float_to_the_bank(run: Run, make: Factory) -> None:
     assert "-0.50 USD" in run("shift", "list")[1]
     assert "handed to   Ada" in run("shift", "hand-over", number, "--to", "Ada", *AT)[1]
     assert "deposited   slip 9" in run("shift", "deposit", number, "--reference", "slip 9", *AT)[1]
+
+
+@pytest.mark.rule("R1")
+def test_how_many_nas_and_plans_a_reseller_may_have(run: Run, context: Context) -> None:
+    catalog.add_profile(context, replace(DAILY, name="Few"), NOW)
+    catalog.add_plan(context, replace(DAY_PLAN, plan_name="Few day"), NOW)
+    _, out, _ = run("reseller", "add", "Small shop", "--profile", "Few", "--nas", "1",
+                    "--plans", "0", "--json", *AT)  # fmt: skip
+    number = str(json.loads(out)["org_id"])
+    assert "at most 1 NAS, at most 0 plans on its list" in run("reseller", "show", number)[1]
+    for name, address, expected in (("roof", "10.73.0.1", 0), ("yard", "10.73.0.2", 4)):
+        code, _, err = run("nas", "add", name, address, "--org", number, *AT)
+        assert code == expected, err
+    assert "the 1 NAS that it may have: ask who is above it, who can raise that" in err
+    price = ("reseller", "price", "set", number, "Few day", "--cost", "0.70", *AT)
+    code, _, err = run(*price)
+    assert (code, "the 0 plans on its price list" in err) == (4, True)
+    assert run("reseller", "set", number, "--plans", "1", *AT)[0] == 0
+    assert run(*price)[0] == 0
+    assert run("reseller", "set", number, "--nas", "-1", *AT)[0] == 0
+    assert "any number of NAS, at most 1 plans" in run("reseller", "show", number)[1]
+    assert run("nas", "add", "yard", "10.73.0.2", "--org", number, *AT)[0] == 0

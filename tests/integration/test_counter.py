@@ -65,6 +65,8 @@ def test_an_offer_says_why_nobody_can_have_it(trade: Trade) -> None:
         NOON,
         undo_minutes=15,
         max_customers=None,
+        max_nas=None,
+        max_plans=None,
         alert_percent=None,
         closed=True,
     )

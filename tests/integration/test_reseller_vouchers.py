@@ -12,6 +12,7 @@ from billing.errors import NotFound, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.plan_changes import When
 from billing.model.profile import BillIn, Payment
+from billing.model.vouchers import BatchView, NewBatch
 from billing.services import (
     credits,
     customers,
@@ -27,7 +28,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory
-from tests.integration.reseller_cards import EXPIRY, Cards
+from tests.integration.reseller_cards import EXPIRY, PIN, Cards
 from tests.integration.reseller_world import NOON, Shop, Trade, opened
 from tests.integration.test_resellers_together import together
 
@@ -212,6 +213,8 @@ def test_a_resellers_vouchers_are_paid_in_no_other_way(trade: Trade) -> None:
         NOON,
         undo_minutes=15,
         max_customers=None,
+        max_nas=None,
+        max_plans=None,
         alert_percent=None,
         closed=True,
     )
@@ -380,3 +383,36 @@ def test_who_logs_in_by_a_card_is_no_customer_that_is_counted(trade: Trade) -> N
     assert cards.states() == {"redeemed": 1, "active": 2}
     assert voucher_sales.revoke(trade.child.staff, cards.range(), SOON, refund=True) == 2
     assert _wallets(trade) == (51_00, 42_00)
+
+
+@pytest.mark.rule("R1", "R3")
+def test_who_is_above_makes_a_batch_for_a_reseller_at_its_price(trade: Trade) -> None:
+    resellers.set_retail(trade.child.staff, trade.child.org_id, trade.plan_id, 12_000_000, NOON)
+
+    def make(context: Context, org_id: int | None) -> BatchView:
+        wanted = NewBatch(name="ordered", count=2, code=PIN, plan_id=trade.plan_id, org_id=org_id)
+        return vouchers.make_batch(context, wanted, NOON)
+
+    for context in (trade.owner, trade.parent.staff):
+        made = make(context, trade.child.org_id)
+        assert (made.org_id, made.face_micros) == (trade.child.org_id, 12_000_000)
+        assert vouchers.get_batch(trade.child.staff, made.batch_id).codes_kept
+    assert make(trade.owner, None).org_id == 1
+    for stranger, org_id in ((trade.stranger.staff, trade.child.org_id), (trade.owner, 1)):
+        with pytest.raises(NotFound, match="is no reseller"):
+            make(stranger, org_id)
+    cashier = replace(trade.child.staff, cashier=True)
+    taken: list[object] = []
+    with pytest.raises(Refused, match="ask the owner of the shop"):
+        vouchers.hand_over(cashier, made.batch_id, lambda _, codes: taken.extend(codes), NOON)
+    with pytest.raises(Refused, match="ask the owner of the shop"):
+        vouchers.replace(cashier, made.first_serial, NOON)
+    with pytest.raises(Refused, match="ask the owner of the shop"):
+        make(cashier, None)
+    assert taken == []
+    resellers.change(
+        trade.owner, trade.child.org_id, NOON, undo_minutes=5, max_customers=None, max_nas=None,
+        max_plans=None, alert_percent=None, closed=True,
+    )  # fmt: skip
+    with pytest.raises(Refused, match="the reseller is closed"):
+        make(trade.owner, trade.child.org_id)

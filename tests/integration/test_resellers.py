@@ -14,6 +14,7 @@ from billing.model.plan_changes import When
 from billing.services import (
     credits,
     customers,
+    nas,
     plan_changes,
     reseller_money,
     reseller_sales,
@@ -24,7 +25,7 @@ from billing.services.context import Context
 from billing.settings import Settings
 from billing.store import tables
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory
-from tests.integration.reseller_world import NOON, Trade, opened
+from tests.integration.reseller_world import MONTH_OF_30_DAYS, NOON, Trade, opened
 
 MINUTE = timedelta(minutes=1)
 
@@ -327,6 +328,8 @@ def test_a_reseller_has_no_more_customers_than_it_may(trade: Trade) -> None:
             NOON,
             undo_minutes=5,
             max_customers=most,
+            max_nas=None,
+            max_plans=None,
             alert_percent=None,
             closed=closed,
         )
@@ -342,6 +345,8 @@ def test_a_reseller_has_no_more_customers_than_it_may(trade: Trade) -> None:
             NOON,
             undo_minutes=5,
             max_customers=9,
+            max_nas=None,
+            max_plans=None,
             alert_percent=None,
             closed=False,
         )
@@ -398,3 +403,70 @@ def test_a_statement_tells_how_the_wallet_came_from_its_opening_to_its_closing(
     assert (first.sale_id, first.cost_micros) == (sold[2].sale_id, 8_000_000)
     with pytest.raises(NotFound):
         reseller_money.statement(trade.child.staff, trade.parent.org_id, date(2026, 3, 1))
+
+
+def _quotas(trade: Trade, *, nas_: int | None = None, plans: int | None = None) -> None:
+    """Of the child, set by who is above it."""
+    resellers.change(
+        trade.parent.staff, trade.child.org_id, NOON, undo_minutes=5, max_customers=None,
+        max_nas=nas_, max_plans=plans, alert_percent=None, closed=False,
+    )  # fmt: skip
+
+
+@pytest.mark.rule("R1")
+def test_a_reseller_has_no_more_nas_than_it_may(trade: Trade) -> None:
+    _quotas(trade, nas_=1)
+    assert resellers.show(trade.child.staff, trade.child.org_id).max_nas == 1
+    nas.add_nas(trade.context, name="roof", address="10.71.0.1", now=NOON,
+                org_id=trade.child.org_id)  # fmt: skip
+    for context, org_id in ((trade.context, trade.child.org_id), (trade.child.staff, None)):
+        with pytest.raises(Refused, match=r"has the 1 NAS that it may have: ask who is above"):
+            nas.add_nas(context, name="cellar", address="10.71.0.2", now=NOON, org_id=org_id)
+    # Another's, and the operator's own, are not counted.
+    nas.add_nas(trade.context, name="cellar", address="10.71.0.2", now=NOON)
+    nas.add_nas(trade.stranger.staff, name="cellar", address="10.71.0.3", now=NOON)
+    _quotas(trade, nas_=2)
+    nas.add_nas(trade.child.staff, name="cellar", address="10.71.0.4", now=NOON)
+    assert trade.rows("SELECT count(*) FROM nas WHERE org_id = %s", trade.child.org_id) == [(2,)]
+    with pytest.raises(NotFound, match="no organisation has the number 999"):
+        nas.add_nas(trade.context, name="nowhere", address="10.71.0.5", now=NOON, org_id=999)
+    with pytest.raises(NotFound, match="no organisation"):
+        nas.add_nas(trade.stranger.staff, name="theirs", address="10.71.0.6", now=NOON,
+                    org_id=trade.child.org_id)  # fmt: skip
+
+
+@pytest.mark.rule("R1")
+def test_a_price_list_has_no_more_plans_than_it_may(trade: Trade) -> None:
+    _quotas(trade, plans=1)
+    other = trade.make.plan(NOON, replace(MONTH_OF_30_DAYS, plan_name="another"))
+    resellers.set_cost(trade.owner, trade.parent.org_id, other, 7_000_000, NOON)
+
+    def cost(plan_id: int, micros: int | None) -> None:
+        resellers.set_cost(trade.parent.staff, trade.child.org_id, plan_id, micros, NOON)
+
+    with pytest.raises(Refused, match="has the 1 plans on its price list that it may have"):
+        cost(other, 8_000_000)
+    cost(trade.plan_id, 8_500_000)  # it is there already
+    cost(trade.plan_id, None)
+    cost(other, 8_000_000)
+    with pytest.raises(Refused, match="ask who is above it"):
+        cost(trade.plan_id, 8_000_000)
+    # What is sold no more takes no place.
+    with trade.context.transaction() as tx:
+        tx.get_one(tables.Plan, other).archived_at = NOON
+    cost(trade.plan_id, 8_000_000)
+    _quotas(trade, plans=0)
+    assert [one.plan_id for one in resellers.price_list(
+        trade.child.staff, trade.child.org_id, NOON)] == [trade.plan_id]  # fmt: skip
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize("field", ["max_customers", "max_nas", "max_plans"])
+def test_a_quota_that_cannot_be_is_refused_at_its_field(trade: Trade, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        resellers.change(
+            trade.parent.staff, trade.child.org_id, NOON, undo_minutes=5, alert_percent=None,
+            closed=False,
+            **{"max_customers": None, "max_nas": None, "max_plans": None, field: -1},  # type: ignore[arg-type]
+        )  # fmt: skip
+    assert refused.value.field == field

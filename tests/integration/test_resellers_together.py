@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
 
 from billing.errors import Refused
-from billing.services import reseller_money, reseller_sales
+from billing.services import nas, reseller_money, reseller_sales, resellers
 from billing.services.context import Context
 from billing.settings import Settings
 from tests.factories import Factory
-from tests.integration.reseller_world import NOON, Trade, opened
+from tests.integration.reseller_world import MONTH_OF_30_DAYS, NOON, Trade, opened
 
 
 @pytest.fixture
@@ -127,3 +128,28 @@ def test_a_request_that_many_answer_at_once_is_answered_once(trade: Trade) -> No
     (one,) = [one for one in done if not isinstance(one, Refused)]
     assert trade.wallet(trade.child) == (10_00 if one.state == "approved" else 0)  # type: ignore[attr-defined]
     assert trade.findings() == []
+
+
+@pytest.mark.rule("R1", "R2")
+def test_nas_and_plans_that_are_added_at_once_keep_to_the_quota(trade: Trade) -> None:
+    resellers.change(
+        trade.parent.staff, trade.child.org_id, NOON, undo_minutes=5, max_customers=None,
+        max_nas=3, max_plans=3, alert_percent=None, closed=False,
+    )  # fmt: skip
+    plans = []
+    for n in range(8):
+        plan_id = trade.make.plan(NOON, replace(MONTH_OF_30_DAYS, plan_name=f"plan {n}"))
+        resellers.set_cost(trade.owner, trade.parent.org_id, plan_id, 7_000_000, NOON)
+        plans.append(plan_id)
+    child = trade.child.org_id
+    done = together(
+        *(lambda n=n: nas.add_nas(trade.child.staff, name=f"at once {n}",
+                                  address=f"10.72.0.{n + 1}", now=NOON) for n in range(8)),
+        *(lambda one=one: resellers.set_cost(trade.parent.staff, child, one, 8_000_000, NOON)
+          for one in plans),
+    )  # fmt: skip
+    refused = [str(one) for one in done if isinstance(one, Refused)]
+    assert sum("3 NAS" in one for one in refused) == 5
+    assert sum("3 plans" in one for one in refused) == 6  # one was there already
+    assert trade.rows("SELECT count(*) FROM nas WHERE org_id = %s", child) == [(3,)]
+    assert len(resellers.price_list(trade.child.staff, child, NOON)) == 3

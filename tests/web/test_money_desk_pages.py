@@ -135,3 +135,48 @@ def test_prepayment_invoices_are_set_up_and_stopped(
     send(page)
     expect(page.locator("#content")).not_to_contain_text("30.00 USD each month, within 10 days")
     assert prepayments.settings(context, who.customer_id) == []
+
+
+@pytest.mark.rule("P5")
+def test_a_prepayment_invoice_is_paid_at_the_desk_once_and_in_whole(
+    phone: Visitor, context: Context, who: House, began: datetime
+) -> None:
+    before = balance(context, who)
+    prepayments.set_up(context, who.customer_id, 30 * UNIT, now=began)
+    prepayments.run(context, began)
+    (asked,) = [
+        one for one in prepayments.invoices_of(context, who.customer_id) if one.state == "open"
+    ]
+    page = phone.open(f"/customers/{who.customer_id}")
+    expect(page.locator("#content")).to_contain_text(f"{asked.number}")
+    assert phone.overflow() == 0
+    page.get_by_role("link", name="Paid", exact=True).click()
+    assert page.locator("#bill").input_value() == f"prepayment-{asked.number}"
+    assert phone.overflow() == 0
+    page.fill("#amount_micros", "29.00")
+    send(page)
+    expect(page.locator("#field-amount_micros")).to_contain_text("paid with 30.00 USD")
+    page.fill("#amount_micros", "")
+    page.check("input[name=channel][value=wallet]")
+    send(page)
+    expect(page.locator("#field-channel")).to_contain_text("say how the money came")
+    page.check("input[name=channel][value=cash]")
+    assert balance(context, who) == before
+    token = page.locator("input[name=csrf_token]").last.input_value()
+    key = page.locator("input[name=key]").input_value()
+    send(page)
+    expect(page.get_by_role("status").first).to_contain_text("30.00 USD was taken")
+    assert balance(context, who) == before + 30
+    (paid,) = [
+        one for one in prepayments.invoices_of(context, who.customer_id)
+        if one.number == asked.number
+    ]  # fmt: skip
+    assert paid.state == "paid"
+    expect(page.get_by_role("link", name="Paid", exact=True)).to_have_count(0)
+    page.request.post(
+        f"{phone.base_url}/customers/{who.customer_id}/pay",
+        form={"csrf_token": token, "key": key, "channel": "cash",
+              "bill": f"prepayment-{asked.number}"},
+    )  # fmt: skip
+    assert balance(context, who) == before + 30
+    prepayments.stop(context, who.customer_id, began)

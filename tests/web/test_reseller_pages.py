@@ -170,10 +170,13 @@ def test_money_goes_down_and_back_with_its_reason_once(
     _send(page)
     expect(page.locator("#field-alert_percent")).to_contain_text("1 to 99")
     page.fill("#alert_percent", "15")
-    page.fill("#max_customers", "7")
+    for field, most in (("customers", "7"), ("nas", "2"), ("plans", "1")):
+        page.fill(f"#max_{field}", most)
     assert visitor.overflow() == 0
     _send(page)
-    assert resellers.show(context, tree.below).max_customers == 7
+    expect(page.locator(".panel-head")).to_contain_text("at most 2 NAS · at most 1 plan on")
+    shop = resellers.show(context, tree.below)
+    assert (shop.max_customers, shop.max_nas, shop.max_plans) == (7, 2, 1)
     _log_in(visitor, tree.boss_below)
     visitor.open("/counter")
     expect(page.locator("#low")).to_contain_text("Less than 6.00 USD is left")

@@ -63,6 +63,8 @@ class LimitsForm(OnceForm):
 
     undo_minutes = WholeField("Undoes a sale within (minutes)", [needed])
     max_customers = WholeField("Customers at most", description="Empty: any number.")
+    max_nas = WholeField("NAS at most", description="Empty: any number.")
+    max_plans = WholeField("Plans on its price list at most", description="Empty: any number.")
     alert_percent = WholeField(
         "Told when less is left than (percent of the last transfer)",
         description="By mail, and at its counter. Empty: never.",
@@ -166,6 +168,8 @@ def reseller_limits(org_id: int) -> ResponseReturnValue:
     if not form.is_submitted():
         form.undo_minutes.data = shop.undo_minutes
         form.max_customers.data = shop.max_customers
+        form.max_nas.data = shop.max_nas
+        form.max_plans.data = shop.max_plans
         form.alert_percent.data = shop.alert_percent
         form.earns_on_self_service.data = shop.earns_on_self_service
         form.closed.data = shop.closed_at is not None
@@ -254,6 +258,8 @@ def _limit(context: Context, org_id: int, form: LimitsForm) -> Sequence[str]:
         parts.now(),
         undo_minutes=form.undo_minutes.data,
         max_customers=form.max_customers.data,
+        max_nas=form.max_nas.data,
+        max_plans=form.max_plans.data,
         alert_percent=form.alert_percent.data,
         closed=form.closed.data,
         earns_on_self_service=form.earns_on_self_service.data,

@@ -6,7 +6,7 @@ import io
 import zipfile
 from datetime import datetime
 
-from flask import Response, flash, redirect, render_template, url_for
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, DateField, RadioField, SelectField, StringField
@@ -16,15 +16,15 @@ from wtforms.validators import Optional
 from billing.documents.voucher_cards import as_csv, sheets
 from billing.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from billing.model.vouchers import Alphabet, BatchView, Code, CodeFormat, NewBatch
-from billing.services import catalog, voucher_designs
+from billing.services import catalog, resellers, voucher_designs
 from billing.services import vouchers as service
 from web import parts
 from web.admin import blueprint
 from web.formats import plan_words
 from web.forms import MoneyField, WholeField, needed, show_errors
-from web.guards import EDITORS, STAFF, staff_only
+from web.guards import EDITORS, EMPLOYERS, STAFF, staff_only
 
-_ERRORS_AT = {"amount": "amount_micros", "expires": "last_day"}
+_ERRORS_AT = {"amount": "amount_micros", "expires": "last_day", "org": "org_id"}
 _LENGTH = 12
 
 
@@ -32,6 +32,12 @@ class BatchForm(FlaskForm):
     """What a voucher is good for, and what its code looks like."""
 
     name = StringField("Name", [needed], description="Like 'Kiosk 10 USD, spring'.")
+    org_id = SelectField(
+        "For",
+        coerce=int,
+        default=0,
+        description="A reseller takes their codes and sells them: its wallet pays, at cost.",
+    )
     count = WholeField("How many", [needed], description=f"1 to {service.COUNT_MOST}.")
     plan = SelectField("Good for", coerce=int, default=0)
     amount_micros = MoneyField("Amount", description="Of money; empty where it is for a plan.")
@@ -92,6 +98,14 @@ def voucher_batch_new() -> ResponseReturnValue:
     """It is stock until it is sold."""
     context = parts.context()
     form = BatchForm()
+    form.org_id.choices = [
+        SelectChoice(0, parts.operator().name),
+        *(
+            SelectChoice(shop.org_id, shop.name)
+            for shop in resellers.listed(context)
+            if shop.closed_at is None
+        ),
+    ]
     form.plan.choices = [
         SelectChoice(0, "Money for the wallet"),
         *(
@@ -113,7 +127,10 @@ def voucher_batch_new() -> ResponseReturnValue:
         except (InvalidInput, NotFound, Refused, Conflict) as error:
             show_errors(form, error, _ERRORS_AT)
         else:
-            flash(f"{made.count} vouchers are in stock. Take their codes next.", "success")
+            next_words = (
+                "The reseller takes their codes" if form.org_id.data else "Take their codes"
+            )
+            flash(f"{made.count} vouchers are in stock. {next_words} next.", "success")
             return redirect(url_for("admin.voucher_batch", batch_id=made.batch_id))
     status = 422 if form.is_submitted() else 200
     return render_template("admin/voucher_batch_form.html", form=form), status
@@ -124,15 +141,20 @@ def voucher_batch_new() -> ResponseReturnValue:
 def voucher_batch(batch_id: int) -> ResponseReturnValue:
     """One batch: its stock, and what can be done with it."""
     view = service.get_batch(parts.context(), batch_id)
-    return render_template("admin/voucher_batch.html", view=view, form=CodesForm())
+    return render_template(
+        "admin/voucher_batch.html", view=view, form=CodesForm(), prints=prints_for(view.org_id)
+    )
 
 
 @blueprint.post("/vouchers/batches/<int:batch_id>/codes")
-@staff_only(EDITORS)
+@staff_only(EMPLOYERS)
 def voucher_codes(batch_id: int) -> ResponseReturnValue:
-    """The codes, as a file; afterwards nobody can read them any more."""
+    """The codes, as a file; afterwards nobody can read them any more. A reseller takes its own."""
     form, context = CodesForm(), parts.context()
-    design = voucher_designs.design_of(context, service.get_batch(context, batch_id).org_id)
+    org_id = service.get_batch(context, batch_id).org_id
+    if not prints_for(org_id):
+        abort(403)
+    design = voucher_designs.design_of(context, org_id)
     files: dict[str, bytes] = {}
 
     def take(view: BatchView, codes: list[Code]) -> None:
@@ -149,6 +171,13 @@ def voucher_codes(batch_id: int) -> ResponseReturnValue:
         else:
             return _download(f"vouchers-{batch_id}", files)
     return redirect(url_for("admin.voucher_batch", batch_id=batch_id))
+
+
+def prints_for(org_id: int) -> bool:
+    """Whether who is logged in may hold the codes of an organisation's cards: the operator's
+    people those of all, a reseller's its own only."""
+    person = parts.member()
+    return not person.may_resell or person.org_id == org_id
 
 
 def _wanted(form: BatchForm) -> NewBatch:
@@ -171,6 +200,7 @@ def _wanted(form: BatchForm) -> NewBatch:
         as_login=form.as_login.data,
         session_limit=form.session_limit.data,
         expires_at=_expiry(form),
+        org_id=form.org_id.data or None,
     )
 
 

@@ -20,7 +20,7 @@ from web import parts
 from web.admin import blueprint
 from web.formats import CHANNELS, money
 from web.forms import WholeField, show_errors
-from web.guards import EDITORS, TILLS, staff_only
+from web.guards import EMPLOYERS, TILLS, staff_only
 
 _WALLET = "wallet"
 _LAPSE = "lapse"
@@ -110,16 +110,20 @@ def voucher_sell(batch_id: int) -> ResponseReturnValue:
 
 
 @blueprint.route("/vouchers/batches/<int:batch_id>/revoke", methods=["GET", "POST"])
-@staff_only(EDITORS)
+@staff_only(EMPLOYERS)
 def voucher_revoke(batch_id: int) -> ResponseReturnValue:
-    """Nobody can redeem them any more."""
+    """Nobody can redeem them any more. What a reseller gives back goes to its wallet, by itself
+    within its window only (rule R1)."""
     context, form = parts.context(), RevokeForm()
     view = service.get_batch(context, batch_id)
-    if _shop_of(view.org_id) is not None:
+    shop = _shop_of(view.org_id)
+    if shop is not None:
         form.money.choices = [
-            SelectChoice(_LAPSE, "Is kept: it lapses"),
             SelectChoice(_BACK, "Goes back to the wallets that paid, at cost"),
+            SelectChoice(_LAPSE, "Is kept: it lapses"),
         ]
+        if not form.is_submitted():
+            form.money.data = _BACK
     if form.validate_on_submit():
         chosen = form.money.data
         try:
@@ -135,7 +139,7 @@ def voucher_revoke(batch_id: int) -> ResponseReturnValue:
         else:
             flash(f"{count} vouchers are revoked.", "success")
             return redirect(url_for("admin.voucher_batch", batch_id=batch_id))
-    page = render_template("admin/voucher_revoke.html", form=form, view=view)
+    page = render_template("admin/voucher_revoke.html", form=form, view=view, shop=shop)
     return page, 422 if form.is_submitted() else 200
 
 

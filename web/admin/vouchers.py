@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from billing.errors import Conflict, InvalidInput, NotFound, Refused
+from billing.model.vouchers import VoucherView
 from billing.services import vouchers as service
 from web import parts
 from web.admin import blueprint
+from web.admin.voucher_batches import prints_for
 from web.formats import local_day
-from web.guards import CASHIERS, STAFF, staff_only
+from web.guards import ABOVE, CASHIERS, STAFF, may_call, staff_only
 
 PAGE_BATCHES = 50
 _SERIAL_MOST = 18
@@ -56,14 +58,18 @@ def voucher_find() -> ResponseReturnValue:
 def voucher(serial: int) -> ResponseReturnValue:
     """One, without its code; whose it is was looked up is kept."""
     view = service.look_up(parts.context(), serial, parts.now())
-    return render_template("admin/voucher.html", view=view, made=None, form=ReplaceForm())
+    return render_template(
+        "admin/voucher.html", view=view, made=None, form=ReplaceForm(), replaces=_replaces(view)
+    )
 
 
 @blueprint.post("/vouchers/<int:serial>/replace")
-@staff_only(CASHIERS)
+@staff_only(ABOVE)
 def voucher_replace(serial: int) -> ResponseReturnValue:
-    """The new code stands on this page, that once."""
+    """The new code stands on this page, that once. A reseller replaces its own cards."""
     form, context = ReplaceForm(), parts.context()
+    if not _replaces(service.show(context, serial)):
+        abort(403)
     if not form.validate_on_submit():
         return redirect(url_for("admin.voucher", serial=serial))
     try:
@@ -72,7 +78,7 @@ def voucher_replace(serial: int) -> ResponseReturnValue:
         flash(error.message, "danger")
         return redirect(url_for("admin.voucher", serial=serial))
     view = service.show(context, made.serial)
-    return render_template("admin/voucher.html", view=view, made=made, form=form)
+    return render_template("admin/voucher.html", view=view, made=made, form=form, replaces=False)
 
 
 @blueprint.get("/vouchers/report")
@@ -87,6 +93,11 @@ def voucher_report() -> ResponseReturnValue:
         flash(f"The last day {error.message}.", "danger")
         lines = []
     return render_template("admin/voucher_report.html", lines=lines, first=first, last=last)
+
+
+def _replaces(view: VoucherView) -> bool:
+    """Whether who is logged in may have the new code of a card."""
+    return may_call("admin.voucher_replace") and prints_for(view.org_id)
 
 
 def _asked(name: str) -> date | None:

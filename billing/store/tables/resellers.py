@@ -22,6 +22,8 @@ class Reseller(Base):
     __table_args__ = (
         CheckConstraint("undo_minutes >= 0", name="undo_minutes"),
         CheckConstraint("max_customers >= 0", name="max_customers"),
+        CheckConstraint("max_nas >= 0", name="max_nas"),
+        CheckConstraint("max_plans >= 0", name="max_plans"),
     )
 
     org_id: Mapped[OrgId] = mapped_column(primary_key=True, autoincrement=False)
@@ -29,7 +31,10 @@ class Reseller(Base):
     undo_minutes: Mapped[Int]
     """How long its own staff may undo a sale; later only who is above it."""
     max_customers: Mapped[Int | None]
-    """NULL: as many as it wants."""
+    """NULL: as many as it wants; so for the next two."""
+    max_nas: Mapped[Int | None]
+    max_plans: Mapped[Int | None]
+    """On its price list."""
     earns_on_self_service: Mapped[bool] = mapped_column(server_default=text("true"))
     """It earns by what customers, its own and those of resellers below it, buy themselves."""
     created_at: Mapped[datetime]

@@ -45,6 +45,11 @@ def funding(context: Context, customer: CustomerView) -> Facts:
     return {
         "methods": methods_on_file.looked_up(context, customer.customer_id, parts.now()),
         "prepaid": prepayments.settings(context, customer.customer_id),
+        "asked": [
+            one
+            for one in prepayments.invoices_of(context, customer.customer_id)
+            if one.state == "open"
+        ],
         "recharges": auto_recharge.settings(context, customer.customer_id),
         "on_its_way": payments.listed(
             context, customer_id=customer.customer_id, states=_OPEN, limit=_SHOWN

@@ -13,8 +13,9 @@ from billing.errors import InvalidInput
 from billing.model.commerce import MoneyChannel
 from billing.model.credits import CreditNoteView
 from billing.model.customer_record import BillLine
+from billing.model.prepayments import PrepaymentInvoiceView
 from billing.model.views import CustomerView, PaymentReceipt
-from billing.services import bills, credits, customer_record, sales
+from billing.services import bills, credits, customer_record, prepayments, sales
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, action, request_argument
@@ -24,6 +25,7 @@ from web.guards import CASHIERS
 
 BILLS_CHOSEN_FROM = 100
 _WALLET = "wallet"
+_PREPAYMENT = "prepayment-"
 _REFERENCE_MOST = 100
 
 
@@ -42,7 +44,7 @@ class PaymentForm(ActionForm):
     amount_micros = MoneyField(
         "Amount",
         description="Empty: all that is open of the bill that was chosen. What is too much stays "
-        "in the wallet.",
+        "in the wallet. A prepayment invoice is paid in whole.",
     )
     reference = StringField(
         "Reference",
@@ -51,7 +53,8 @@ class PaymentForm(ActionForm):
     )
 
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
-        """The wallet, and every bill with something left to pay, or given up."""
+        """The wallet, every bill with something left to pay, or given up, and what was asked for
+        in advance (rule P5)."""
         now = parts.now()
         found = customer_record.open_bills(context, customer.customer_id, now)
         found += customer_record.given_up(context, customer.customer_id, now)
@@ -62,9 +65,15 @@ class PaymentForm(ActionForm):
                 for one in customer.wallets[1:]
             ),
             *(SelectChoice(one.bill.number, bill_words(one)) for one in found),
+            *(
+                SelectChoice(_PREPAYMENT + one.number, _prepayment_words(one))
+                for one in prepayments.invoices_of(context, customer.customer_id)
+                if one.state == "open"
+            ),
         ]
         if fresh:
-            self.bill.data = request_argument("bill") or ""
+            asked = request_argument("prepayment")
+            self.bill.data = _PREPAYMENT + asked if asked else request_argument("bill") or ""
 
 
 @action(
@@ -76,10 +85,12 @@ class PaymentForm(ActionForm):
     errors_at={"amount": "amount_micros", "invoice": "bill", "wallet": "amount_micros"},
 )
 def pay(context: Context, customer: CustomerView, form: PaymentForm) -> Sequence[str]:
-    """A payment for a bill, or a top-up."""
+    """A payment for a bill or a prepayment invoice, or a top-up."""
     channel = None if form.channel.data == _WALLET else MoneyChannel(form.channel.data)
     reference = _checked_reference(form.reference.data)
-    if form.bill.data and not form.bill.data.startswith(f"{_WALLET}-"):
+    if form.bill.data.startswith(_PREPAYMENT):
+        receipt = _pay_in_advance(context, customer, form, channel, reference)
+    elif form.bill.data and not form.bill.data.startswith(f"{_WALLET}-"):
         receipt = bills.pay(
             context,
             form.bill.data,
@@ -106,6 +117,29 @@ def pay(context: Context, customer: CustomerView, form: PaymentForm) -> Sequence
             now=parts.now(),
         )
     return _payment_words(receipt)
+
+
+def _pay_in_advance(
+    context: Context,
+    customer: CustomerView,
+    form: PaymentForm,
+    channel: MoneyChannel | None,
+    reference: str | None,
+) -> PaymentReceipt:
+    """A prepayment invoice, in whole (rule P5). Raises InvalidInput, Refused, Conflict."""
+    number = form.bill.data.removeprefix(_PREPAYMENT)
+    if channel is None:
+        raise InvalidInput("it fills the wallet: say how the money came", field="channel")
+    return prepayments.pay(
+        context,
+        number,
+        channel,
+        customer_id=customer.customer_id,
+        amount_micros=form.amount_micros.data,
+        reference=reference,
+        idempotency_key=form.key.data or "",
+        now=parts.now(),
+    )
 
 
 class CreditForm(ActionForm):
@@ -178,6 +212,13 @@ def bill_words(line: BillLine) -> str:
     left = f"{money(bill.open_micros, bill.currency)} open of " if bill.open_micros else ""
     total = money(bill.total_micros, bill.currency)
     return f"{bill.number}, payable until {day(bill.due_on)}: {left}{total} ({line.state})"
+
+
+def _prepayment_words(one: PrepaymentInvoiceView) -> str:
+    """`PRE-7, prepayment for 2026-03, payable until 20 Mar 2026: 30.00 USD`."""
+    amount = money(one.amount_micros, one.currency)
+    what = f"{one.number}, prepayment for {one.month:%Y-%m}"
+    return f"{what}, payable until {day(one.due_on)}: {amount}"
 
 
 def credit_words(note: CreditNoteView, *, void: bool = False) -> list[str]:
