@@ -392,7 +392,7 @@ def _mac(
 
 
 class _Server(ThreadingHTTPServer):
-    """Hundreds may call at once; of more than are let wait, some connect a second later or never."""
+    """Hundreds may call at once: whom it does not let wait connects seconds later, or never."""
 
     daemon_threads = True
     request_queue_size = 512
