@@ -111,6 +111,9 @@ class Settings(BaseSettings):
         default=400, ge=7, description="days that the raw accounting records are kept"
     )
     login_days: int = Field(default=400, ge=7, description="days that the login history is kept")
+    dead_letter_days: int = Field(
+        default=400, ge=7, description="days that accounting of no session is kept"
+    )
     message_days: int = Field(
         default=400, ge=7, description="days that messages sent or given up are kept"
     )

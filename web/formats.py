@@ -14,6 +14,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.decision import Reason
 from billing.model.money import MICROS_PER_UNIT, Money, minor_digits
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Sharing
+from billing.model.plan_text import percent_words, rolling_words, tax_words
 from billing.model.quantities import show_fair_use
 from billing.model.tariff import tariff_windows
 from billing.model.tariff_text import window_words
@@ -51,6 +52,7 @@ def init_app(app: Flask) -> None:
     for function in (
         *numbers,
         instant,
+        exact_instant,
         local_day,
         day,
         day_before,
@@ -58,6 +60,7 @@ def init_app(app: Flask) -> None:
         validity,
         allowance,
         plan_notes,
+        tax_words,
         reason,
         channel,
         extra_words,
@@ -110,6 +113,12 @@ def duration(seconds: int) -> str:
         if len(words) == 2:
             break
     return " ".join(word for word in words if not word.startswith("0 ")) or "0 s"
+
+
+def exact_instant(moment: datetime) -> str:
+    """`21 Nov 2026, 14:30:05`: where a second tells one from another."""
+    local = moment.astimezone(ZoneInfo(parts.operator().time_zone))
+    return f"{local.day} {local:%b %Y, %H:%M:%S}"
 
 
 def instant(moment: datetime) -> str:
@@ -175,7 +184,8 @@ def allowance(terms: PlanTerms) -> str:
 
 
 def plan_notes(terms: PlanTerms) -> list[str]:
-    """What a list adds to the allowance: prices of pay-as-you-go, fair use, hours of their own."""
+    """What a list adds to the allowance: prices of pay-as-you-go, fair use, what becomes of the
+    unused, hours of their own."""
     steps = (
         (terms.payg_second_step, terms.payg_second_step_micros, duration),
         (terms.payg_octet_step, terms.payg_octet_step_micros, octets),
@@ -188,6 +198,7 @@ def plan_notes(terms: PlanTerms) -> list[str]:
         ),
         *([f"slower after {show_fair_use(terms.fair_use)}"] if terms.fair_use else []),
         *(["each session holds a slice"] if terms.sharing == Sharing.STRICT else []),
+        *rolling_words(terms),
         *windows(terms),
     ]
 
@@ -217,7 +228,8 @@ def extra_words(extra: Extra) -> str:
         whole, decimals = divmod(extra.discount_ppm, 10_000)
         return f"{whole}.{decimals:04d}".rstrip("0").rstrip(".") + "% off"
     price = money(extra.price_micros, parts.operator().currency)
-    return f"{price} {'a month' if extra.kind == ChargeKind.RECURRING else 'once'}"
+    tax = "" if extra.tax_rate_ppm is None else f", tax {percent_words(extra.tax_rate_ppm)}"
+    return f"{price} {'a month' if extra.kind == ChargeKind.RECURRING else 'once'}{tax}"
 
 
 def plan_words(view: PlanView) -> str:

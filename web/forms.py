@@ -116,6 +116,19 @@ class PercentField(StringField):
         return f"{whole}.{decimals:04d}".rstrip("0").rstrip(".")
 
 
+class OwnPercentField(PercentField):
+    """The same where it may be left to something else: `data` is None when empty."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0].strip():
+            super().process_formdata(valuelist)
+        else:
+            self.data = None
+
+    def _value(self) -> str:
+        return "" if self.data is None and not self.raw_data else super()._value()
+
+
 class DatesField(StringField):
     """Days like 2026-12-25, separated by blanks or commas; `data` is a frozenset of dates."""
 

@@ -26,7 +26,9 @@ EDITORS = frozenset({StaffRole.OWNER})
 CASHIERS = frozenset({StaffRole.OWNER, StaffRole.BILLING})
 """Customers and their money."""
 DESK = CASHIERS | {StaffRole.SUPPORT}
-"""Promises to pay; what came of a payment, and a page to pay at."""
+"""Promises to pay; what came of a payment, and a page to pay at; accounting of nobody."""
+INQUIRERS = frozenset({StaffRole.OWNER, StaffRole.SUPPORT})
+"""Who had an address when: each request is written down with its reason."""
 SHOPKEEPERS = frozenset({StaffRole.RESELLER})
 """A reseller's own prices, money and people."""
 SELLERS = SHOPKEEPERS | {StaffRole.SHOP_CASHIER}

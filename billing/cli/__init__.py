@@ -36,11 +36,13 @@ from billing.cli import (
     payments,
     plan_changes,
     pools,
+    promises,
     receipts,
     reseller_money,
     resellers,
     revenue,
     sales,
+    searches,
     self_purchases,
     sepa,
     shifts,
@@ -96,6 +98,9 @@ for _command in (
     evidence.session,
     evidence.dispute,
     evidence.anomalies,
+    searches.who_had,
+    searches.logins,
+    searches.dead_letters,
     grants.quota,
     grants.overspend,
     imports.import_,
@@ -116,6 +121,9 @@ customers.customer.add_command(statements.statement)
 customers.customer.add_command(statements.statements)
 customers.customer.add_command(spending.alerts)
 customers.customer.add_command(spending.cap)
+customers.customer.add_command(promises.promise)
+customers.customer.add_command(promises.of_customer)
+catalog.profile.add_command(promises.of_profile)
 customers.customer.add_command(funding.recharge)
 customers.customer.add_command(funding.prepay)
 subscribers.subscriber.add_command(plan_changes.plan)

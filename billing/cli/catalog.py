@@ -26,6 +26,7 @@ from billing.cli.units import (
 from billing.errors import InvalidInput
 from billing.model.money import Money
 from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
+from billing.model.plan_text import rolling_words, tax_words
 from billing.model.profile import (
     BillIn,
     BillingKind,
@@ -121,8 +122,7 @@ def add_profile(
             no_cut_dates=frozenset(no_cut_date),
             suspended_pool=suspended_pool,
             credit_limit_micros=amount(app, credit_limit, "credit_limit"),
-            # A percent is 10,000 ppm: reading it as an amount of money keeps six decimals.
-            tax_rate_ppm=amount(app, tax_percent, "tax_percent") // 100,
+            tax_rate_ppm=rate_ppm(app, tax_percent, "tax_percent") or 0,
             tax_inclusive=not tax_exclusive,
             tax_point=TaxPoint(tax_point),
         ),
@@ -206,6 +206,14 @@ def terms_options(function: _Function) -> _Function:
             click.option("--idle-timeout", type=SECONDS),
             click.option("--pause-days", type=int,
                          help="A pause stops validity for so many days a year (S3)."),
+            click.option("--rolls-over", is_flag=True,
+                         help="What is unused of a package goes into the one that follows it "
+                              "(B4)."),
+            click.option("--tax-percent", "tax_rate_ppm",
+                         help="Its own tax rate, like 7.5; the billing profile's unless given."),
+            click.option("--tax-point", type=click.Choice([p.value for p in TaxPoint]),
+                         help="When the tax of its bills is due; as the profile says unless "
+                              "given."),
             click.option("--payg-data-step", type=OCTETS, help="Pay-as-you-go: step, like 1MB."),
             click.option("--payg-data-price", help="Price of one step."),
             click.option("--payg-time-step", type=SECONDS, help="Pay-as-you-go: step, like 60s."),
@@ -283,6 +291,14 @@ def amount(app: App, text: str, field: str) -> int:
         raise InvalidInput(str(error), field=field) from None
 
 
+def rate_ppm(app: App, percent: str | None, field: str) -> int | None:
+    """A percentage like 7.5 or 10% in parts per million; None where none was given."""
+    if percent is None:
+        return None
+    # A percent is 10,000 ppm: reading it as an amount of money keeps six decimals.
+    return amount(app, percent.removesuffix("%"), field) // 100
+
+
 def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
     minutes, months = options["validity"] or (None, None)
     data_price, time_price = options["payg_data_price"], options["payg_time_price"]
@@ -314,6 +330,9 @@ def _terms(app: App, name: str, options: dict[str, Any]) -> PlanTerms:
         restricted_up_kbps=options["restricted_up"],
         restricted_down_kbps=options["restricted_down"],
         pause_days=options["pause_days"],
+        tax_rate_ppm=rate_ppm(app, options["tax_rate_ppm"], "tax_percent"),
+        rolls_over=options["rolls_over"],
+        tax_point=options["tax_point"] and TaxPoint(options["tax_point"]),
         payg_octet_step=options["payg_data_step"],
         payg_octet_step_micros=data_price and amount(app, data_price, "payg_data_price"),
         payg_second_step=options["payg_time_step"],
@@ -334,6 +353,7 @@ def _show_plan(app: App, view: PlanView) -> None:
         view,
         f"plan {view.plan_id} {view.name}, version {view.version} from "
         f"{show_instant(view.effective_from)}: {price}, {validity_words(view.terms)}",
+        *(f"  {words}" for words in (*rolling_words(view.terms), *tax_words(view.terms))),
         *(f"  {window_words(one)}" for one in tariff_windows(view.terms.tariff_windows)),
         *_strict_lines(app, view.terms),
     )

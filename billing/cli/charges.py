@@ -8,9 +8,10 @@ from decimal import Decimal
 import click
 
 from billing.cli.app import App, Command, Group, at_option
-from billing.cli.catalog import amount
+from billing.cli.catalog import amount, rate_ppm
 from billing.cli.units import DAY, show_money
 from billing.model.charges import ChargeKind, Extra
+from billing.model.plan_text import percent_words
 from billing.services import catalog, customers
 from billing.services import charges as services
 
@@ -26,6 +27,7 @@ def charge() -> None:
 @click.option("--monthly", help="Price of a cycle, billed by the day, like 5.00.")
 @click.option("--once", help="Price, billed once, like 40.00.")
 @click.option("--discount", help="Percentage off the plan's price, like 10%.")
+@click.option("--tax-percent", help="Its own tax rate, like 7.5; the profile's unless given.")
 @click.option("--from", "starts_on", type=DAY, help="First day; today unless given.")
 @click.option("--until", "ends_on", type=DAY, help="Day after the last one; open unless given.")
 @at_option
@@ -37,6 +39,7 @@ def add(
     monthly: str | None,
     once: str | None,
     discount: str | None,
+    tax_percent: str | None,
     starts_on: date | None,
     ends_on: date | None,
     at: datetime,
@@ -61,10 +64,8 @@ def add(
         text,
         at,
         price_micros=0 if price is None else amount(app, price, "price"),
-        # A percent is 10,000 ppm: reading it as an amount of money keeps six decimals.
-        discount_ppm=0
-        if discount is None
-        else amount(app, discount.removesuffix("%"), "discount") // 100,
+        discount_ppm=rate_ppm(app, discount, "discount") or 0,
+        tax_rate_ppm=rate_ppm(app, tax_percent, "tax_percent"),
         starts_on=starts_on,
         ends_on=ends_on,
     )
@@ -116,7 +117,8 @@ def _words(app: App, extra: Extra) -> str:
     if extra.kind is ChargeKind.DISCOUNT:
         return f"{Decimal(extra.discount_ppm) / 10_000}% off"
     price = show_money(extra.price_micros, catalog.operator(app.context).currency)
-    return f"{price} {'a month' if extra.kind is ChargeKind.RECURRING else 'once'}"
+    tax = "" if extra.tax_rate_ppm is None else f", tax {percent_words(extra.tax_rate_ppm)}"
+    return f"{price} {'a month' if extra.kind is ChargeKind.RECURRING else 'once'}{tax}"
 
 
 def _days(extra: Extra) -> str:

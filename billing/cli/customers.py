@@ -108,24 +108,6 @@ def profile_(
     app.show(move, *customer_lines(move.customer), *lines)
 
 
-@customer.command("promise", cls=Command)
-@click.argument("customer")
-@click.option("--until", type=DAY, help="The last day; overdue bills do not suspend before.")
-@click.option("--withdraw", is_flag=True, help="End the promise at once.")
-@at_option
-@click.pass_obj
-def promise(app: App, customer: str, until: date | None, withdraw: bool, at: datetime) -> None:
-    """Take a promise to pay (rule B19)."""
-    if (until is None) is not withdraw:
-        raise click.UsageError("give either --until or --withdraw")
-    customer_id = services.find_customer(app.context, customer).customer_id
-    if until is None:
-        view = agreements.withdraw(app.context, customer_id, at)
-    else:
-        view = agreements.promise(app.context, customer_id, until, at)
-    app.show(view, *customer_lines(view))
-
-
 @customer.command("discontinue", cls=Command)
 @click.argument("customer")
 @click.option("--on", type=DAY, help="Unpaid at the end of that day: suspended.")

@@ -10,7 +10,9 @@ import click
 
 from billing.cli.app import App, Command, Group, at_option
 from billing.cli.progress import progress_bars
+from billing.clock import utc_now
 from billing.services import imports as services
+from billing.services import nat_blocks as nat_blocks_service
 
 _NICENESS = 10
 _STAGES = {"check": "reading and checking", "store": "storing"}
@@ -42,4 +44,24 @@ def subscribers(app: App, file: Path, dry_run: bool, at: datetime) -> None:
         report,
         f"{did} {report.subscribers} subscriber(s), {report.entitlements} with something left, "
         f"{report.balances} with a balance",
+    )
+
+
+@import_.command("nat-blocks", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would become of it.")
+@click.pass_obj
+def nat_blocks(app: App, file: Path, dry_run: bool) -> None:
+    """Port blocks of carrier-grade NAT from a CSV file, for `tollway who-had --port`: all of them,
+    or none and the list of bad lines.
+
+    The first line names the columns: outer, first_port, last_port, inner, since; and, where a block
+    has ended, until. A file may come again: a block that is known gets its end.
+    """
+    report = nat_blocks_service.import_blocks(app.context, file, utc_now(), dry_run=dry_run)
+    did = "would import" if report.dry_run else "imported"
+    app.show(
+        report,
+        f"{did} {report.blocks} port block(s): {report.added} new,"
+        f" {report.changed} with another end",
     )

@@ -23,31 +23,38 @@ def template() -> None:
 
 @template.command("show", cls=Command)
 @click.argument("kind", type=KIND)
-@click.argument("part", type=click.Choice(["mjml", "text"]))
+@click.argument("part", type=click.Choice(["mjml", "text", "sms"]))
 @_language
 @click.pass_obj
 def show(app: App, kind: str, part: str, language: str) -> None:
-    """Print a part of the template in use, to be edited: MJML, or subject and text."""
+    """Print a part of the template in use, to be edited: MJML, subject and text, or SMS."""
     view = services.shown(app.context, MessageKind(kind), language)
     if app.json:
         app.show(view)
     else:
-        click.echo(view.mjml if part == "mjml" else view.text, nl=False)
+        click.echo({"mjml": view.mjml, "text": view.text, "sms": view.sms}[part], nl=False)
 
 
 @template.command("set", cls=Command)
 @click.argument("kind", type=KIND)
 @click.option("--mjml", type=_FILE, help="The HTML part; as it is unless given.")
 @click.option("--text", type=_FILE, help="Subject and text part; as they are unless given.")
+@click.option("--sms", type=_FILE, help="The line for telephones; as it is unless given.")
 @_language
 @at_option
 @click.pass_obj
 def set_(
-    app: App, kind: str, mjml: Path | None, text: Path | None, language: str, at: datetime
-) -> None:  # fmt: skip
+    app: App,
+    kind: str,
+    mjml: Path | None,
+    text: Path | None,
+    sms: Path | None,
+    language: str,
+    at: datetime,
+) -> None:
     """Store a template of your own; one that makes no message is refused with the line."""
-    if mjml is None and text is None:
-        raise click.UsageError("give --mjml, --text or both")
+    if mjml is None and text is None and sms is None:
+        raise click.UsageError("give --mjml, --text, --sms or several of them")
     now_used = services.shown(app.context, MessageKind(kind), language)
     view = services.save(
         app.context,
@@ -56,6 +63,7 @@ def set_(
         now_used.mjml if mjml is None else mjml.read_text(encoding="utf-8"),
         now_used.text if text is None else text.read_text(encoding="utf-8"),
         at,
+        now_used.sms if sms is None else sms.read_text(encoding="utf-8"),
     )
     app.show(view, f"{kind} is made by your own template in {view.language}")
 

@@ -329,5 +329,14 @@ def _package(entitlement: EntitlementView) -> str:
         )
         if limited is not None
     ]
-    words = [entitlement.plan_name, entitlement.status, *left]
+    got = [
+        text
+        for carried, text in (
+            (entitlement.carried_seconds, show_seconds(entitlement.carried_seconds)),
+            (entitlement.carried_octets, show_octets(entitlement.carried_octets)),
+        )
+        if carried
+    ]
+    rolled = [f"{' and '.join(filter(None, got))} of it rolled over"] if got else []
+    words = [entitlement.plan_name, entitlement.status, *left, *rolled]
     return f"{', '.join(words)}, until {show_instant(entitlement.valid_until)}"

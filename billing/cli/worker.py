@@ -64,7 +64,9 @@ def worker(app: App) -> None:
         process.run(
             context,
             dsn,
-            Retention(app.settings.journal_days, app.settings.login_days),
+            Retention(
+                app.settings.journal_days, app.settings.login_days, app.settings.dead_letter_days
+            ),
             companions,
         )
     finally:

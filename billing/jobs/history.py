@@ -1,4 +1,4 @@
-"""Moves closed sessions into the history and drops old days, every ten minutes (rule U11)."""
+"""Moves closed sessions into the history and drops what is old, every ten minutes (rule U11)."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ def tick(context: Context, kept: Retention, stop: threading.Event, now: datetime
         log.info("moved %d closed sessions into the history", moved)
     for name in history.drop_old_days(context, now, kept):
         log.info("dropped %s, older than is kept", name)
+    letters = history.drop_old_letters(
+        context, now, kept, go_on=lambda: not stop.wait(_BREATH_SECONDS)
+    )
+    if letters:
+        log.info("dropped %d dead letters, older than are kept", letters)

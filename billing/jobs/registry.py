@@ -21,6 +21,7 @@ from billing.services import (
     pruning,
     recognition,
     renewal_run,
+    rolling,
     silence,
     statement_run,
     upkeep,
@@ -141,6 +142,22 @@ def _would_renew(context: Context, now: datetime) -> Iterator[Would]:
 
 def _lacking(short_micros: int, currency: str) -> str:
     return f": NOT COVERED, {Money(short_micros, currency)} more is needed" if short_micros else ""
+
+
+def _roll_over(context: Context, now: datetime) -> str:
+    report = rolling.run(context, now)
+    said = f"carried on for {len(report.carried)} packages" if report.carried else ""
+    if report.parked:
+        said = f"{said or 'carried nothing'}; {len(report.parked)} customers PARKED"
+    return said
+
+
+def _would_roll_over(context: Context, now: datetime) -> Iterator[Would]:
+    for one in rolling.preview(context, now):
+        yield Would(
+            f"customer {one.customer_id}: {one.octets} octets, {one.seconds} s from package "
+            f"{one.from_id} to {one.to_id}"
+        )
 
 
 def _check_wallets(context: Context, now: datetime) -> str:
@@ -290,6 +307,13 @@ JOBS = {
         Job("statements", "23 * * * *", "statements of the last month", _statements, _would_state),
         # Each minute, as packages end at any of them.
         Job("plan_changes", "* * * * *", "plans and prices that change (B17, B18)", _plan_changes),
+        Job(
+            "roll_over",
+            "* * * * *",
+            "what is unused, into the package that follows (rule B4)",
+            _roll_over,
+            _would_roll_over,
+        ),
         Job("vouchers", "* * * * *", "first logins by voucher, their expiry (rule R3)", _vouchers),
         Job("post_usage", "3 * * * *", "usage into the ledger (rule P2)", _post_usage),
         Job(

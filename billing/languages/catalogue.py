@@ -50,6 +50,11 @@ def spoken(language: str) -> str:
     return FALLBACK
 
 
+def name_of(language: str) -> str:
+    """What staff call a language: `Spanish`."""
+    return Locale.parse(language).get_display_name("en") or language
+
+
 def said(english: str, language: str, values: Mapping[str, str] | None = None) -> str:
     """Words of ours in one of `languages`, with `values` in the place of their `{names}`."""
     found = english if language == FALLBACK else entries(language).get(("", english), english)

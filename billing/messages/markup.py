@@ -24,7 +24,6 @@ def markup_problem(environment: Environment, source: str) -> str | None:
     """The first tag that is not closed, or that closes another one, as `line N: …`; None where
     every tag is in order. What Jinja puts in is taken for text; both branches of an `if` count."""
     try:
-        environment.parse(source)
         tokens = list(environment.lex(source))
     except TemplateSyntaxError as error:
         return f"line {error.lineno}: {error.message}"

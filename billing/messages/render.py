@@ -1,10 +1,9 @@
 """A message as a person reads it: subject, text and HTML, from facts and templates.
 
 Templates are `templates/LANGUAGE/KIND.mjml` for the HTML part, `KIND.txt` for the subject (its
-first line) and the text part, `KIND.sms` for a telephone; or an organisation's own of the first
-two. What MJML extends is looked for in the language's folder, then in the English one. They run in
-a sandbox: no attribute that is not public, no name that is not given, and in MJML every value is
-escaped.
+first line) and the text part, `KIND.sms` for a telephone; or an organisation's own. What MJML
+extends is looked for in the language's folder, then in the English one. They run in a sandbox and
+within bounds (`bounds`): no name that is not given, no loop, and in MJML every value is escaped.
 """
 
 from __future__ import annotations
@@ -30,19 +29,22 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing import languages
+from billing.messages.bounds import bounds_problem
 from billing.messages.markup import markup_problem
 from billing.model.messages import Facts, MessageKind, OwnTemplate
 from billing.model.money import MICROS_PER_UNIT, Money
 
 SUBJECT_LIMIT = 200
+SMS_LIMIT = 480
+"""Three parts; one is 160 characters."""
 _TEMPLATES = Path(__file__).parent / "templates"
 _SUBJECT = "Subject:"
 _OWN = "<template>"  # how Jinja names a template that comes from no file
 
 
 class Unrenderable(ValueError):
-    """A template that does not parse, or that names a fact which is not there. `field`: `mjml` or
-    `text`."""
+    """A template that does not parse, or that names a fact which is not there. `field`: `mjml`,
+    `text` or `sms`."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -87,25 +89,37 @@ def render(
 
 
 def short(
-    kind: MessageKind, language: str, *, organisation: str, customer: str, facts: Facts
+    kind: MessageKind,
+    language: str,
+    *,
+    organisation: str,
+    customer: str,
+    facts: Facts,
+    own: OwnTemplate | None = None,
 ) -> str:
-    """The message in a line for a telephone, by the product's template. Raises Unrenderable."""
-    spoken = languages.spoken(language)
-    source = (_TEMPLATES / spoken / f"{kind}.sms").read_text(encoding="utf-8")
+    """The message in a line for a telephone, by an `own` template or by the product's. Raises
+    Unrenderable."""
+    template = builtin(kind, language) if own is None or own.sms is None else own
     names = {"organisation": one_line(organisation), "customer": one_line(customer)}
-    template = OwnTemplate(language=spoken, mjml="", text=source)
-    return _squeezed(_filled("text", template, {**facts, **names}))
+    return _squeezed(_filled("sms", template, {**facts, **names}))
 
 
 def check(kind: MessageKind, own: OwnTemplate, facts: Facts) -> Rendered:
     """The message by a template that somebody wants to store, with example facts. Raises
     Unrenderable with the field, the line and the reason."""
-    problem = markup_problem(_environment(own.language, markup=True), own.mjml)
-    if problem is not None:
-        raise Unrenderable("mjml", problem)
-    return render(
-        kind, own.language, organisation="Example", customer="Example", facts=facts, own=own
-    )
+    markup = _environment(own.language, markup=True)
+    for found in (bounds_problem, markup_problem):
+        if (problem := found(markup, own.mjml)) is not None:
+            raise Unrenderable("mjml", problem)
+    names = {"organisation": "Example", "customer": "Example"}
+    line = short(kind, own.language, **names, facts=facts, own=own)
+    if not line:
+        raise Unrenderable("sms", "must not be empty: it is sent to telephones")
+    if len(line) > SMS_LIMIT:
+        raise Unrenderable(
+            "sms", f"{len(line)} characters with example facts: {SMS_LIMIT} are the most"
+        )
+    return render(kind, own.language, **names, facts=facts, own=own)
 
 
 def builtin(kind: MessageKind, language: str) -> OwnTemplate:
@@ -116,6 +130,7 @@ def builtin(kind: MessageKind, language: str) -> OwnTemplate:
         language=spoken,
         mjml=(directory / f"{kind}.mjml").read_text(encoding="utf-8"),
         text=(directory / f"{kind}.txt").read_text(encoding="utf-8"),
+        sms=(directory / f"{kind}.sms").read_text(encoding="utf-8"),
     )
 
 
@@ -150,7 +165,9 @@ def _squeezed(text: str) -> str:
 
 def _filled(field: str, template: OwnTemplate, values: Mapping[str, object]) -> str:
     environment = _environment(template.language, markup=field == "mjml")
-    source = template.mjml if field == "mjml" else template.text
+    source = {"mjml": template.mjml, "text": template.text, "sms": template.sms or ""}[field]
+    if (problem := bounds_problem(environment, source)) is not None:
+        raise Unrenderable(field, problem)
     try:
         return environment.from_string(source).render(values)
     except TemplateNotFound as error:

@@ -55,6 +55,9 @@ class Wallet:
     reserved_micros: int = 0
     credit_limit_micros: int = 0
     cap: SpendingCap | None = None
+    promised_micros: int = 0
+    """What a promise to pay lends to usage until `promised_until` (rule B19)."""
+    promised_until: datetime | None = None
 
     @property
     def available_micros(self) -> int:
@@ -62,15 +65,24 @@ class Wallet:
 
     @property
     def spendable_micros(self) -> int:
-        """What usage may still cost before rule P8 holds; never negative."""
+        """What a purchase may cost (rule P12); never negative."""
         return max(0, self.available_micros + self.credit_limit_micros)
+
+    def lent_micros(self, now: datetime) -> int:
+        """By a promise that stands (rule B19)."""
+        stands = self.promised_until is not None and now < self.promised_until
+        return self.promised_micros if stands else 0
+
+    def funds_at(self, now: datetime) -> int:
+        """What usage may still cost before rule P8 holds, whatever the cap; never negative."""
+        return max(0, self.available_micros + self.credit_limit_micros + self.lent_micros(now))
 
     def spendable_at(self, now: datetime) -> int:
         """The same, and no more than the spending cap leaves (rule P14): one of a month that is
         over binds nobody."""
         if self.cap is None or now >= self.cap.until:
-            return self.spendable_micros
-        return max(0, min(self.spendable_micros, self.cap.left_micros))
+            return self.funds_at(now)
+        return max(0, min(self.funds_at(now), self.cap.left_micros))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ class LedgerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageOfDay:
-    """Pay-as-you-go of a local day, to be posted; tax included. `to_bill`: a bill will hold it."""
+    """Pay-as-you-go of a local day, to be posted; tax included. `own_tax_rate_ppm`:
+    where its plan has a rate of its own (rule I1). `to_bill`: a bill will hold it."""
 
     customer_id: int
     org_id: int
@@ -38,6 +39,7 @@ class UsageOfDay:
     local_day: date
     tariff_window: str
     tax_rate_ppm: int
+    own_tax_rate_ppm: int | None = None
     to_bill: bool
     seconds: int
     octets: int

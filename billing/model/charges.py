@@ -37,18 +37,22 @@ class Extra:
     billed_until: date | None
     repeated: bool = False
     """The same command had been carried out before (rule M5)."""
+    tax_rate_ppm: int | None = None
+    """None: the billing profile's; a discount has the plan's (rule I1)."""
     waived_at: datetime | None = None
     """When staff let a one-off charge go that no bill held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a bill, net, in micros; `charge_id` and its days where it is an extra's. Of usage
-    `usage_micros` is what was rated, tax included and not rounded, in the pieces that are named."""
+    """One line of a bill, net, in micros, and its part of the tax of its rate; `charge_id` and its
+    days where it is an extra's. Of usage `usage_micros` is what was rated, tax included and not
+    rounded, in the pieces that are named."""
 
     text: str
     net_micros: int
     tax_rate_ppm: int
+    tax_micros: int
     charge_id: int | None = None
     first_day: date | None = None
     next_first_day: date | None = None
@@ -76,3 +80,5 @@ class UnbilledUsage:
     currency: str
     usage_charge_ids: tuple[int, ...]
     billed_this_month: bool
+    tax_rate_ppm: int | None = None
+    """Its plan's own; None: the billing profile's."""

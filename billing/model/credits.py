@@ -20,3 +20,17 @@ class CreditNoteView:
     to_wallet_micros: int
     currency: str
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RateShare:
+    """Of one tax rate, in micros: what a bill charged, or a credit note took back."""
+
+    tax_rate_ppm: int
+    net_micros: int
+    tax_micros: int
+    rounding_micros: int
+
+    @property
+    def total_micros(self) -> int:
+        return self.net_micros + self.tax_micros + self.rounding_micros

@@ -30,11 +30,13 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLine:
-    """One thing that is billed, without its tax."""
+    """One thing that is billed, without its tax. `tax_micros`: its part of the tax of its rate;
+    None where the document tells the tax as a whole only."""
 
     text: str
     net_micros: int
     tax_rate_ppm: int
+    tax_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

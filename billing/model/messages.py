@@ -78,11 +78,13 @@ class MessageDraft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTemplate:
     """An organisation's own template: MJML for the HTML part; `text` begins with the line
-    `Subject: …`, then follows the text part. `language` as Babel writes it: en, pt_BR."""
+    `Subject: …`, then follows the text part; `sms` is a line for a telephone, None: the product's.
+    `language` as Babel writes it: en, pt_BR."""
 
     language: str
     mjml: str = field(repr=False)
     text: str = field(repr=False)
+    sms: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,7 @@ class TemplateView:
     language: str
     mjml: str
     text: str
+    sms: str
     own: bool
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from billing.model.profile import TaxPoint
+
 MINUTES_PER_DAY = 1440
 USE_ORDER_DEFAULT = 50
 
@@ -80,6 +82,12 @@ class PlanTerms:
     restricted_down_kbps: int | None = None
     pause_days: int | None = None
     """A pause stops validity for so many days a year; None: it runs on (rule S3)."""
+    tax_rate_ppm: int | None = None
+    """Of its price and its pay-as-you-go (rule I1); None: the billing profile's."""
+    tax_point: TaxPoint | None = None
+    """When the tax of its bills is due (rule I6); None: the billing profile's."""
+    rolls_over: bool = False
+    """What is unused of a package goes into the one that follows it; else it lapses (rule B4)."""
 
     @property
     def is_limited(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 
@@ -170,3 +170,21 @@ class PauseView:
     resumed_at: datetime
     stood_still_seconds: int
     credited_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseOffer:
+    """What a pause is good for, as a customer is told before it begins and while it lasts.
+
+    `allowed_days` a year as its plan says; `left` of them. `good_for`: what it gives back if it
+    ends now; of monthly service whole local days. `day_micros`: the plan's price of a day of the
+    present cycle, of monthly service. `refused`: why the customer cannot pause, and what to do."""
+
+    paused_at: datetime | None
+    monthly: bool
+    allowed_days: int
+    left: timedelta
+    good_for: timedelta
+    day_micros: int | None
+    currency: str
+    refused: str | None

@@ -40,7 +40,9 @@ class BillingProfile:
     """The switches of billing-rules.md B, one field each.
 
     `suspend_at_hour` is a local hour; `no_cut_weekdays` uses 0 = Monday; `due_days` counts
-    calendar days; `credit_limit_micros` is how far below zero a postpaid wallet may go.
+    calendar days; `credit_limit_micros` is how far below zero a postpaid wallet may go. What a
+    customer may promise to pay itself (B19): `promise_count` times in `promise_period_days` (0:
+    only staff takes promises), up to `promise_days` ahead, up to `promise_amount_micros` in all.
     """
 
     name: str
@@ -62,6 +64,10 @@ class BillingProfile:
     tax_rate_ppm: int = 0
     tax_inclusive: bool = True
     tax_point: TaxPoint = TaxPoint.ISSUE
+    promise_count: int = 0
+    promise_period_days: int = 30
+    promise_days: int = 7
+    promise_amount_micros: int = 0
 
     @property
     def recurring_prepaid(self) -> bool:

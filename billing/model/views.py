@@ -139,6 +139,10 @@ class EntitlementView:
     octets_left: int | None
     price_micros: int
     ended_at: datetime | None
+    carried_seconds: int = 0
+    carried_octets: int = 0
+    """Of its totals, what was left of the package before it (rule B4)."""
+    rolls_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

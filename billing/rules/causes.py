@@ -121,12 +121,21 @@ def _by_use(account: Account, now: datetime) -> str:
     """Rule P8."""
     wallet = account.wallet
     available = money_words(wallet.available_micros, wallet.currency)
-    cap = _cap_words(account, now)
+    cap = _lent_words(account, now) + _cap_words(account, now)
     limit = money_words(wallet.credit_limit_micros, wallet.currency)
     left = "an entitlement is left"
     if not usable(account.entitlements, account.last_ended, now):
         left = "no entitlement left"
     return f"pay-as-you-go, available {available}, credit limit {limit}, {cap}{left}"
+
+
+def _lent_words(account: Account, now: datetime) -> str:
+    """Rule B19: what a promise lends, and until when."""
+    lent, until = account.wallet.lent_micros(now), account.wallet.promised_until
+    if not lent or until is None:
+        return ""
+    amount = money_words(lent, account.wallet.currency)
+    return f"lent {amount} on a promise until {instant_words(until, account.time_zone)}, "
 
 
 def _cap_words(account: Account, now: datetime) -> str:
@@ -254,13 +263,15 @@ def _credit_needed(account: Account, now: datetime) -> str:
         credit = _period_credit(account) or "the next look at what the wallet covers"
         return f"{credit}, or a promise to pay" if account.on_hold_since else credit
     wallet = account.wallet
-    wanted = ["a credit"]
-    short = -wallet.available_micros - wallet.credit_limit_micros
+    credit = "a credit"
+    short = -wallet.available_micros - wallet.credit_limit_micros - wallet.lent_micros(now)
     if short > 0:
-        wanted = [f"a credit of more than {money_words(short, wallet.currency)}"]
+        credit = f"a credit of more than {money_words(short, wallet.currency)}"
     cap = wallet.cap
     if cap is not None and now < cap.until and cap.left_micros <= 0:
         lifted = "the spending cap lifted or raised, or by itself the end of the month on "
         lifted += instant_words(cap.until, account.time_zone)
-        wanted = [*wanted, lifted] if wallet.spendable_micros == 0 else [lifted]
-    return f"{' and '.join(wanted)}, or buying a package"
+        credit = f"{credit} and {lifted}" if wallet.funds_at(now) == 0 else lifted
+    else:
+        credit = f"{credit}, a promise to pay"
+    return f"{credit}, or buying a package"

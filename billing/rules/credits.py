@@ -21,22 +21,19 @@ def credited(bill: Charge, before: Money, amount: Money) -> Charge:
     )
 
 
-def credited_usage(
-    bill: Charge, before: Money, amount: Money, usage_left: Money, *, of_days: bool
-) -> Money:
-    """What a credit of `amount`, after `before`, takes back of the usage in a bill's net, of which
+def credited_usage(net_left: Money, net: Money, usage_left: Money, *, of_days: bool) -> Money:
+    """What a credit of `net`, of the `net_left` of a bill, takes back of the usage in it, of which
     `usage_left` was not taken back yet: its share of the net that is left, so that all of it is
     gone with the last credit (rule I2). A credit for days (`of_days`) takes none, as usage was
     had, unless nothing else is left."""
-    nothing = Money(0, bill.total.currency)
-    net_left = bill.net - _share(bill, before).net
-    rest = bill.net - _share(bill, before + amount).net
+    nothing = Money(0, net.currency)
+    rest = net_left - net
     if not rest.amount_micros:
         return usage_left
     least = max(nothing, usage_left - rest, key=lambda one: one.amount_micros)
     if of_days or usage_left.amount_micros <= 0:
         return least
-    share = usage_left.prorated((net_left - rest).amount_micros, net_left.amount_micros)
+    share = usage_left.prorated(net.amount_micros, net_left.amount_micros)
     return max(least, share, key=lambda one: one.amount_micros)
 
 

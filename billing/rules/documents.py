@@ -15,15 +15,21 @@ def tax_totals(
 ) -> tuple[TaxTotal, ...]:
     """Net and tax of each rate, the lowest rate first; the taxes add up to `tax_micros`.
 
-    With several rates each tax is the rate of its net, rounded to the minor unit, and what the
-    roundings leave is the highest rate's.
+    Of lines that do not tell theirs each tax is the rate of its net, rounded to the minor unit, and
+    what the roundings leave is the highest rate's.
     """
     nets: dict[int, int] = {}
+    known: dict[int, int] = {}
     for line in lines:
-        nets[line.tax_rate_ppm] = nets.get(line.tax_rate_ppm, 0) + line.net_micros
-    taxes = {
-        rate: Money(net, currency).prorated(rate, _PPM).amount_micros for rate, net in nets.items()
-    }
+        rate = line.tax_rate_ppm
+        nets[rate] = nets.get(rate, 0) + line.net_micros
+        known[rate] = known.get(rate, 0) + (line.tax_micros or 0)
+    taxes = known
+    if any(line.tax_micros is None for line in lines):
+        taxes = {
+            rate: Money(net, currency).prorated(rate, _PPM).amount_micros
+            for rate, net in nets.items()
+        }
     if taxes:
         taxes[max(taxes)] += tax_micros - sum(taxes.values())
     return tuple(

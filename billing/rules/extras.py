@@ -18,13 +18,15 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A price on a bill, negative for a discount, for the local days of `cycle`."""
+    """A price on a bill, negative for a discount, for the local days of `cycle`; `tax_rate_ppm`
+    None: the profile's (rule I1)."""
 
     text: str
     price: Money
     extra: Extra | None = None
     cycle: Cycle | None = None
     usage: UnbilledUsage | None = None
+    tax_rate_ppm: int | None = None
 
 
 def lines(
@@ -33,17 +35,19 @@ def lines(
     extras: Sequence[Extra],
     profile: BillingProfile,
     billed: Cycle,
+    tax_rate_ppm: int | None = None,
 ) -> list[PricedLine]:
     """The plan's share of the cycle, then what falls on this bill of each extra, in their order.
 
     A recurring charge is billed by the day up to the cycle's end, also for days before it that no
     bill holds yet. Discounts follow one another: each takes its share of what is left.
+    `tax_rate_ppm`: the plan's own, which discounts have as well (rule I1).
     """
-    found = [PricedLine(plan_text, plan_price)]
+    found = [PricedLine(plan_text, plan_price, tax_rate_ppm=tax_rate_ppm)]
     left = plan_price
     for extra in extras:
         if extra.kind is ChargeKind.DISCOUNT:
-            line = _discount(extra, left, billed)
+            line = _discount(extra, left, billed, tax_rate_ppm)
             left = left + line.price if line else left
         elif extra.kind is ChargeKind.RECURRING:
             line = _recurring(extra, profile, billed, plan_price.currency)
@@ -107,21 +111,25 @@ def _recurring(
     for cycle in cycles_until(profile, first, until):
         whole = Money(extra.price_micros, currency)
         price += partial_cycle(whole, cycle.first_day, profile, cycle.next_first_day).amount
-    return PricedLine(f"{extra.text}, {first} to {until}", price, extra, Cycle(first, until))
+    text, days = f"{extra.text}, {first} to {until}", Cycle(first, until)
+    return PricedLine(text, price, extra, days, tax_rate_ppm=extra.tax_rate_ppm)
 
 
 def _one_off(extra: Extra, billed: Cycle, currency: str) -> PricedLine | None:
     if extra.billed_until is not None or extra.starts_on >= billed.next_first_day:
         return None
     day = Cycle(extra.starts_on, extra.starts_on + _ONE_DAY)
-    return PricedLine(extra.text, Money(extra.price_micros, currency), extra, day)
+    price = Money(extra.price_micros, currency)
+    return PricedLine(extra.text, price, extra, day, tax_rate_ppm=extra.tax_rate_ppm)
 
 
-def _discount(extra: Extra, left: Money, billed: Cycle) -> PricedLine | None:
+def _discount(
+    extra: Extra, left: Money, billed: Cycle, tax_rate_ppm: int | None
+) -> PricedLine | None:
     first = max(extra.starts_on, billed.first_day)
     until = min(billed.next_first_day, extra.ends_on or billed.next_first_day)
     days = (until - first).days
     taken = left.prorated(extra.discount_ppm * max(days, 0), PPM * billed.days)
     if not taken.amount_micros:
         return None
-    return PricedLine(extra.text, -taken, extra, Cycle(first, until))
+    return PricedLine(extra.text, -taken, extra, Cycle(first, until), tax_rate_ppm=tax_rate_ppm)

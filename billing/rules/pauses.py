@@ -75,5 +75,19 @@ def free_days(
     return Cycle(first, until) if first < until else None
 
 
+def own_problem(allowed_days: int, left: timedelta, *, monthly: bool) -> str | None:
+    """Why a customer cannot pause its service itself, and what to do; None: it may."""
+    if not allowed_days:
+        if monthly:
+            return "your plan has no pause: ask your provider"
+        return "you have no package that can be paused: ask your provider"
+    if left <= _NONE:
+        return (
+            f"the {allowed_days} days of pause a year that your plan has are used up: ask your"
+            " provider"
+        )
+    return None
+
+
 def _later(day: date, days: int) -> date:
     return day + timedelta(days=days)

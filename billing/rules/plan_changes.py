@@ -28,6 +28,7 @@ class BilledLine:
 
     net: Money
     days: Cycle
+    tax_rate_ppm: int = 0
 
 
 @dataclass(frozen=True, slots=True)

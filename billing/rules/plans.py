@@ -7,7 +7,7 @@ from billing.model.money import AMOUNT_LIMIT_MICROS
 from billing.model.plan import MINUTES_PER_DAY, PlanTerms, Sharing, Starts
 from billing.model.profile import BillingKind
 from billing.rules import fair_use, grants, window_problems
-from billing.rules.profiles import Problem
+from billing.rules.profiles import TAX_LIMIT_PPM, Problem
 from billing.rules.texts import pool_problem, text_problem
 
 MINUTES_OF_30_DAYS = 30 * MINUTES_PER_DAY
@@ -31,6 +31,15 @@ def problems(plan: PlanTerms, kind: BillingKind | None = None) -> list[Problem]:
             (
                 "outage_minutes",
                 "must be 1 minute to 7 days; without it logins are refused (rule A8)",
+            )
+        )
+    if plan.tax_rate_ppm is not None and not 0 <= plan.tax_rate_ppm <= TAX_LIMIT_PPM:
+        found.append(("tax_rate_ppm", "must be 0 % to 100 %, or left out for the profile's"))
+    if plan.rolls_over and not plan.is_limited:
+        found.append(
+            (
+                "rolls_over",
+                "needs data or time to be left over: this plan limits neither (rule B4)",
             )
         )
     found += fair_use.problems(plan)

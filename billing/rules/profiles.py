@@ -7,6 +7,8 @@ from billing.model.profile import BillIn, BillingKind, BillingProfile, DueBasis,
 from billing.rules.texts import pool_problem, text_problem
 
 DUE_DAYS_LIMIT = 365
+PROMISE_LIMIT = 100
+PROMISE_DAYS_LIMIT = 365
 TAX_LIMIT_PPM = 1_000_000
 # A cycle billed in arrears began up to two months before day 1, when its bill is issued (B7).
 ARREARS_CYCLE_START_DAYS = 62
@@ -17,7 +19,8 @@ Problem = tuple[str, str]
 
 def problems(profile: BillingProfile) -> list[Problem]:
     """Everything that is wrong with a profile; empty when it may be used."""
-    return [*_ranges(profile), *_calendar(profile), *_kind(profile), *_payment(profile)]
+    parts = (_ranges, _calendar, _kind, _payment, _promises)
+    return [problem for part in parts for problem in part(profile)]
 
 
 def _ranges(profile: BillingProfile) -> list[Problem]:
@@ -101,9 +104,17 @@ def _kind(profile: BillingProfile) -> list[Problem]:
 
 
 def _payment(profile: BillingProfile) -> list[Problem]:
-    if profile.kind is BillingKind.DAILY or profile.bill_in is not BillIn.ARREARS:
-        return []
     found: list[Problem] = []
+    if profile.payment is Payment.PREPAID and profile.credit_limit_micros > 0:
+        found.append(
+            (
+                "credit_limit_micros",
+                "must be 0 for prepaid profiles: a prepaid wallet pays first and never goes below "
+                "zero (rule P12)",
+            )
+        )
+    if profile.kind is BillingKind.DAILY or profile.bill_in is not BillIn.ARREARS:
+        return found
     if profile.payment is Payment.PREPAID:
         found.append(
             ("bill_in", "must be advance for prepaid profiles: arrears are paid afterwards")
@@ -114,6 +125,30 @@ def _payment(profile: BillingProfile) -> list[Problem]:
                 "due_basis",
                 "must be the issue day where cycles are billed in arrears: counted from the "
                 "cycle's start the bill would be overdue before it is issued (rule B7)",
+            )
+        )
+    return found
+
+
+def _promises(profile: BillingProfile) -> list[Problem]:
+    """What customers may promise to pay themselves (rule B19)."""
+    found: list[Problem] = []
+    if not 0 <= profile.promise_count <= PROMISE_LIMIT:
+        found.append(("promise_count", f"must be 0 (only staff takes promises) to {PROMISE_LIMIT}"))
+    for field, days in (
+        ("promise_period_days", profile.promise_period_days),
+        ("promise_days", profile.promise_days),
+    ):
+        if not 1 <= days <= PROMISE_DAYS_LIMIT:
+            found.append((field, f"must be 1 to {PROMISE_DAYS_LIMIT} days"))
+    if not 0 <= profile.promise_amount_micros <= AMOUNT_LIMIT_MICROS:
+        found.append(("promise_amount_micros", "must be 0 or more, at most 1,000,000,000.00"))
+    if profile.promise_count and not profile.promise_amount_micros:
+        found.append(
+            (
+                "promise_amount_micros",
+                "is needed where customers may promise: say up to what amount, or set the number "
+                "of promises to 0",
             )
         )
     return found

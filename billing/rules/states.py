@@ -57,7 +57,7 @@ def deciding(account: Account, now: datetime) -> State:
         if overdue(account, now):
             return _pooled("S5", Reason.OVERDUE, account.profile.suspended_pool)
     if unfunded(account, now):
-        broke = account.wallet.spendable_micros == 0
+        broke = account.wallet.funds_at(now) == 0
         return _by_kind(account, "S6", Reason.WALLET_EXHAUSTED if broke else Reason.SPENDING_CAP)
     if uncovered(account, now):
         return _by_kind(account, "S6", Reason.NOT_COVERED)
@@ -131,7 +131,7 @@ def overdue_cut(account: Account) -> datetime | None:
 
 def unfunded(account: Account, now: datetime) -> bool:
     """S6 by use: pay-as-you-go, nothing bought is left, and the wallet is exhausted (P8) or its
-    spending cap is reached (P14)."""
+    spending cap is reached (P14). A promise to pay lends the wallet what it says (rule B19)."""
     plan = account.plan
     return (
         plan is not None and plan.pay_as_you_go
@@ -208,6 +208,7 @@ def _moments(account: Account) -> Iterator[datetime]:
         day_passed_at(discontinue, account.time_zone) if discontinue is not None else None,
         overdue_cut(account),
         cap.until if cap is not None else None,
+        account.wallet.promised_until,
         account.upcoming.begins_at if account.upcoming is not None else None,
     ):
         if moment is not None:

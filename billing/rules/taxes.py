@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.model.money import Money
+from billing.model.plan import PlanTerms
+from billing.model.profile import BillingProfile
 
 _PPM = 1_000_000
 
@@ -18,6 +20,31 @@ class Charge:
     net: Money
     tax: Money
     rounding: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Taxed:
+    """A line's price without tax, and its part of the tax of its rate."""
+
+    net: Money
+    tax: Money
+
+
+def taxed_as(profile: BillingProfile, plan: PlanTerms | None) -> BillingProfile:
+    """The profile, with the tax rate and the tax point of its own that a plan may have (rules I1,
+    I6)."""
+    if plan is None:
+        return profile
+    return replace(
+        profile,
+        tax_rate_ppm=rate_of(plan.tax_rate_ppm, profile),
+        tax_point=profile.tax_point if plan.tax_point is None else plan.tax_point,
+    )
+
+
+def rate_of(own_ppm: int | None, profile: BillingProfile) -> int:
+    """The rate that something has of its own, else the profile's (rule I1)."""
+    return profile.tax_rate_ppm if own_ppm is None else own_ppm
 
 
 def contained_tax(amount: Money, tax_rate_ppm: int) -> Money:
@@ -59,6 +86,31 @@ def charge_all(
     # The tax of the sum, rounded once, decides; the first and largest line takes the difference.
     nets[0] += whole.net - sum(nets[1:], nets[0])
     return whole, tuple(nets)
+
+
+def charge_rates(
+    prices: Sequence[Money], rates_ppm: Sequence[int], *, inclusive: bool
+) -> tuple[Charge, tuple[Taxed, ...]]:
+    """The charge for several prices, each of its tax rate: the prices of one rate are taxed as
+    their sum, and the total is rounded once (rules I1, M2). With it the parts of each price, in
+    their order; at least one price."""
+    nothing = Money(0, prices[0].currency)
+    taxed: dict[int, Taxed] = {}
+    for rate_ppm in dict.fromkeys(rates_ppm):
+        places = [place for place, one in enumerate(rates_ppm) if one == rate_ppm]
+        own = [prices[place] for place in places]
+        whole, nets = charge_all(own, rate_ppm, inclusive=inclusive)
+        if inclusive:
+            taxes = [price - net for price, net in zip(own, nets, strict=True)]
+        else:
+            taxes = [price.prorated(rate_ppm, _PPM) for price in own]
+            taxes[0] += whole.tax - sum(taxes[1:], taxes[0])
+        taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=True))
+    net = sum((one.net for one in taxed.values()), nothing)
+    tax = sum((one.tax for one in taxed.values()), nothing)
+    total = (net + tax).rounded()
+    whole = Charge(total, net, tax, total - net - tax)
+    return whole, tuple(taxed[place] for place in range(len(prices)))
 
 
 def charge(price: Money, tax_rate_ppm: int, *, inclusive: bool) -> Charge:

@@ -11,7 +11,7 @@ from billing.model.money import Money
 from billing.model.profile import BillIn, BillingProfile, Payment
 from billing.rules.cycles import Cycle, next_month
 from billing.rules.extras import PricedLine
-from billing.rules.taxes import charge_all, contained_tax
+from billing.rules.taxes import Charge, Taxed, charge_rates, contained_tax, rate_of
 from billing.rules.words import octet_words, second_words
 
 
@@ -45,7 +45,12 @@ def usage_lines(
     profile's prices are. What comes to nothing waits for more.
     """
     return [
-        PricedLine(_text(one, until, joined_on), _price(one, profile), usage=one)
+        PricedLine(
+            _text(one, until, joined_on),
+            _price(one, profile),
+            usage=one,
+            tax_rate_ppm=one.tax_rate_ppm,
+        )
         for one in usage
         if one.month < until and _price(one, profile).amount_micros
     ]
@@ -75,15 +80,13 @@ def usage_share(
     used = [line.usage for line in lines if line.usage is not None]
     if not used:
         return UsageShare()
-    others = [line.price for line in lines if line.usage is None]
+    others = [line for line in lines if line.usage is None]
     owed = profile.payment is Payment.POSTPAID
     paid_micros = 0
     if not owed:
         without = Money(0, total.currency)
         if others:
-            without = charge_all(others, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)[
-                0
-            ].total
+            without = charged(others, profile)[0].total
         paid_micros = max(0, (total - without).amount_micros)
     pairs = zip(lines, nets, strict=True)
     return UsageShare(
@@ -95,11 +98,22 @@ def usage_share(
     )
 
 
+def charged(
+    lines: Sequence[PricedLine], profile: BillingProfile
+) -> tuple[Charge, tuple[Taxed, ...]]:
+    """What a bill of these lines comes to, and the parts of each (rule I1)."""
+    return charge_rates(
+        [line.price for line in lines],
+        [rate_of(line.tax_rate_ppm, profile) for line in lines],
+        inclusive=profile.tax_inclusive,
+    )
+
+
 def _price(usage: UnbilledUsage, profile: BillingProfile) -> Money:
     gross = Money(usage.gross_micros, usage.currency)
     if profile.tax_inclusive:
         return gross.rounded()
-    return (gross - contained_tax(gross, profile.tax_rate_ppm)).rounded()
+    return (gross - contained_tax(gross, rate_of(usage.tax_rate_ppm, profile))).rounded()
 
 
 def _text(usage: UnbilledUsage, until: date, joined_on: date) -> str:

@@ -283,6 +283,8 @@ class AccessDesk:
                 reserved_micros=row.reserved_micros,
                 credit_limit_micros=row.credit_limit_micros,
                 cap=hotpath.spending_cap_of(row.cap),
+                promised_micros=row.promised_micros,
+                promised_until=row.promised_until,
             ),
             time_zone=time_zone,
             created_at=row.created_at,

@@ -11,7 +11,7 @@ from billing.model.money import Money
 from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import InvoiceView, PaymentReceipt
 from billing.rules.cycles import cycle_of, local_day, partial_cycle
-from billing.rules.taxes import charge
+from billing.rules.taxes import charge, taxed_as
 from billing.services import receipts, reconnection, renewals
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -25,7 +25,7 @@ from billing.services.settling import (
     settle,
     short_words,
 )
-from billing.store import audit, invoices, ledger, messages, tables
+from billing.store import audit, catalog, invoices, ledger, messages, tables
 from billing.store import customers as store
 from billing.store.guard import Transaction
 
@@ -63,6 +63,8 @@ def issue_bill(
         billed = invoices.cycle_end(tx, row.customer_id, subscription_id)
         if billed is not None and cycle_from < billed:
             raise Refused(f"days before {billed} are billed already", field="cycle_from")
+        if row.plan_version_id is not None:
+            profile = taxed_as(profile, catalog.get_terms(tx, row.plan_version_id))
         wallet = ledger.wallet(tx, row.customer_id, row.wallet_id)
         price = checked_amount(amount_micros, wallet.currency)
         amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)

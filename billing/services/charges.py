@@ -11,6 +11,7 @@ from billing.model.charges import ChargeKind, Extra
 from billing.rules.cycles import local_day
 from billing.rules.extras import PPM
 from billing.rules.moves import bills_by_itself
+from billing.rules.profiles import TAX_LIMIT_PPM
 from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing
@@ -33,14 +34,15 @@ def add_charge(
     *,
     price_micros: int = 0,
     discount_ppm: int = 0,
+    tax_rate_ppm: int | None = None,
     starts_on: date | None = None,
     ends_on: date | None = None,
     idempotency_key: str | None = None,
 ) -> Extra:
     """Agree on a charge or a discount from the local day `starts_on` (today) to before `ends_on`;
     the next bills carry it. Of cycles that are billed already a charge's days are caught up, a
-    discount's are not. A one-off charge is due on its first day. With a key the same command acts
-    once (rule M5).
+    discount's are not. A one-off charge is due on its first day. `tax_rate_ppm`: its own, else the
+    profile's (rule I1). With a key the same command acts once (rule M5).
 
     Raises InvalidInput, NotFound, Refused (nothing bills the subscription by itself), Conflict.
     """
@@ -53,6 +55,7 @@ def add_charge(
             text=_checked_text(text),
             price_micros=_checked_price(tx, row, kind, price_micros),
             discount_ppm=_checked_discount(kind, discount_ppm),
+            tax_rate_ppm=_checked_tax(kind, tax_rate_ppm),
             starts_on=starts_on,
             ends_on=ends_on,
             created_at=now,
@@ -73,6 +76,7 @@ def add_charge(
                 "discount": discount_ppm,
                 "starts_on": starts_on,
                 "ends_on": ends_on,
+                **({} if tax_rate_ppm is None else {"tax_rate": tax_rate_ppm}),
             },
             now=now,
             act=lambda: _add(context, tx, row, wanted, now),
@@ -201,6 +205,16 @@ def _checked_discount(kind: ChargeKind, discount_ppm: int) -> int:
     return discount_ppm
 
 
+def _checked_tax(kind: ChargeKind, tax_rate_ppm: int | None) -> int | None:
+    if tax_rate_ppm is None:
+        return None
+    if kind is ChargeKind.DISCOUNT:
+        raise InvalidInput("a discount has the tax of the plan that it is on", field="tax_percent")
+    if not 0 <= tax_rate_ppm <= TAX_LIMIT_PPM:
+        raise InvalidInput("must be 0 % to 100 %", field="tax_percent")
+    return tax_rate_ppm
+
+
 def _audit(
     context: Context,
     tx: Transaction,
@@ -218,6 +232,7 @@ def _audit(
         "text": extra.text,
         "price_micros": extra.price_micros,
         "discount_ppm": extra.discount_ppm,
+        "tax_rate_ppm": extra.tax_rate_ppm,
         "starts_on": extra.starts_on,
         "ends_on": extra.ends_on,
     }

@@ -13,7 +13,7 @@ from billing.model.profile import BillingProfile
 from billing.model.resellers import Offer, SaleView
 from billing.rules.plans import sale_problem
 from billing.rules.resellers import missing, price_list_problem, sale_costs
-from billing.rules.taxes import charge
+from billing.rules.taxes import charge, rate_of
 from billing.services.context import Context
 from billing.store import catalog, customers, receipts, tables
 from billing.store import resellers as store
@@ -107,7 +107,7 @@ def _offer(
         plan_id=plan_id,
         terms=terms,
         total_micros=charge(
-            price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive
+            price, rate_of(terms.tax_rate_ppm, profile), inclusive=profile.tax_inclusive
         ).total.amount_micros,
         cost_micros=costs[0].amount_micros,
         missing_micros=short[1].amount_micros if short is not None and own_short else 0,

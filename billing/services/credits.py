@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from fractions import Fraction
 
 from billing.errors import InvalidInput, Refused
-from billing.model.credits import CreditNoteView
+from billing.model.credits import CreditNoteView, RateShare
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.rules.credits import credited, credited_usage
+from billing.rules.documents import tax_totals
 from billing.rules.moves import bills_by_itself
+from billing.rules.rates import (
+    charged_rates,
+    credited_rates,
+    left_of_rates,
+    sum_of,
+)
 from billing.rules.taxes import Charge
 from billing.services import deferrals, enforcement, limits, renewals
 from billing.services.bills import bill_numbered, wallet_of
@@ -18,7 +27,7 @@ from billing.services.commands import run_once
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import becomes_due, checked_amount, settle
-from billing.store import audit, invoices, ledger, messages, tables
+from billing.store import audit, documents, invoices, ledger, messages, tables
 from billing.store import credits as store
 from billing.store import customers as store_customers
 from billing.store import usage as used
@@ -102,17 +111,19 @@ def take_back(
     *,
     void: bool,
     of_days: bool = False,
+    by_rate: Mapping[int, Fraction] | None = None,
 ) -> CreditNoteView:
     """Credit a part of a bill that is not credited yet, the last one if it is to be `void`, and
     tell the customer, who is locked (rules I2, M4). `of_days`: for days that are not served, so
-    that usage stays earned. Raises Refused (R1)."""
+    that usage stays earned; `by_rate`: what these ask for at each tax rate, in micros with the tax.
+    Raises Refused (R1)."""
     limits.check_credit(tx, bill)
-    charged, before = _charged(bill), Money(bill.credited_micros, bill.currency)
-    parts = credited(charged, before, amount)
+    parts, rates = _parts(tx, bill, amount, by_rate)
+    net_left = Money(invoices.net_micros(bill) - store.net_micros(tx, bill), bill.currency)
     usage_left = Money(
         invoices.usage_net_micros(tx, bill) - store.usage_micros(tx, bill), bill.currency
     )
-    usage = credited_usage(charged, before, amount, usage_left, of_days=of_days)
+    usage = credited_usage(net_left, parts.net, usage_left, of_days=of_days)
     owed_micros = min(amount.amount_micros, invoices.open_micros(bill))
     to_wallet_micros = amount.amount_micros - owed_micros
     given = deferrals.give_back_bill(tx, bill, (parts.net - usage).amount_micros, now)
@@ -148,6 +159,7 @@ def take_back(
         to_wallet_micros=to_wallet_micros,
         currency=bill.currency,
         entry_id=entry_id,
+        rates=rates and [asdict(one) for one in rates],
     )
     store.insert(tx, note, bill, now, void=void)
     if void:
@@ -155,6 +167,29 @@ def take_back(
     view = store.view(note, bill)
     messages.queue(tx, [_message(view, note.credit_note_id)], now)
     return view
+
+
+def _parts(
+    tx: Transaction, bill: tables.Invoice, amount: Money, by_rate: Mapping[int, Fraction] | None
+) -> tuple[Charge, list[RateShare] | None]:
+    """Net, tax and rounding of a credit; by tax rate where the bill has several (rule I1)."""
+    charged = rates_of(tx, bill)
+    if len(charged) < 2:
+        before = Money(bill.credited_micros, bill.currency)
+        return credited(_charged(bill), before, amount), None
+    parts = credited_rates(
+        left_of_rates(charged, store.rates_taken(tx, bill)),
+        amount,
+        by_rate,
+    )
+    return sum_of(parts, bill.currency), parts
+
+
+def rates_of(tx: Transaction, bill: tables.Invoice) -> list[RateShare]:
+    """What a bill charged by tax rate (rule I1)."""
+    lines = documents.charged_lines(tx, bill)
+    totals = tax_totals(lines, bill.tax_micros, bill.currency)
+    return charged_rates(totals, bill.rounding_micros)
 
 
 def _release_usage(tx: Transaction, bill: tables.Invoice, now: datetime) -> None:

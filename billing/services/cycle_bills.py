@@ -27,9 +27,10 @@ from billing.rules.cycles import (
 from billing.rules.extras import PricedLine, billed, none_before, waiting
 from billing.rules.extras import lines as priced_lines
 from billing.rules.plan_changes import split, version_on
-from billing.rules.taxes import Charge, charge_all
+from billing.rules.taxes import Charge, taxed_as
 from billing.rules.usage_lines import (
     UsageShare,
+    charged,
     fitting,
     left_over,
     usage_lines,
@@ -39,7 +40,7 @@ from billing.rules.usage_lines import (
 from billing.services import cycle_packages, enforcement
 from billing.services.context import Context
 from billing.services.cycle_packages import unbilled_from
-from billing.services.issuing import draft, owner_of, tax_due
+from billing.services.issuing import bill_line, draft, owner_of, tax_due
 from billing.services.packages import entitle
 from billing.services.settling import settle
 from billing.store import (
@@ -77,6 +78,17 @@ class DueBill:
     def to_pay_micros(self) -> int:
         """What is to be paid of it when it is issued: prepaid usage is paid already (rule P11)."""
         return self.amount.total.amount_micros - self.usage.paid_micros
+
+    @property
+    def taxed_as(self) -> BillingProfile:
+        """A bill has its plan's tax point, whatever else it carries (rule I6)."""
+        return taxed_as(self.profile, self.terms)
+
+    @property
+    def tax_due_micros(self) -> int:
+        """Of its tax, what is due when it is issued."""
+        point = self.taxed_as.tax_point
+        return tax_due(self.amount, point, paid_micros=self.usage.paid_micros)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +261,7 @@ def _due(work: _Work, extras: list[Extra], usage: list[UnbilledUsage]) -> Iterat
         price = Money(terms.price_micros, terms.currency)
         share = partial_cycle(price, cycle.first_day, profile, cycle.next_first_day).amount
         text = f"{terms.plan_name}, {cycle.first_day} to {cycle.next_first_day}"
-        priced = priced_lines(text, share, extras, profile, cycle)
+        priced = priced_lines(text, share, extras, profile, cycle, terms.tax_rate_ppm)
         until = min(usage_ended, usage_ended if final else usage_until(profile, cycle))
         priced += fitting(priced, usage_lines(usage, profile, until, work.joined_on))
         if len(priced) == 1 and not share.amount_micros:
@@ -299,8 +311,7 @@ def _bill(
     of_cycle: bool,
 ) -> DueBill:
     profile = work.profile
-    prices = [line.price for line in priced]
-    amount, nets = charge_all(prices, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+    amount, taxed = charged(priced, profile)
     return DueBill(
         work.billable,
         profile,
@@ -309,36 +320,16 @@ def _bill(
         days.next_first_day,
         share,
         amount,
-        tuple(map(partial(_line, profile), priced, nets)),
-        usage_share(priced, nets, profile, amount.total),
+        tuple(map(partial(bill_line, profile), priced, taxed)),
+        usage_share(priced, [one.net for one in taxed], profile, amount.total),
         of_cycle,
-    )
-
-
-def _line(profile: BillingProfile, line: PricedLine, net: Money) -> BillLine:
-    plain = BillLine(
-        text=line.text, net_micros=net.amount_micros, tax_rate_ppm=profile.tax_rate_ppm
-    )
-    if line.usage is not None:
-        return replace(
-            plain,
-            usage_micros=line.usage.gross_micros,
-            usage_charge_ids=line.usage.usage_charge_ids,
-        )
-    if line.extra is None or line.cycle is None:
-        return plain
-    return replace(
-        plain,
-        charge_id=line.extra.charge_id,
-        first_day=line.cycle.first_day,
-        next_first_day=line.cycle.next_first_day,
     )
 
 
 def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
     days = (due.first_day, due.next_first_day) if due.of_cycle else None
     today = local_day(now, time_zone)
-    bill = draft(owner_of(due.billable), due.profile, due.amount, days, due.lines, today)
+    bill = draft(owner_of(due.billable), due.taxed_as, due.amount, days, due.lines, today)
     return replace(
         bill,
         wallet_id=due.billable.wallet_id,
@@ -347,9 +338,7 @@ def _drafted(due: DueBill, now: datetime, time_zone: str) -> BillDraft:
         usage_net_micros=due.usage.net_micros,
         usage_owed=due.usage.owed,
         usage_paid_micros=due.usage.paid_micros,
-        tax_due_micros=tax_due(
-            due.amount, due.profile.tax_point, paid_micros=due.usage.paid_micros
-        ),
+        tax_due_micros=due.tax_due_micros,
     )
 
 

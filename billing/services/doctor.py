@@ -130,7 +130,7 @@ def _attention(facts: store.DatabaseFacts) -> Iterator[CheckView]:
         "dead letters",
         not facts.dead_letters,
         f"{facts.dead_letters} in the last day",
-        "accounting that belongs to no session: read acct_dead_letter for the NAS at fault",
+        "accounting that belongs to no session: `tollway dead-letters` tells of which NAS, and why",
     )
     yield _warn(
         "CoA",

@@ -110,14 +110,13 @@ def _credit_document(tx: Transaction, note: tables.CreditNote) -> CreditDocument
     bill = invoices.get_invoice(tx, note.customer_id, note.invoice_id)
     lines, totals = _charged(tx, bill)
     if note.total_micros != bill.total_micros:
-        before = credits.before(tx, note)
-        credit = note.net_micros, note.tax_micros
-        totals = credited_totals(totals, before, credit, note.currency)
+        totals = _credited(tx, note, totals)
         lines = tuple(
             DocumentLine(
                 text=f"Part of {bill.number}",
                 net_micros=one.net_micros,
                 tax_rate_ppm=one.tax_rate_ppm,
+                tax_micros=one.tax_micros,
             )
             for one in totals
         )
@@ -148,13 +147,25 @@ def _credit_document(tx: Transaction, note: tables.CreditNote) -> CreditDocument
     )
 
 
+def _credited(
+    tx: Transaction, note: tables.CreditNote, charged: tuple[TaxTotal, ...]
+) -> tuple[TaxTotal, ...]:
+    """What a note takes back of each rate that its bill charged."""
+    if note.rates is None:
+        credit = note.net_micros, note.tax_micros
+        return credited_totals(charged, credits.before(tx, note), credit, note.currency)
+    return tuple(
+        TaxTotal(
+            tax_rate_ppm=one.tax_rate_ppm, net_micros=one.net_micros, tax_micros=one.tax_micros
+        )
+        for one in credits.rate_shares(note.rates)
+    )
+
+
 def _charged(
     tx: Transaction, row: tables.Invoice
 ) -> tuple[tuple[DocumentLine, ...], tuple[TaxTotal, ...]]:
-    lines = tuple(
-        DocumentLine(text=line.text, net_micros=line.amount_micros, tax_rate_ppm=line.tax_rate_ppm)
-        for line in store.lines(tx, row)
-    )
+    lines = store.charged_lines(tx, row)
     return lines, tax_totals(lines, row.tax_micros, row.currency)
 
 

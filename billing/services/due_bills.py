@@ -25,7 +25,7 @@ from billing.services.cycle_bills import (
     settle_due,
     standings,
 )
-from billing.services.issuing import operator_of, tax_due
+from billing.services.issuing import operator_of
 from billing.services.settling import settle
 from billing.store import customers, invoices, ledger, messages
 from billing.store.guard import Transaction
@@ -148,7 +148,6 @@ def _periods(one: Standing) -> list[DueBill]:
 
 def _payment(due: DueBill, bill: IssuedBill) -> BillPayment:
     """By its wallet, of all that is to be paid of a bill; tax that waited for it is due (I6)."""
-    known = tax_due(due.amount, due.profile.tax_point, paid_micros=due.usage.paid_micros)
     return BillPayment(
         customer_id=bill.customer_id,
         org_id=bill.org_id,
@@ -156,7 +155,7 @@ def _payment(due: DueBill, bill: IssuedBill) -> BillPayment:
         invoice_id=bill.invoice_id,
         number=bill.number,
         amount_micros=due.to_pay_micros,
-        tax_micros=due.amount.tax.amount_micros - known,
+        tax_micros=due.amount.tax.amount_micros - due.tax_due_micros,
         currency=due.terms.currency,
     )
 

@@ -18,10 +18,11 @@ from billing.model.bills import Parked
 from billing.model.decision import Reason
 from billing.model.enforcement import BY_SETTINGS, BY_SUBSCRIBER, Goal
 from billing.rules.access import next_speed_change, normal_speed
+from billing.rules.cycles import day_passed_at
 from billing.rules.prepaid import renewal_at
 from billing.rules.states import Effect, State, deciding, next_change
 from billing.rules.windows import has_windows
-from billing.services import alerts, caps, fair_use, notices, recharges
+from billing.services import alerts, caps, fair_use, notices, promise_book, recharges
 from billing.services.context import Context
 from billing.services.parking import serve_page
 from billing.store import billing_jobs, customers, grants, spending
@@ -77,11 +78,12 @@ class _Running:
 def reconcile(tx: Transaction, context: Context, customer_id: int, now: datetime) -> int:
     """Bring the customer's running sessions in line with its state; returns orders written. What
     the customer is to be told is queued (rules P6, P8), its spending caps are counted anew (rule
-    P14), and a recharge that is due is stored (rule P7).
+    P14), what became of its promise is noted (B19), and a recharge that is due is stored (rule P7).
 
     The caller holds the customer's row lock and has changed what it wanted to (radius.md F15).
     """
     tx.flush()
+    promise_book.settle(tx, customer_id, now)
     watched = spending.watched_wallets(tx, customer_id)
     cap_ends = caps.renew(tx, watched, now)
     rows = {row.subscription_id: row for row in store.subscriptions_of(tx, customer_id)}
@@ -304,5 +306,12 @@ def _remember(
             row.renews_at = due_at
         elif due_at is not None and changed:  # it has just ended, or nothing else holds it any more
             row.renews_at = now
-    moments = (next_change(account, now), next_speed_change(account, now), full_speed_at, cap_end)
+    promise_end = None
+    if account.promise_until is not None:
+        promise_end = day_passed_at(account.promise_until, account.time_zone)
+        promise_end = promise_end if promise_end > now else None
+    moments = (
+        next_change(account, now), next_speed_change(account, now), full_speed_at, cap_end,
+        promise_end,
+    )  # fmt: skip
     row.service_next_change_at = min((at for at in moments if at is not None), default=None)

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from billing.errors import NotFound
 from billing.model.views import CauseView, StateView, WhyView
+from billing.rules import rolling
 from billing.rules.causes import examine
 from billing.rules.explain import explain, own_reply_lines, state_words, tariff_lines
 from billing.rules.states import State, deciding
 from billing.services import renewals
 from billing.services.context import Context
 from billing.store.accounts import load_accounts
+from billing.store.entitlements import entitlements_of
 from billing.store.guard import Transaction
 
 
@@ -25,6 +27,11 @@ def why(context: Context, subscription_id: int, at: datetime) -> WhyView:
     with context.transaction() as tx:
         accounts = load_accounts(tx, context.box, [subscription_id], at)
         upcoming = renewals.foreseen(tx, accounts, at)
+        packages = [
+            package
+            for one in accounts
+            for package in entitlements_of(tx, one.customer_id, subscription_id, at)
+        ]
     accounts = [replace(one, upcoming=upcoming.get(one.subscription_id)) for one in accounts]
     if not accounts:
         raise NotFound(f"no subscription has the number {subscription_id}", field="subscription")
@@ -40,6 +47,7 @@ def why(context: Context, subscription_id: int, at: datetime) -> WhyView:
         causes=causes,
         lines=(
             *explanation.text.splitlines(),
+            *rolling.words(packages),
             *tariff_lines(accounts[0], at),
             *own_reply_lines(accounts[0], explanation.state),
         ),

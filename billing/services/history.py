@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.services.context import Context
+from billing.store import dead_letters
 from billing.store import history as store
 
 BATCH = 500
 """Sessions that one transaction looks at, and so the most customers it holds."""
+LETTERS = 1000
+"""Dead letters that one transaction drops."""
 DAYS_KEPT_MIN = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days the raw journal and the login history are kept."""
+    """How many days the raw journal, the login history and dead letters are kept."""
 
     journal_days: int
     login_days: int
+    letter_days: int
 
 
 def move_closed_sessions(
@@ -60,4 +64,24 @@ def drop_old_days(context: Context, now: datetime, kept: Retention) -> list[str]
             if name is None:
                 break
             dropped.append(name)
+    return dropped
+
+
+def drop_old_letters(
+    context: Context,
+    now: datetime,
+    kept: Retention,
+    *,
+    batch: int = LETTERS,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Drop the dead letters beyond what is kept; returns how many. Each batch is a transaction of
+    its own, and `go_on` is asked before each."""
+    dropped = 0
+    while go_on():
+        with context.transaction() as tx:
+            step = dead_letters.drop_old(tx, now, kept.letter_days, batch)
+        dropped += step
+        if step < batch:
+            break
     return dropped

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from billing.model.plan import PlanTerms
 from billing.model.quantities import read_instant, read_octets, read_seconds
 from billing.model.views import PlanView, ProfileView
 from billing.rules.plans import sale_problem
+from billing.services.csv_file import csv_lines
 from billing.services.identity import (
     checked_address,
     checked_mac,
@@ -185,7 +185,7 @@ def read_file(
     file cannot be read or its header is wrong."""
     result = ImportFile()
     reader = _Reader(profiles, plans, currency, now)
-    for line, found in _lines(path):
+    for line, found in csv_lines(path, REQUIRED, OPTIONAL, verbatim=("password",)):
         if isinstance(found, str):
             result.problems.append((line, "line", found))
             continue
@@ -198,57 +198,6 @@ def read_file(
     if not result.rows and not result.problems:
         raise InvalidInput("holds no subscriber", field="file")
     return result
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """(line number, values by column) or (line number, what is wrong with the line)."""
-    try:
-        # Octets that are no UTF-8 become surrogates, which the checks of each field refuse.
-        stream = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise InvalidInput(f"cannot be read: {error.strerror}", field="file") from None
-    with stream:
-        first = stream.readline()
-        stream.seek(0)
-        delimiter = ";" if first.count(";") > first.count(",") else ","
-        rows = csv.reader(stream, delimiter=delimiter, strict=True)
-        header = _header(next(rows, []))
-        line = rows.line_num + 1
-        while True:
-            try:
-                values = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, f"cannot be read as CSV: {error}"
-                return
-            if values and len(values) != len(header):
-                yield line, f"has {len(values)} fields, the header has {len(header)}"
-            elif values:
-                yield line, _by_column(header, values)
-            line = rows.line_num + 1
-
-
-def _by_column(header: list[str], values: list[str]) -> dict[str, str]:
-    """Outer blanks count for nothing, but in a password."""
-    found = {name: value.strip() for name, value in zip(header, values, strict=True)}
-    found["password"] = values[header.index("password")]
-    return found
-
-
-def _header(names: list[str]) -> list[str]:
-    header = [name.strip().casefold() for name in names]
-    missing = [name for name in REQUIRED if name not in header]
-    unknown = [name for name in header if name not in REQUIRED + OPTIONAL]
-    if missing or unknown or len(set(header)) != len(header):
-        problem = f"columns missing: {', '.join(missing)}; " if missing else ""
-        problem += f"unknown columns: {', '.join(map(repr, unknown))}; " if unknown else ""
-        raise InvalidInput(
-            f"{problem or 'a column stands twice; '}the first line names the columns, of "
-            f"{', '.join(REQUIRED + OPTIONAL)} ({', '.join(REQUIRED)} must be there)",
-            field="header",
-        )
-    return header
 
 
 def _unknown(what: str, name: str) -> str:

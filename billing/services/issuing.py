@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from billing.errors import NotFound
@@ -12,7 +13,8 @@ from billing.model.commerce import Owner
 from billing.model.profile import BillingProfile, TaxPoint
 from billing.model.views import OperatorView
 from billing.rules.cycles import due_on
-from billing.rules.taxes import Charge, due_by_payment
+from billing.rules.extras import PricedLine
+from billing.rules.taxes import Charge, Taxed, due_by_payment, rate_of
 from billing.store import catalog, invoices, tables
 from billing.store.guard import Transaction
 
@@ -62,9 +64,39 @@ def tax_due(amount: Charge, tax_point: TaxPoint, *, paid_micros: int) -> int:
 
 
 def one_line(text: str, profile: BillingProfile, amount: Charge) -> list[BillLine]:
-    """The whole amount as a single line."""
-    net_micros = amount.net.amount_micros
-    return [BillLine(text=text, net_micros=net_micros, tax_rate_ppm=profile.tax_rate_ppm)]
+    """The whole amount as a single line, of the profile's rate."""
+    return [
+        BillLine(
+            text=text,
+            net_micros=amount.net.amount_micros,
+            tax_rate_ppm=profile.tax_rate_ppm,
+            tax_micros=amount.tax.amount_micros,
+        )
+    ]
+
+
+def bill_line(profile: BillingProfile, line: PricedLine, taxed: Taxed) -> BillLine:
+    """A line of a bill, with what it is of: a charge and its days, or usage."""
+    plain = BillLine(
+        text=line.text,
+        net_micros=taxed.net.amount_micros,
+        tax_rate_ppm=rate_of(line.tax_rate_ppm, profile),
+        tax_micros=taxed.tax.amount_micros,
+    )
+    if line.usage is not None:
+        return replace(
+            plain,
+            usage_micros=line.usage.gross_micros,
+            usage_charge_ids=line.usage.usage_charge_ids,
+        )
+    if line.extra is None or line.cycle is None:
+        return plain
+    return replace(
+        plain,
+        charge_id=line.extra.charge_id,
+        first_day=line.cycle.first_day,
+        next_first_day=line.cycle.next_first_day,
+    )
 
 
 def write_bill(tx: Transaction, bill: BillDraft, now: datetime) -> tables.Invoice:

@@ -29,6 +29,15 @@ def of_organisation(context: Context, org_id: int) -> Party:
         return party(found)
 
 
+def makes_e_invoices(context: Context, org_id: int) -> bool:
+    """Whether an organisation's bills are e-invoices. Raises NotFound."""
+    with context.transaction() as tx:
+        found = store.organisation(tx, org_id)
+        if found is None:
+            raise NotFound(f"no organisation has the number {org_id}", field="org")
+        return found.e_invoice
+
+
 def set_of_organisation(
     context: Context,
     org_id: int,

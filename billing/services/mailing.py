@@ -120,14 +120,7 @@ def composed(message: DueMessage, attachment: Attachment | None = None) -> Envel
     """What its channel carries. Raises Unrenderable, ValueError (an address that is none)."""
     rendered = _rendered(message)
     if message.channel is MessageChannel.WEBHOOK:
-        text = short(
-            message.kind,
-            message.language,
-            organisation=message.organisation_name,
-            customer=message.customer_name,
-            facts=message.facts,
-        )
-        return webhook.compose(message, subject=rendered.subject, text=text)
+        return webhook.compose(message, subject=rendered.subject, text=_short(message))
     return mail.compose(
         rendered,
         sender=message.sender,
@@ -159,6 +152,28 @@ def _rendered(message: DueMessage) -> Rendered:
         if message.own is None:
             raise
         log.warning("message %d: the own template fails: %s", message.message_id, error)
+        return by(None)
+
+
+def _short(message: DueMessage) -> str:
+    """As `_rendered`."""
+
+    def by(own: OwnTemplate | None) -> str:
+        return short(
+            message.kind,
+            message.language,
+            organisation=message.organisation_name,
+            customer=message.customer_name,
+            facts=message.facts,
+            own=own,
+        )
+
+    try:
+        return by(message.own)
+    except Unrenderable as error:
+        if message.own is None:
+            raise
+        log.warning("message %d: the own SMS text fails: %s", message.message_id, error)
         return by(None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from billing import languages
 from billing.errors import InvalidInput, NotFound
 from billing.messages import render as rendering
 from billing.messages.render import Rendered, Unrenderable
@@ -25,9 +26,22 @@ def shown(context: Context, kind: MessageKind, language: str) -> TemplateView:
     with context.transaction() as tx:
         own = store.own_template(tx, context.home_org_id, kind, spoken)
     used = own or rendering.builtin(kind, spoken)
+    sms = used.sms if used.sms is not None else rendering.builtin(kind, spoken).sms
     return TemplateView(
-        kind=kind, language=used.language, mjml=used.mjml, text=used.text, own=own is not None
+        kind=kind,
+        language=used.language,
+        mjml=used.mjml,
+        text=used.text,
+        sms=sms or "",
+        own=own is not None,
     )
+
+
+def languages_of(context: Context) -> list[str]:
+    """Those that the product speaks, and those of the actor's organisation's own templates."""
+    with context.transaction() as tx:
+        own = store.template_languages(tx, context.home_org_id)
+    return sorted({*languages.languages(), *own})
 
 
 def preview(context: Context, kind: MessageKind, language: str) -> Rendered:
@@ -47,11 +61,13 @@ def preview(context: Context, kind: MessageKind, language: str) -> Rendered:
     )
 
 
-def tried(kind: MessageKind, language: str, mjml: str, text: str) -> Rendered:
+def tried(
+    kind: MessageKind, language: str, mjml: str, text: str, sms: str | None = None
+) -> Rendered:
     """What a template makes of made-up facts; nothing is stored. Raises InvalidInput: the field,
     the line and the reason."""
-    own = OwnTemplate(language=checked_language(language), mjml=_lines(mjml), text=_lines(text))
-    for field, value in (("mjml", own.mjml), ("text", own.text)):
+    own = _own(checked_language(language), mjml, text, sms)
+    for field, value in (("mjml", own.mjml), ("text", own.text), ("sms", own.sms or "")):
         if len(value) > SIZE_LIMIT:
             raise InvalidInput(f"longer than {SIZE_LIMIT} characters", field=field)
     try:
@@ -61,17 +77,24 @@ def tried(kind: MessageKind, language: str, mjml: str, text: str) -> Rendered:
 
 
 def save(
-    context: Context, kind: MessageKind, language: str, mjml: str, text: str, now: datetime
+    context: Context,
+    kind: MessageKind,
+    language: str,
+    mjml: str,
+    text: str,
+    now: datetime,
+    sms: str | None = None,
 ) -> TemplateView:
     """Store an own template of the actor's organisation; messages that wait are made by it, too.
-    One that does not make a message is refused: InvalidInput with the field, the line, the reason.
+    `sms` None: the product's. One that does not make a message is refused: InvalidInput with the
+    field, the line, the reason.
     """
-    made = tried(kind, language, mjml, text)
-    own = OwnTemplate(language=made.language, mjml=_lines(mjml), text=_lines(text))
+    made = tried(kind, language, mjml, text, sms)
+    own = _own(made.language, mjml, text, sms)
     with context.transaction() as tx:
         store.put_template(tx, context.home_org_id, kind, own, now)
         _record(tx, context, "message_template.save", kind, own.language, now)
-    return TemplateView(kind=kind, language=own.language, mjml=own.mjml, text=own.text, own=True)
+    return shown(context, kind, own.language)
 
 
 def reset(context: Context, kind: MessageKind, language: str, now: datetime) -> None:
@@ -103,6 +126,11 @@ def checked_language(language: str) -> str:
     if known is None:
         raise InvalidInput("no such language; write it like en or pt-BR", field="language")
     return known
+
+
+def _own(language: str, mjml: str, text: str, sms: str | None) -> OwnTemplate:
+    short = None if sms is None else _lines(sms)
+    return OwnTemplate(language=language, mjml=_lines(mjml), text=_lines(text), sms=short)
 
 
 def _lines(text: str) -> str:

@@ -198,6 +198,12 @@ def set_alerts(
         return read_customer(tx, customer_id)
 
 
+def sender_of(context: Context, org_id: int) -> str | None:
+    """An organisation's own From address; None: the installation's."""
+    with context.transaction() as tx:
+        return store.sender(tx, org_id)
+
+
 def set_sender(
     context: Context,
     org_id: int,

@@ -26,7 +26,7 @@ from billing.services.customers import audit_customer, changing_customer, read_c
 from billing.services.issuing import operator_of
 from billing.services.plan_changes import move_pending
 from billing.services.plan_due import carry_out_due
-from billing.services.plan_refunds import not_served
+from billing.services.plan_refunds import Claim, not_served
 from billing.services.settling import checked_amount, settle
 from billing.store import catalog, dunning, entitlements, invoices, tables
 from billing.store import customers as store
@@ -237,12 +237,22 @@ def _take_back(
     """A bill's days from `served_until` on; of a cycle that has not begun all that is left."""
     part = served_until != bill.cycle_from
     left = Money(invoices.creditable_micros(bill), bill.currency)
-    amount = not_served(tx, bill, served_until) if part else left
+    claim = not_served(tx, bill, served_until) if part else Claim(left)
     if not void:  # who comes back is billed these days again
         bill.plan_until = min(served_until, bill.plan_until or served_until)
         bill.served_until = served_until
-    if amount.amount_micros > 0:
-        yield bill, take_back(tx, bill, amount, reason, move.now, void=void, of_days=part)
+    if claim.amount.amount_micros > 0:
+        note = take_back(
+            tx,
+            bill,
+            claim.amount,
+            reason,
+            move.now,
+            void=void,
+            of_days=part,
+            by_rate=claim.by_rate,
+        )
+        yield bill, note
 
 
 def _end_packages(tx: Transaction, move: _Move, row: tables.Subscription) -> None:

@@ -9,7 +9,7 @@ from billing.errors import NotFound
 from billing.model.money import Money
 from billing.model.plan import PlanTerms
 from billing.rules.plans import sale_problem
-from billing.rules.taxes import charge
+from billing.rules.taxes import charge, rate_of
 from billing.services import self_service
 from billing.services.context import Context
 from billing.store import catalog, ledger
@@ -52,7 +52,8 @@ def of_subscription(context: Context, subscription_id: int, now: datetime) -> tu
         if sale_problem(terms, profile.kind) is not None:
             continue
         price = Money(terms.price_micros, terms.currency)
-        amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+        rate_ppm = rate_of(terms.tax_rate_ppm, profile)
+        amount = charge(price, rate_ppm, inclusive=profile.tax_inclusive)
         offers.append(
             Offer(
                 plan_id=plan.plan_id,

@@ -54,6 +54,18 @@ def plan_followers(rows: Sequence[tables.Entitlement], now: datetime) -> None:
             cursor = row.valid_until
 
 
+def begin_next(tx: Transaction, customer_id: int, subscription_id: int, now: datetime) -> None:
+    """The first package that follows begins `now`, unless one runs; a running one was just found
+    to be used up (rule B4)."""
+    rows = entitlements.open_rows(tx, customer_id, subscription_id, now)
+    waiting = [row for row in rows if row.follows and _waits(row, now)]
+    if waiting and len(waiting) == len(rows):
+        waiting[0].valid_from = now
+        waiting[0].valid_until = _end(now, waiting[0].validity_minutes)
+    plan_followers(rows, now)
+    tx.flush()
+
+
 def _waits(row: tables.Entitlement, now: datetime) -> bool:
     return row.valid_from is None or row.valid_from > now
 
@@ -85,6 +97,7 @@ def entitle(
         seconds_left=terms.seconds,
         octets_total=terms.octets,
         octets_left=terms.octets,
+        rolls_over=terms.rolls_over,
         price_micros=price_micros,
         purchased_at=now,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -21,7 +21,7 @@ from billing.rules.plan_changes import (
 )
 from billing.rules.taxes import Charge
 from billing.services import deferrals, limits
-from billing.services.credits import take_back
+from billing.services.credits import rates_of, take_back
 from billing.store import entitlements, invoices, ledger, self_service, tables
 from billing.store.guard import Transaction
 from billing.store.ledger import Line
@@ -37,6 +37,14 @@ class BillGiven:
     unused: Cycle
     note: CreditNoteView | None
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be taken back of a bill; `by_rate`: of which tax rates, in micros (rule I1)."""
+
+    amount: Money
+    by_rate: Mapping[int, Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,8 @@ def give_back_bills(
         unused = Cycle(max(first_day, tomorrow), until)
         left = Money(invoices.creditable_micros(bill), bill.currency)
         quantity = None if package is None else used_quantities(bought(package))
-        amount = left if ahead else _bill_amount(tx, bill, unused, quantity, left)
+        claim = Claim(left) if ahead else _of_plan(tx, bill, unused, quantity)
+        amount = claim.amount
         if package is not None:
             package.ended_at = now
         if not void:
@@ -80,7 +89,9 @@ def give_back_bills(
         why = f"{reason}: {days}"
         note = None
         if amount.amount_micros > 0:
-            note = take_back(tx, bill, amount, why, now, void=void, of_days=not ahead)
+            note = take_back(
+                tx, bill, amount, why, now, void=void, of_days=not ahead, by_rate=claim.by_rate
+            )
         used = f", {_percent(quantity)} of its allowance left" if quantity is not None else ""
         words = f"credit   {amount}  of {bill.number}, {days} from {unused.first_day}{used}"
         yield BillGiven(bill, unused, note, words)
@@ -94,10 +105,19 @@ def credit_days(
     past = invoices.billed_past(tx, row.customer_id, row.subscription_id, days.first_day)
     for bill, first_day, until in past:
         part = Cycle(max(first_day, days.first_day), min(until, days.next_first_day))
-        left = Money(invoices.creditable_micros(bill), bill.currency)
-        amount = _bill_amount(tx, bill, part, None, left)
-        if part.days > 0 and amount.amount_micros > 0:
-            found.append((bill, take_back(tx, bill, amount, reason, now, void=False, of_days=True)))
+        claim = _of_plan(tx, bill, part, None)
+        if part.days > 0 and claim.amount.amount_micros > 0:
+            note = take_back(
+                tx,
+                bill,
+                claim.amount,
+                reason,
+                now,
+                void=False,
+                of_days=True,
+                by_rate=claim.by_rate,
+            )
+            found.append((bill, note))
     return found
 
 
@@ -190,29 +210,53 @@ def _reverse(
     self_service.take_back(tx, package, now)
 
 
-def not_served(tx: Transaction, bill: tables.Invoice, first_day: date) -> Money:
+def not_served(tx: Transaction, bill: tables.Invoice, first_day: date) -> Claim:
     """What a bill asks for the days from `first_day` on when nothing is served any more: its plan's
     part with the discounts on it, and recurring charges', each by the days of its line; at most
     what is left to credit (rule B6)."""
-    left = Money(invoices.creditable_micros(bill), bill.currency)
     if bill.cycle_until is None:
-        return Money(0, bill.currency)
+        return Claim(Money(0, bill.currency))
     plan = Cycle(first_day, bill.plan_until or bill.cycle_until)
-    recurring = [
-        BilledLine(Money(net_micros, bill.currency), Cycle(first, end))
-        for net_micros, first, end in invoices.recurring_lines(tx, bill)
-    ]
     rest = Cycle(first_day, bill.cycle_until)
-    share = bill_share(_plan_lines(tx, bill), _net(bill), plan)
-    share += bill_share(recurring, _net(bill), rest)
-    return given_back(Money(bill.total_micros, bill.currency), share, left)
+    recurring = [
+        BilledLine(Money(net_micros, bill.currency), Cycle(first, end), rate)
+        for net_micros, first, end, rate in invoices.recurring_lines(tx, bill)
+    ]
+    plan_lines = _plan_lines(tx, bill)
+
+    def share(rate: int, net: Money) -> Fraction:
+        of_plan = bill_share(_of_rate(plan_lines, rate), net, plan)
+        return of_plan + bill_share(_of_rate(recurring, rate), net, rest)
+
+    return _claim(tx, bill, share)
 
 
-def _bill_amount(
-    tx: Transaction, bill: tables.Invoice, unused: Cycle, quantity: Fraction | None, left: Money
-) -> Money:
-    share = bill_share(_plan_lines(tx, bill), _net(bill), unused, quantity)
-    return given_back(Money(bill.total_micros, bill.currency), share, left)
+def _of_plan(
+    tx: Transaction, bill: tables.Invoice, unused: Cycle, quantity: Fraction | None
+) -> Claim:
+    lines = _plan_lines(tx, bill)
+
+    def share(rate: int, net: Money) -> Fraction:
+        return bill_share(_of_rate(lines, rate), net, unused, quantity)
+
+    return _claim(tx, bill, share)
+
+
+def _claim(tx: Transaction, bill: tables.Invoice, share: Callable[[int, Money], Fraction]) -> Claim:
+    """The sum of the shares of what each tax rate charged, rounded once (rule M2)."""
+    by_rate = {
+        one.tax_rate_ppm: one.total_micros
+        * share(one.tax_rate_ppm, Money(one.net_micros, bill.currency))
+        for one in rates_of(tx, bill)
+    }
+    total = Money(bill.total_micros, bill.currency)
+    left = Money(invoices.creditable_micros(bill), bill.currency)
+    whole = sum(by_rate.values(), Fraction(0)) / (bill.total_micros or 1)
+    return Claim(given_back(total, whole, left), by_rate)
+
+
+def _of_rate(lines: Sequence[BilledLine], tax_rate_ppm: int) -> list[BilledLine]:
+    return [line for line in lines if line.tax_rate_ppm == tax_rate_ppm]
 
 
 def _plan_lines(tx: Transaction, bill: tables.Invoice) -> list[BilledLine]:
@@ -222,13 +266,10 @@ def _plan_lines(tx: Transaction, bill: tables.Invoice) -> list[BilledLine]:
         BilledLine(
             Money(net_micros, bill.currency),
             Cycle(first_day or bill.cycle_from, next_first_day or bill.cycle_until),
+            rate,
         )
-        for net_micros, first_day, next_first_day in invoices.plan_lines(tx, bill)
+        for net_micros, first_day, next_first_day, rate in invoices.plan_lines(tx, bill)
     ]
-
-
-def _net(bill: tables.Invoice) -> Money:
-    return Money(bill.total_micros - bill.tax_micros - bill.rounding_micros, bill.currency)
 
 
 def bought(package: tables.Entitlement) -> Bought:

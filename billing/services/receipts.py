@@ -8,14 +8,14 @@ from datetime import datetime
 
 from billing.errors import InvalidInput, NotFound
 from billing.model.commerce import MoneyChannel
-from billing.model.documents import DocumentLine
+from billing.model.documents import DocumentLine, TaxTotal
 from billing.model.messages import MessageDraft, MessageKind
 from billing.model.money import Money
 from billing.model.profile import BillingProfile
 from billing.model.receipts import Receipt, ReceiptKind
 from billing.model.views import SaleReceipt
 from billing.rules.cycles import local_day
-from billing.rules.documents import tax_totals
+from billing.rules.documents import credited_totals, tax_totals
 from billing.services.context import Context
 from billing.services.issuing import operator_of
 from billing.services.letterhead import party
@@ -80,6 +80,7 @@ def of_sale(
         text=sale.plan_name,
         net_micros=sale.total_micros - sale.tax_micros - sale.rounding_micros,
         tax_rate_ppm=profile.tax_rate_ppm,
+        tax_micros=sale.tax_micros,
     )
     return write(
         tx,
@@ -137,18 +138,26 @@ def of_bill(
     tax_due_micros: int,
     now: datetime,
 ) -> str:
-    """Of money for a bill; `tax_due_micros` of its tax is due by it. The customer is told."""
-    rates = [line.tax_rate_ppm for line in documents.lines(tx, bill)]
-    line = DocumentLine(
-        text=f"Payment of {bill.number}",
-        net_micros=amount.amount_micros - tax_due_micros,
-        tax_rate_ppm=max(rates, default=0) if tax_due_micros else 0,
-    )
+    """Of money for a bill; `tax_due_micros` of its tax is due by it: a line for each rate (I1). The
+    customer is told."""
+    charged = tax_totals(documents.charged_lines(tx, bill), bill.tax_micros, bill.currency)
+    net_micros = amount.amount_micros - tax_due_micros
+    paid: tuple[TaxTotal, ...] = (TaxTotal(tax_rate_ppm=0, net_micros=net_micros, tax_micros=0),)
+    if tax_due_micros:
+        paid = credited_totals(charged, (0, 0), (net_micros, tax_due_micros), bill.currency)
     number = write(
         tx,
         customer,
         ReceiptKind.BILL,
-        [line],
+        [
+            DocumentLine(
+                text=f"Payment of {bill.number}",
+                net_micros=one.net_micros,
+                tax_rate_ppm=one.tax_rate_ppm,
+                tax_micros=one.tax_micros,
+            )
+            for one in paid
+        ],
         amount,
         now,
         channel=channel.value,

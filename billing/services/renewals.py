@@ -24,7 +24,7 @@ from billing.rules import states
 from billing.rules.cycles import day_start
 from billing.rules.plans import sale_problem
 from billing.rules.prepaid import packages_end, renewal_at, short_micros
-from billing.rules.taxes import Charge, charge
+from billing.rules.taxes import Charge, charge, rate_of, taxed_as
 from billing.services import (
     caps,
     cycle_bills,
@@ -266,7 +266,8 @@ def _next(tx: Transaction, row: tables.Subscription, now: datetime) -> _Next | N
     elif terms.currency != wallet.currency:
         problem = f"{terms.plan_name} costs {terms.currency} and the wallet is in {wallet.currency}"
     price = Money(terms.price_micros, terms.currency)
-    amount = charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive)
+    rate_ppm = rate_of(terms.tax_rate_ppm, profile)
+    amount = charge(price, rate_ppm, inclusive=profile.tax_inclusive)
     last_id = 0 if last is None else last.entitlement_id
     return _Next(last_id, known.plan_id, terms, amount, problem)
 
@@ -291,7 +292,7 @@ def _buy(
         window = Window(follows=True, valid_from=None, valid_until=None)
     package = place(tx, row, terms, window, already, (amount, entry_id), now)
     receipt = receipt_of(tx, row, terms, package, (amount, entry_id))
-    profile = customers.effective_profile(tx, row)
+    profile = taxed_as(customers.effective_profile(tx, row), terms)
     number = receipts.of_sale(tx, customer, receipt, profile, channel=None, now=now)
     self_service.earn(tx, context, following.plan_id, receipt, now)
     return replace(receipt, receipt_number=number)

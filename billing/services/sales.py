@@ -13,7 +13,7 @@ from billing.model.profile import BillingKind, BillingProfile
 from billing.model.views import PaymentReceipt, SaleReceipt
 from billing.rules.cycles import day_start, local_day
 from billing.rules.plans import sale_problem
-from billing.rules.taxes import Charge, charge
+from billing.rules.taxes import Charge, charge, taxed_as
 from billing.services import limits, money_in, receipts, renewals, self_service
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
@@ -209,6 +209,7 @@ class Sale:
         open_before = entitlements.open_rows(
             self.tx, self.row.customer_id, self.row.subscription_id, self.now
         )
+        profile = taxed_as(profile, terms)
         if profile.kind is BillingKind.MONTHLY:
             if start_now:
                 raise Refused("a cycle begins when it begins (rule B6)", field="start_now")

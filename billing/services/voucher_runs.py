@@ -15,7 +15,7 @@ from billing.model.commerce import MoneyChannel
 from billing.model.money import Money
 from billing.model.views import SaleReceipt
 from billing.model.vouchers import VoucherRun, VoucherState, serial_text
-from billing.rules.taxes import Charge, charge
+from billing.rules.taxes import Charge, charge, taxed_as
 from billing.rules.vouchers import THROTTLE_WINDOW
 from billing.services import hotspot_orders, receipts
 from billing.services.context import Context
@@ -109,7 +109,7 @@ def _pay(
         {"customer_id": customer.customer_id, "subscription_id": package.subscription_id},
     )
     terms = catalog.terms_by_version(tx, [package.plan_version_id])[package.plan_version_id]
-    profile = customers.effective_profile(tx, row)
+    profile = taxed_as(customers.effective_profile(tx, row), terms)
     amount = charge(face, profile.tax_rate_ppm, inclusive=True)
     payment_id = receive(
         tx,

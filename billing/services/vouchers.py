@@ -24,7 +24,7 @@ from billing.model.vouchers import (
 from billing.rules import vouchers as rules
 from billing.rules.cycles import day_passed_at, day_start
 from billing.rules.plans import sale_problem
-from billing.rules.taxes import charge
+from billing.rules.taxes import charge, rate_of
 from billing.services import voucher_keys
 from billing.services.catalog import hotspot_profile
 from billing.services.context import Context
@@ -291,7 +291,8 @@ def _face(
     if problem := sale_problem(terms, profile.kind):
         raise Refused(problem, field="plan")
     price = Money(terms.price_micros, terms.currency)
-    return charge(price, profile.tax_rate_ppm, inclusive=profile.tax_inclusive).total
+    rate_ppm = rate_of(terms.tax_rate_ppm, profile)
+    return charge(price, rate_ppm, inclusive=profile.tax_inclusive).total
 
 
 def _check_logins(wanted: NewBatch, terms: PlanTerms | None, profile: BillingProfile) -> None:

@@ -273,6 +273,8 @@ def _wallet(row: WalletRow) -> Wallet:
         reserved_micros=row.reserved_micros,
         credit_limit_micros=row.credit_limit_micros,
         cap=spending_cap(row),
+        promised_micros=row.promised_micros,
+        promised_until=row.promised_until,
     )
 
 

@@ -292,6 +292,7 @@ def terms_of(row: tables.PlanVersion, plan_name: str) -> PlanTerms:
         starts=Starts(row.starts),
         sharing=Sharing(row.sharing),
         final_unit_action=row.final_unit_action and FinalUnit(row.final_unit_action),
+        tax_point=row.tax_point and TaxPoint(row.tax_point),
     )
     return PlanTerms(plan_version_id=row.plan_version_id, plan_name=plan_name, **values)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.model.credits import CreditNoteView
+from billing.model.credits import CreditNoteView, RateShare
 from billing.store import invoices, ledger, letterheads, tables
 
 
@@ -58,6 +58,29 @@ def usage_micros(tx: Session, bill: tables.Invoice) -> int:
         )
     )
     return int(tx.scalar(found) or 0)
+
+
+def net_micros(tx: Session, bill: tables.Invoice) -> int:
+    """What credit notes have taken back of a bill without its tax, in micros."""
+    note = tables.CreditNote
+    found = select(func.coalesce(func.sum(note.net_micros), 0)).where(
+        note.customer_id == bill.customer_id, note.invoice_id == bill.invoice_id
+    )
+    return int(tx.scalar(found) or 0)
+
+
+def rates_taken(tx: Session, bill: tables.Invoice) -> list[RateShare]:
+    """What credit notes have taken back of a bill's tax rates, where it has several (rule I1)."""
+    note = tables.CreditNote
+    found = select(note.rates).where(
+        note.customer_id == bill.customer_id, note.invoice_id == bill.invoice_id
+    )
+    return [share for rates in tx.scalars(found) for share in rate_shares(rates)]
+
+
+def rate_shares(rates: list[dict[str, int]] | None) -> list[RateShare]:
+    """As a note keeps them."""
+    return [RateShare(**one) for one in rates or ()]
 
 
 def numbered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.model.documents import DocumentLine
 from billing.store import tables
 from billing.store.invoices import SERIES
 
@@ -29,6 +30,19 @@ def lines(tx: Session, row: tables.Invoice) -> list[tables.InvoiceLine]:
         table.customer_id == row.customer_id, table.invoice_id == row.invoice_id
     )
     return list(tx.scalars(statement.order_by(table.line)))
+
+
+def charged_lines(tx: Session, row: tables.Invoice) -> tuple[DocumentLine, ...]:
+    """A bill's lines as papers show them, in their order (rule I1)."""
+    return tuple(
+        DocumentLine(
+            text=line.text,
+            net_micros=line.amount_micros,
+            tax_rate_ppm=line.tax_rate_ppm,
+            tax_micros=line.tax_micros,
+        )
+        for line in lines(tx, row)
+    )
 
 
 def payments(tx: Session, row: tables.Invoice) -> list[tables.PaymentAllocation]:

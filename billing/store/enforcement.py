@@ -147,10 +147,11 @@ def restricted_sessions(tx: Session, customer_id: int) -> set[int]:
 
 
 def last_purchases(tx: Session, customer_id: int) -> dict[int, datetime]:
-    """When something was last bought for each subscription."""
+    """When something was last bought for each subscription, or carried on to it (rule B4)."""
     rows = tx.execute(
         text(
-            "SELECT subscription_id, max(purchased_at) AS bought_at FROM entitlement"
+            "SELECT subscription_id, max(GREATEST(purchased_at, carried_at)) AS bought_at"
+            " FROM entitlement"
             " WHERE customer_id = :customer_id GROUP BY subscription_id"
         ),
         {"customer_id": customer_id},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from billing.model.views import EntitlementView
 from billing.store import tables
+from billing.store.pool import named_query
 
 
 def insert(tx: Session, row: tables.Entitlement) -> int:
@@ -35,6 +36,27 @@ def open_rows(
             .execution_options(populate_existing=True)
         )
     )
+
+
+def all_of(tx: Session, customer_id: int) -> list[tables.Entitlement]:
+    """Every package of a customer, by id; the customer is locked already."""
+    package = tables.Entitlement
+    return list(
+        tx.scalars(
+            select(package)
+            .where(package.customer_id == customer_id)
+            .order_by(package.entitlement_id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def rolling_due(tx: Session, now: datetime, gap: timedelta, settled_after: timedelta) -> list[int]:
+    """Customers of whose packages something is to be carried on (rule B4)."""
+    rows = tx.connection().exec_driver_sql(
+        named_query("rolling_due"), {"now": now, "gap": gap, "settled": now - settled_after}
+    )
+    return [row.customer_id for row in rows]
 
 
 def last_bought(tx: Session, customer_id: int, subscription_id: int) -> tables.Entitlement | None:
@@ -122,6 +144,9 @@ def _view(row: tables.Entitlement, plan_name: str, now: datetime) -> Entitlement
         octets_left=row.octets_left,
         price_micros=row.price_micros,
         ended_at=row.ended_at,
+        carried_seconds=row.carried_seconds,
+        carried_octets=row.carried_octets,
+        rolls_over=row.rolls_over,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from billing.model.grants import GrantState, GrantView, OverspendView
@@ -58,8 +58,10 @@ def overspends(
 
 
 def lift_overspends(tx: Session, customer_id: int, now: datetime) -> None:
-    """Wallets of the customer that are above their limit are not exhausted any more (rule P12)."""
+    """Wallets of the customer that are above their limit, and what a promise lends, are not
+    exhausted any more (rules P12, B19)."""
     wallet = tables.Wallet
+    lent = case((wallet.promised_until > now, wallet.promised_micros), else_=0)
     available = wallet.posted_micros - wallet.unposted_micros - wallet.reserved_micros
     tx.execute(
         update(tables.Overspend)
@@ -68,7 +70,7 @@ def lift_overspends(tx: Session, customer_id: int, now: datetime) -> None:
             tables.Overspend.lifted_at.is_(None),
             wallet.customer_id == tables.Overspend.customer_id,
             wallet.wallet_id == tables.Overspend.wallet_id,
-            available + wallet.credit_limit_micros > 0,
+            available + wallet.credit_limit_micros + lent > 0,
         )
         .values(lifted_at=now)
         .execution_options(synchronize_session=False)

@@ -227,11 +227,11 @@ def charged_past(
     return list(found)
 
 
-def recurring_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date, date]]:
-    """Of a bill's lines those of recurring charges: net in micros, and the days."""
+def recurring_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date, date, int]]:
+    """Of a bill's lines those of recurring charges: net in micros, the days, and the tax rate."""
     line, charge = tables.InvoiceLine, tables.Charge
     found = tx.execute(
-        select(line.amount_micros, line.first_day, line.next_first_day)
+        select(line.amount_micros, line.first_day, line.next_first_day, line.tax_rate_ppm)
         .join(
             charge,
             (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
@@ -243,15 +243,17 @@ def recurring_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date, 
         )
         .order_by(line.line)
     )
-    return [(net_micros, first, end) for net_micros, first, end in found if first and end]
+    return [(row[0], row[1], row[2], row[3]) for row in found if row[1] and row[2]]
 
 
-def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None, date | None]]:
-    """Of a bill's lines those of its plan and of discounts on it: net in micros, and the days of a
-    discount (rule I1)."""
+def plan_lines(
+    tx: Session, bill: tables.Invoice
+) -> list[tuple[int, date | None, date | None, int]]:
+    """Of a bill's lines those of its plan and of discounts on it: net in micros, the days of a
+    discount, and the tax rate (rule I1)."""
     line, charge = tables.InvoiceLine, tables.Charge
     found = tx.execute(
-        select(line.amount_micros, line.first_day, line.next_first_day)
+        select(line.amount_micros, line.first_day, line.next_first_day, line.tax_rate_ppm)
         .outerjoin(
             charge,
             (charge.customer_id == line.customer_id) & (charge.charge_id == line.charge_id),
@@ -264,7 +266,7 @@ def plan_lines(tx: Session, bill: tables.Invoice) -> list[tuple[int, date | None
         )
         .order_by(line.line)
     )
-    return [(row[0], row[1], row[2]) for row in found]
+    return [(row[0], row[1], row[2], row[3]) for row in found]
 
 
 def _plan_end() -> ColumnElement[date | None]:
@@ -297,6 +299,11 @@ def tax_left(tx: Session, row: tables.Invoice) -> int:
 def open_micros(row: tables.Invoice) -> int:
     """What is left to pay."""
     return row.total_micros - row.paid_micros - row.credited_micros - row.written_off_micros
+
+
+def net_micros(row: tables.Invoice) -> int:
+    """What was billed without its tax."""
+    return row.total_micros - row.tax_micros - row.rounding_micros
 
 
 def creditable_micros(row: tables.Invoice) -> int:

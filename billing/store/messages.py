@@ -253,19 +253,36 @@ def set_webhook_kinds(tx: Session, kinds: Sequence[str]) -> None:
     tx.execute(update(tables.Operator).values(webhook_kinds=list(kinds)))
 
 
+def sender(tx: Session, org_id: int) -> str | None:
+    """An organisation's own From address."""
+    return tx.scalar(
+        select(tables.Organisation.mail_from).where(tables.Organisation.org_id == org_id)
+    )
+
+
 def own_template(
     tx: Session, org_id: int, kind: MessageKind, language: str
 ) -> OwnTemplate | None:  # fmt: skip
     """An organisation's own template in exactly this language."""
     row = tx.get(tables.MessageTemplate, (org_id, kind.value, language))
-    return None if row is None else OwnTemplate(language=language, mjml=row.mjml, text=row.text)
+    return (
+        None
+        if row is None
+        else OwnTemplate(language=language, mjml=row.mjml, text=row.text, sms=row.sms)
+    )
+
+
+def template_languages(tx: Session, org_id: int) -> set[str]:
+    """In which an organisation has a template of its own."""
+    row = tables.MessageTemplate
+    return set(tx.scalars(select(row.language).where(row.org_id == org_id).distinct()))
 
 
 def put_template(
     tx: Session, org_id: int, kind: MessageKind, own: OwnTemplate, now: datetime
 ) -> None:  # fmt: skip
     """Store it in the place of the one before."""
-    values = {"mjml": own.mjml, "text": own.text, "updated_at": now}
+    values = {"mjml": own.mjml, "text": own.text, "sms": own.sms, "updated_at": now}
     statement = insert(tables.MessageTemplate).values(
         org_id=org_id, kind=kind.value, language=own.language, **values
     )
@@ -288,10 +305,12 @@ def _due(row: dict[str, Any]) -> DueMessage:
     addresses = row.pop("addresses")
     kind = MessageKind(row.pop("kind"))
     channel = MessageChannel(row.pop("channel"))
-    language, mjml, text = (row.pop(f"own_{name}") for name in ("language", "mjml", "text"))
+    language, mjml, text, sms = (
+        row.pop(f"own_{name}") for name in ("language", "mjml", "text", "sms")
+    )
     own = None
     if language is not None:
-        own = OwnTemplate(language=language, mjml=mjml, text=text)
+        own = OwnTemplate(language=language, mjml=mjml, text=text, sms=sms)
     contact = InvoiceDesign(footer=row.pop("footer")).contact
     # The other columns of the query are the other fields.
     return DueMessage(

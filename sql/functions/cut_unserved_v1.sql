@@ -67,7 +67,9 @@ BEGIN
             THEN 'disconnect' ELSE 'suspend' END,
             CASE c.rule WHEN 'S6' THEN (
                 SELECT CASE WHEN w.posted_micros - w.unposted_micros - w.reserved_micros
-                        + w.credit_limit_micros > 0 THEN 'spending-cap' ELSE 'wallet-exhausted' END
+                        + w.credit_limit_micros
+                        + CASE WHEN w.promised_until > p_now THEN w.promised_micros ELSE 0 END > 0
+                    THEN 'spending-cap' ELSE 'wallet-exhausted' END
                 FROM subscription s
                 JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
                 WHERE s.customer_id = c.customer_id AND s.subscription_id = c.subscription_id)

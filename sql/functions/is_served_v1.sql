@@ -1,6 +1,6 @@
 -- Whether the meter lets a subscription go on at p_now: a package with something left, or
 -- pay-as-you-go with a wallet above its limit and its spending cap, or a monthly service (S6, S7, P8,
--- P14). Every other cause of table S is Python's (rules.states).
+-- P14, B19). Every other cause of table S is Python's (rules.states).
 CREATE FUNCTION is_served_v1(p_customer_id bigint, p_subscription_id bigint, p_now timestamptz)
 RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -12,7 +12,9 @@ BEGIN
     ) OR (
         SELECT CASE
             WHEN v.payg_octet_step IS NOT NULL OR v.payg_second_step IS NOT NULL THEN
-                w.posted_micros - w.unposted_micros - w.reserved_micros + w.credit_limit_micros > 0
+                w.posted_micros - w.unposted_micros - w.reserved_micros + w.credit_limit_micros
+                -- What a promise to pay lends, until it ends (B19).
+                + CASE WHEN w.promised_until > p_now THEN w.promised_micros ELSE 0 END > 0
                 -- A cap of a month that is over binds nobody.
                 AND (w.cap_floor_micros IS NULL OR w.cap_until <= p_now
                      OR w.posted_micros - w.unposted_micros > w.cap_floor_micros)

@@ -7,6 +7,7 @@
 --   number|due day|open micros;
 -- `cap` is the wallet's spending cap where it has one of the present month (P14), in micros:
 --   cap:left:until;
+-- `promised` is what a promise to pay lends the wallet until an instant (B19);
 -- `own_reply` is JSON (billing.model.own_reply), NULL for whoever has nothing of its own.
 CREATE FUNCTION load_access_v1(
     p_now timestamptz, p_username text[], p_nas_address inet[], p_station text[]
@@ -22,7 +23,8 @@ CREATE FUNCTION load_access_v1(
     credit_limit_micros bigint,
     entitlements text, last_ended text, paid_until date, bills text,
     open_sessions int, station_known boolean, station_failures int, all_failures int,
-    own_reply text, vendor text, cap text, on_hold_since timestamptz
+    own_reply text, vendor text, cap text, on_hold_since timestamptz,
+    promised_micros bigint, promised_until timestamptz
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- A silent session does not hold a place past this age (rule A7), failures count this long.
@@ -52,7 +54,7 @@ BEGIN
         CASE WHEN w.cap_floor_micros IS NOT NULL AND w.cap_until > p_now THEN
             concat(w.cap_micros, ':', w.posted_micros - w.unposted_micros - w.cap_floor_micros, ':',
                 (EXTRACT(epoch FROM w.cap_until) * 1000000)::bigint) END,
-        s.on_hold_since
+        s.on_hold_since, w.promised_micros, w.promised_until
     FROM unnest(p_username, p_nas_address, p_station)
         WITH ORDINALITY AS q(username, nas_address, station, ord)
     LEFT JOIN nas n ON n.address = q.nas_address

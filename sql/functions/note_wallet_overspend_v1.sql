@@ -1,7 +1,7 @@
 -- Exhaustions of wallets by pay-as-you-go, and the micros that it took past the limit (rules P8, P12):
 -- one row an exhaustion, which grows with every record until the wallet is lifted over its limit, or the
 -- sessions on it are closed. One element a customer; p_micros: what its record has just cost, more than
--- 0. Of most of them the wallet is above its limit, and nothing else is read. Customers are locked.
+-- 0. What a promise to pay lends is not past the limit (B19). Of most of them the wallet is above its limit, and nothing else is read. Customers are locked.
 CREATE FUNCTION note_wallet_overspend_v1(
     p_customer_id bigint[], p_subscription_id bigint[], p_event_at timestamptz[], p_micros bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -11,13 +11,16 @@ BEGIN
     FOR v_short IN
         SELECT s.customer_id, s.subscription_id, s.org_id, s.wallet_id, x.event_at, x.micros,
             w.unposted_micros + w.reserved_micros - w.posted_micros - w.credit_limit_micros
-                AS past_micros
+                - lent.lent_micros AS past_micros
         FROM unnest(p_customer_id, p_subscription_id, p_event_at, p_micros)
             AS x(customer_id, subscription_id, event_at, micros)
         JOIN subscription s
             ON s.customer_id = x.customer_id AND s.subscription_id = x.subscription_id
         JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
-        WHERE w.posted_micros - w.unposted_micros - w.reserved_micros + w.credit_limit_micros <= 0
+        CROSS JOIN LATERAL (SELECT CASE WHEN w.promised_until > x.event_at THEN w.promised_micros
+            ELSE 0 END) lent(lent_micros)
+        WHERE w.posted_micros - w.unposted_micros - w.reserved_micros + w.credit_limit_micros
+            + lent.lent_micros <= 0
     LOOP
         IF v_short.micros <= v_short.past_micros THEN  -- It was used up before this record.
             UPDATE overspend o SET micros = o.micros + v_short.micros,

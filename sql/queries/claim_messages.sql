@@ -29,11 +29,11 @@ SELECT t.customer_id, t.org_id, t.message_id, t.kind, t.channel, t.language, t.a
     t.attempts AS attempt, t.mail_id, c.name AS customer_name, t.organisation_name, t.sender,
     t.sender_name, t.brand_key, b.footer,
     t.queued_at <= :oldest AS expired, x.language AS own_language, x.mjml AS own_mjml,
-    x.text AS own_text
+    x.text AS own_text, x.sms AS own_sms
 FROM taken t JOIN customer c ON c.customer_id = t.customer_id
 LEFT JOIN invoice_design b ON b.org_id = t.org_id AND t.brand_key IS NOT NULL
 LEFT JOIN LATERAL (
-    SELECT language, mjml, text FROM message_template
+    SELECT language, mjml, text, sms FROM message_template
     WHERE kind = t.kind AND org_id IN (t.org_id, 1)
       AND (language IN (replace(t.language, '-', '_'),
                         split_part(replace(t.language, '-', '_'), '_', 1))

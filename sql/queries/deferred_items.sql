@@ -1,9 +1,10 @@
 -- What was sold by the end of a local day and was not earned then (rule I6): of these customers, of one
 -- bill or package, or of all, by pages. `earned_micros` and the like are what the ledger had by that
 -- day, `settled_...` what it had by the next posting, NULL where that has not been done. The days of a
--- package are its entitlement's.
+-- package are its entitlement's; what was carried on to it from another is not what was sold (B4).
 SELECT i.customer_id, i.item_id, i.org_id, i.kind, i.currency, i.net_micros, i.posted_through,
-    e.validity_minutes, e.seconds_total AS seconds, e.octets_total AS octets, e.entitlement_id,
+    e.validity_minutes, e.seconds_total - e.carried_seconds AS seconds,
+    e.octets_total - e.carried_octets AS octets, e.entitlement_id,
     CASE WHEN e.entitlement_id IS NULL THEN i.first_day
          ELSE (e.valid_from AT TIME ZONE o.time_zone)::date END AS first_day,
     CASE WHEN e.entitlement_id IS NULL THEN i.next_first_day

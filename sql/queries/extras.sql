@@ -3,7 +3,7 @@
 -- given back of a discount with its plan (B17), or of any when the service ended (B6). Ended ones are left out when all of their days are
 -- billed, and waived ones.
 SELECT c.charge_id, c.customer_id, c.subscription_id, c.kind, c.text, c.price_micros, c.discount_ppm,
-    c.starts_on, c.ends_on, c.waived_at, b.billed_until
+    c.starts_on, c.ends_on, c.tax_rate_ppm, c.waived_at, b.billed_until
 FROM charge c
 LEFT JOIN LATERAL (
     SELECT max(CASE c.kind WHEN 'discount' THEN LEAST(l.next_first_day, i.plan_until)

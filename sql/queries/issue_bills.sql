@@ -27,9 +27,10 @@ line AS MATERIALIZED (
         COALESCE(l.next_first_day, b.cycle_until) AS serves_until
     FROM bill b
     CROSS JOIN LATERAL ROWS FROM (jsonb_to_recordset(b.lines) AS (
-        text text, net_micros bigint, tax_rate_ppm int, charge_id bigint, first_day date,
-        next_first_day date, usage_micros bigint, usage_charge_ids bigint[])) WITH ORDINALITY
-        AS l(text, net_micros, tax_rate_ppm, charge_id, first_day, next_first_day, usage_micros,
+        text text, net_micros bigint, tax_rate_ppm int, tax_micros bigint, charge_id bigint,
+        first_day date, next_first_day date, usage_micros bigint, usage_charge_ids bigint[])) WITH ORDINALITY
+        AS l(text, net_micros, tax_rate_ppm, tax_micros, charge_id, first_day, next_first_day,
+             usage_micros,
              usage_charge_ids, place)
 ),
 item AS (
@@ -102,9 +103,9 @@ freed AS (
 ),
 lines AS (
     INSERT INTO invoice_line (customer_id, invoice_id, line, org_id, text, amount_micros,
-        tax_rate_ppm, charge_id, first_day, next_first_day, usage_micros)
-    SELECT customer_id, invoice_id, place, org_id, text, net_micros, tax_rate_ppm, charge_id,
-        first_day, next_first_day, usage_micros
+        tax_rate_ppm, tax_micros, charge_id, first_day, next_first_day, usage_micros)
+    SELECT customer_id, invoice_id, place, org_id, text, net_micros, tax_rate_ppm, tax_micros,
+        charge_id, first_day, next_first_day, usage_micros
     FROM line
 ),
 held AS (

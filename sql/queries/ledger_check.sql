@@ -227,6 +227,38 @@ LEFT JOIN LATERAL (SELECT sum(l.net_micros) AS net
                    FROM jsonb_to_recordset(r.lines) AS l(net_micros bigint)) l ON true
 WHERE r.net_micros <> COALESCE(l.net, 0)
 UNION ALL
+-- The lines of a bill have its tax between them, rate by rate (rule I1).
+SELECT 'bill differs from the tax of its lines', i.customer_id, i.number, i.tax_micros, l.tax
+FROM invoice i
+JOIN (SELECT customer_id, invoice_id, sum(tax_micros) AS tax FROM invoice_line
+      GROUP BY customer_id, invoice_id HAVING bool_and(tax_micros IS NOT NULL)) l
+    ON l.customer_id = i.customer_id AND l.invoice_id = i.invoice_id
+WHERE l.tax <> i.tax_micros
+UNION ALL
+SELECT 'credit note differs from its tax rates', n.customer_id, n.number, n.net_micros + n.tax_micros,
+    r.net + r.tax
+FROM credit_note n
+CROSS JOIN LATERAL (
+    SELECT sum(x.net_micros) AS net, sum(x.tax_micros) AS tax, sum(x.rounding_micros) AS rounding
+    FROM jsonb_to_recordset(n.rates) AS x(
+        net_micros bigint, tax_micros bigint, rounding_micros bigint)) r
+WHERE n.rates IS NOT NULL AND (r.net, r.tax, r.rounding) IS DISTINCT FROM
+    (n.net_micros::numeric, n.tax_micros::numeric, n.rounding_micros::numeric)
+UNION ALL
+SELECT 'more of a tax rate is credited than was billed', r.customer_id, concat('bill ', r.invoice_id),
+    l.net + l.tax, r.net + r.tax
+FROM (SELECT n.customer_id, n.invoice_id, x.tax_rate_ppm, sum(x.net_micros) AS net,
+          sum(x.tax_micros) AS tax
+      FROM credit_note n
+      CROSS JOIN LATERAL jsonb_to_recordset(n.rates) AS x(
+          tax_rate_ppm int, net_micros bigint, tax_micros bigint)
+      WHERE n.rates IS NOT NULL GROUP BY n.customer_id, n.invoice_id, x.tax_rate_ppm) r
+JOIN (SELECT customer_id, invoice_id, tax_rate_ppm, sum(amount_micros) AS net, sum(tax_micros) AS tax
+      FROM invoice_line GROUP BY customer_id, invoice_id, tax_rate_ppm) l
+    ON l.customer_id = r.customer_id AND l.invoice_id = r.invoice_id
+        AND l.tax_rate_ppm = r.tax_rate_ppm
+WHERE l.net > 0 AND (r.net > l.net OR r.tax > l.tax)
+UNION ALL
 SELECT 'receipt differs from its sale', r.customer_id, r.number, COALESCE(p.tax, 0), r.tax_micros
 FROM receipt r
 JOIN journal_entry e

@@ -36,10 +36,10 @@ subscriptions AS (
 entitlements AS (
     INSERT INTO entitlement (customer_id, entitlement_id, org_id, subscription_id, plan_version_id,
         use_order, follows, validity_minutes, valid_until, seconds_total, seconds_left, octets_total,
-        octets_left, price_micros, purchased_at)
+        octets_left, price_micros, purchased_at, rolls_over)
     SELECT o.customer_id, o.entitlement_id, o.org_id, o.subscription_id, o.plan_version_id, p.use_order,
         false, p.validity_minutes, o.expires_at, p.seconds, p.seconds, p.octets, p.octets,
-        o.face_micros, %(now)s
+        o.face_micros, %(now)s, p.rolls_over
     FROM one o JOIN plan_version p ON p.plan_version_id = o.plan_version_id
 )
 UPDATE voucher v SET customer_id = o.customer_id, subscription_id = o.subscription_id,

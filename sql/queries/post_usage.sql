@@ -28,13 +28,15 @@ postings AS (
 ),
 pieces AS (
     INSERT INTO usage_charge (customer_id, org_id, subscription_id, wallet_id, local_day,
-        tariff_window, seconds, octets, gross_micros, tax_micros, to_bill, entry_id)
+        tariff_window, seconds, octets, gross_micros, tax_micros, tax_rate_ppm, to_bill,
+        entry_id)
     SELECT e.customer_id, e.org_id, p.subscription_id, e.wallet_id, e.local_day, p.tariff_window,
-        p.seconds, p.octets, p.gross_micros, p.tax_micros, p.to_bill, e.entry_id
+        p.seconds, p.octets, p.gross_micros, p.tax_micros, p.own_tax_rate_ppm, p.to_bill,
+        e.entry_id
     FROM entry e
     CROSS JOIN LATERAL jsonb_to_recordset(e.pieces) AS p(
         subscription_id bigint, tariff_window text, seconds bigint, octets bigint,
-        gross_micros bigint, tax_micros bigint, to_bill boolean)
+        gross_micros bigint, tax_micros bigint, own_tax_rate_ppm int, to_bill boolean)
 )
 UPDATE wallet w SET posted_micros = w.posted_micros - e.gross_micros,
     unposted_micros = w.unposted_micros - e.gross_micros

@@ -17,13 +17,14 @@ WITH due AS (
       AND old.local_day = u.local_day AND old.kind = u.kind
       AND old.entitlement_id = u.entitlement_id AND old.plan_version_id = u.plan_version_id
       AND old.tariff_window = u.tariff_window
-    RETURNING u.customer_id, u.subscription_id, u.local_day, u.tariff_window,
+    RETURNING u.customer_id, u.subscription_id, u.local_day, u.tariff_window, u.plan_version_id,
         u.charged_micros - old.posted_micros AS gross_micros,
         u.seconds - old.posted_seconds AS seconds,
         u.input_octets + u.output_octets - old.posted_octets AS octets
 )
 SELECT d.customer_id, s.org_id, d.subscription_id, s.wallet_id, w.currency, d.local_day,
-    d.tariff_window, p.tax_rate_ppm,
+    d.tariff_window, COALESCE(v.tax_rate_ppm, p.tax_rate_ppm) AS tax_rate_ppm,
+    v.tax_rate_ppm AS own_tax_rate_ppm,
     p.kind = 'monthly' AND p.automatic_bill AND p.bills_from IS NOT NULL AS to_bill,
     sum(d.seconds)::bigint AS seconds, sum(d.octets)::bigint AS octets,
     sum(d.gross_micros)::bigint AS gross_micros
@@ -32,6 +33,8 @@ JOIN subscription s ON s.customer_id = d.customer_id AND s.subscription_id = d.s
 JOIN customer c ON c.customer_id = d.customer_id
 JOIN wallet w ON w.customer_id = s.customer_id AND w.wallet_id = s.wallet_id
 JOIN billing_profile p ON p.profile_id = COALESCE(s.profile_id, c.profile_id)
+LEFT JOIN plan_version v ON v.plan_version_id = d.plan_version_id
 GROUP BY d.customer_id, s.org_id, d.subscription_id, s.wallet_id, w.currency, d.local_day,
-    d.tariff_window, p.profile_id
-ORDER BY d.customer_id, s.wallet_id, d.local_day, d.subscription_id, d.tariff_window
+    d.tariff_window, p.profile_id, v.tax_rate_ppm
+ORDER BY d.customer_id, s.wallet_id, d.local_day, d.subscription_id, d.tariff_window,
+    v.tax_rate_ppm

@@ -58,6 +58,7 @@ LAYERS: dict[str, set[str]] = {
     "web": {
         "billing.services",
         "billing.documents",
+        "billing.languages",
         "billing.model",
         "billing.errors",
         "billing.clock",

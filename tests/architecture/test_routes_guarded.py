@@ -206,6 +206,7 @@ OTHERS = {
     "suspense_undone": CASHIERS,
     "voucher_replace": CASHIERS,
     "voucher_sell": CASHIERS | SELLERS,
+    "who_had": {StaffRole.OWNER, StaffRole.SUPPORT},
 }
 
 

@@ -34,6 +34,7 @@ _WORDS = {
     ("payment_attempt", "kind"): "charge",
     ("payment_attempt", "purpose"): "top_up",
     ("payment_attempt", "state"): "failed",
+    ("payment_promise", "state"): "stands",
     ("payment_reversal", "kind"): "refund",
     ("payment_reversal", "state"): "failed",
     ("plan_change", "kind"): "change",

@@ -105,3 +105,36 @@ def test_a_top_up_comes_with_a_move(run: Run, make: Factory) -> None:
                        "--channel", "card", *AT)  # fmt: skip
     assert (code, "received 15.00 USD by card" in out) == (0, True)
     assert f"({prepaid})" in out
+
+
+@pytest.mark.rule("B19")
+def test_promises_and_their_limits(run: Run, ada: Subscriber) -> None:
+    customer = str(ada.customer_id)
+    code, _, err = run("customer", "promise", customer, "--until", "2026-03-25", *AT)
+    assert code != 0
+    assert err.startswith("error: credit: no bill is unpaid, so there is nothing to promise; where")
+    code, out, _ = run("customer", "promise", customer, "--until", "2026-03-25", "--credit", "5.00",
+                       *AT)  # fmt: skip
+    assert (code, "promised to pay by 2026-03-25" in out) == (0, True)
+    code, out, _ = run("customer", "promises", customer)
+    assert code == 0
+    assert "staff" in out and "5.00 USD" in out and "stands" in out
+    assert run("customer", "promise", customer, "--withdraw", *AT)[0] == 0
+    assert json.loads(run("--json", "customer", "promises", customer)[1])[0]["state"] == "withdrawn"
+    _, out, _ = run("--json", "customer", "promises", customer)
+    assert json.loads(out)[0]["credit_micros"] == 5_000_000
+
+
+@pytest.mark.rule("B19")
+def test_what_customers_of_a_profile_may_promise(run: Run) -> None:
+    assert run("profile", "add", "Promisers", "--kind", "daily", *AT)[0] == 0
+    _, out, _ = run("profile", "promises", "Promisers")
+    assert "only staff takes promises (rule B19)" in out
+    code, _, err = run("profile", "promises", "Promisers", "--count", "2", *AT)
+    assert (code, "promise_amount_micros: is needed" in err) == (2, True)
+    code, _, err = run("profile", "promises", "Promisers", "--days", "0", *AT)
+    assert (code, "promise_days: must be 1 to 365 days" in err) == (2, True)
+    code, out, _ = run("profile", "promises", "Promisers", "--count", "2", "--period", "60",
+                       "--days", "5", "--amount", "40", *AT)  # fmt: skip
+    assert code == 0
+    assert "may promise 2 time(s) in 60 days, up to 5 days ahead and 40.00 USD" in out

@@ -290,10 +290,14 @@ def test_the_worker_moves_and_drops(
     def there(name: str) -> bool:
         return admin.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone() == (True,)
 
-    job.tick(context, Retention(journal_days=30, login_days=10), threading.Event(), now)
+    job.tick(
+        context, Retention(journal_days=30, login_days=10, letter_days=30), threading.Event(), now
+    )
     assert len(moved(world, who)) == 1
     assert [there(name) for name in old] == [True, False]
-    job.tick(context, Retention(journal_days=7, login_days=7), threading.Event(), now)
+    job.tick(
+        context, Retention(journal_days=7, login_days=7, letter_days=7), threading.Event(), now
+    )
     assert not there(old[0])
     assert there("acct_journal_p20260311") is there("login_attempt_p20260311")
 
@@ -306,7 +310,7 @@ def test_a_day_that_is_read_stays_for_now(
         "CREATE TABLE acct_journal_p20260101 PARTITION OF acct_journal"
         " FOR VALUES FROM ('2026-01-01') TO ('2026-01-02')"
     )
-    kept = Retention(journal_days=30, login_days=30)
+    kept = Retention(journal_days=30, login_days=30, letter_days=30)
     with psycopg.connect(settings.dsn("worker")) as reader:
         reader.execute("SELECT count(*) FROM acct_journal")
         assert "acct_journal_p20260101" not in history.drop_old_days(context, T0, kept)

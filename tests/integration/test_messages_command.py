@@ -257,10 +257,39 @@ def test_a_template_of_ones_own_is_used_and_a_bad_one_refused(
     text.write_text("Subject: x\n\nHallo {{ nobody }}\n", encoding="utf-8")
     code, _, err = run("message", "template", "set", "suspended", "--text", str(text))
     assert (code, err) == (2, "error: text: line 3: 'nobody' is undefined\n")
+    text.write_text("Subject: x\n\n{{ 9**9**9 }}\n", encoding="utf-8")
+    code, _, err = run("message", "template", "set", "suspended", "--text", str(text))
+    assert code == 2
+    assert err.startswith("error: text: line 3: pow is not allowed in a template of messages")
+    loops = "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}"
+    text.write_text(f"Subject: x\n\n{loops}\n", encoding="utf-8")
+    code, _, err = run("message", "template", "set", "suspended", "--text", str(text))
+    assert (code, err.partition(" is ")[0]) == (2, "error: text: line 3: for")
     assert run("message", "preview", "suspended")[1].startswith("Subject: ada steht\n")
     assert run("message", "template", "reset", "suspended")[0] == 0
     assert run("message", "template", "reset", "suspended")[0] == 3
     assert run("message", "preview", "suspended")[1].startswith("Subject: Your service ada")
+
+
+def test_an_own_line_for_telephones(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "suspended.sms"
+    _, shown, _ = run("message", "template", "show", "suspended", "sms", "--language", "es")
+    assert shown.startswith("{{ organisation }}: ")
+    kept.write_text("{{ username }} gesperrt\n", encoding="utf-8")
+    told = run("message", "template", "set", "suspended", "--sms", str(kept), "--language", "es")
+    assert told[0] == 0
+    assert run("message", "template", "show", "suspended", "sms", "--language", "es")[1] == (
+        "{{ username }} gesperrt\n"
+    )
+    for text, reason in (
+        ("x" * 481, "sms: 481 characters with example facts: 480 are the most"),
+        (" ", "sms: must not be empty"),
+        ("{{ nobody }}", "sms: line 1: 'nobody' is undefined"),
+    ):
+        kept.write_text(text, encoding="utf-8")
+        code, _, err = run("message", "template", "set", "suspended", "--sms", str(kept))
+        assert (code, err.startswith(f"error: {reason}")) == (2, True)
+    assert run("message", "template", "reset", "suspended", "--language", "es")[0] == 0
 
 
 def test_an_own_template_that_cannot_tell_the_facts_does_not_keep_the_news(

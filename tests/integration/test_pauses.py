@@ -12,7 +12,19 @@ from billing.errors import InvalidFields, Refused
 from billing.model.commerce import MoneyChannel
 from billing.model.plan import PlanTerms
 from billing.model.profile import BillIn
-from billing.services import bill_run, books, catalog, explain, holds, pauses, sales
+from billing.model.self_care import SubscriberLogin
+from billing.services import (
+    bill_run,
+    books,
+    catalog,
+    customers,
+    explain,
+    holds,
+    own_pauses,
+    pauses,
+    sales,
+    self_care,
+)
 from billing.services.context import Context
 from billing.store import ledger, tables
 from tests.factories import DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
@@ -176,3 +188,66 @@ def test_what_is_refused(context: Context, make: Factory) -> None:
         holds.resume(context, who.subscription_id, RESUMED)
     with pytest.raises(InvalidFields, match="1 to 366"):
         catalog.add_plan(context, replace(WEEK, plan_name="Endless", pause_days=367), JOINED)
+
+
+def herself(context: Context, who: Subscriber) -> Context:
+    """As its own pages act: within its rows only."""
+    org_id = customers.get_customer(context, who.customer_id).org_id
+    login = SubscriberLogin(
+        customer_id=who.customer_id,
+        subscription_id=who.subscription_id,
+        org_id=org_id,
+        username=who.username,
+    )
+    return self_care.context_of(context, login)
+
+
+def test_a_customer_pauses_itself_and_is_credited_what_it_was_told(
+    context: Context, make: Factory
+) -> None:
+    who = make.subscriber(JOINED, profile=ON_10TH, plan=MONTH)
+    bill_run.run(context, JOINED)
+    own = herself(context, who)
+    offer = own_pauses.offer(own, who.subscription_id, PAUSED)
+    assert (offer.monthly, offer.allowed_days, offer.left) == (True, 30, 30 * DAY)
+    assert (offer.day_micros, offer.refused, offer.good_for) == (1_000_000, None, 0 * DAY)
+    own_pauses.pause(own, who.subscription_id, PAUSED)
+    assert explain.why(context, who.subscription_id, PAUSED).state.rule == "S3"
+    with pytest.raises(Refused, match="paused already"):
+        own_pauses.pause(own, who.subscription_id, PAUSED)
+    assert own_pauses.offer(own, who.subscription_id, RESUMED).good_for == 7 * DAY
+    was = own_pauses.end(own, who.subscription_id, RESUMED)
+    assert was.good_for == 7 * DAY
+    (ended,) = pauses.pauses_of(context, who.subscription_id)
+    assert ended.credited_days == 7
+    with pytest.raises(Refused, match="your service is not paused"):
+        own_pauses.end(own, who.subscription_id, RESUMED)
+    assert own_pauses.offer(own, who.subscription_id, RESUMED).left == 23 * DAY
+
+
+def test_a_customer_pauses_a_package_for_the_days_that_its_plan_has(
+    context: Context, make: Factory
+) -> None:
+    short = replace(WEEK, pause_days=2)
+    who = daily(context, make, short)
+    own = herself(context, who)
+    own_pauses.pause(own, who.subscription_id, PAUSED)
+    assert own_pauses.offer(own, who.subscription_id, PAUSED + DAY).good_for == DAY
+    assert own_pauses.end(own, who.subscription_id, RESUMED).good_for == 2 * DAY
+    assert windows(context, who) == [(JOINED, JOINED + 9 * DAY)]
+    with pytest.raises(Refused, match="the 2 days of pause a year that your plan has are used up"):
+        own_pauses.pause(own, who.subscription_id, JOINED + 8 * DAY)
+    never = daily(context, make, replace(WEEK, pause_days=None))
+    with pytest.raises(Refused, match="no package that can be paused: ask your provider"):
+        own_pauses.pause(herself(context, never), never.subscription_id, PAUSED)
+
+
+@pytest.mark.rule("S2")
+def test_a_customer_ends_its_pause_and_not_what_staff_holds(
+    context: Context, make: Factory
+) -> None:
+    who = daily(context, make)
+    holds.pause(context, who.subscription_id, PAUSED)
+    holds.suspend(context, who.subscription_id, note="abuse", now=PAUSED)
+    own_pauses.end(herself(context, who), who.subscription_id, RESUMED)
+    assert explain.why(context, who.subscription_id, RESUMED).state.rule == "S2"

@@ -20,6 +20,7 @@ from billing.services import (
     moves,
     recognition,
     renewal_run,
+    rolling,
     sales,
     wallet_check,
 )
@@ -57,7 +58,14 @@ class DailyLife(Days[Household]):
         self.tax_ppm = chance.choice([0, 77_000])
         pause_days = chance.choice([None, 5, 366])
         self.offers = [
-            Offer(price, minutes, octets, chance.random() < 0.3, pause_days)
+            Offer(
+                price,
+                minutes,
+                octets,
+                chance.random() < 0.3,
+                pause_days,
+                octets is not None and chance.random() < 0.6,
+            )
             for price, minutes, octets in (
                 (1_000_000, 1440, None),
                 (330_000, chance.randint(3, 90), None),
@@ -126,6 +134,7 @@ class DailyLife(Days[Household]):
             octets=offer.octets,
             starts=Starts.FIRST_LOGIN if offer.from_login else Starts.PURCHASE,
             pause_days=offer.pause_days,
+            rolls_over=offer.rolls,
         )
 
     def join(self) -> Household:
@@ -190,6 +199,7 @@ class DailyLife(Days[Household]):
                     house.model.account.bill_run(self.now)
                 house.model.renew(self.now)
             self.tell("bills and renewals")
+        rolling.run(self.context, self.now)
         if self.chance.random() < 0.3:
             recognition.run(self.context, self.now)
             self.tell("revenue posted")
@@ -339,6 +349,7 @@ class DailyLife(Days[Household]):
     # --- what both must agree on --------------------------------------------------------------
 
     def compare(self) -> None:
+        rolling.run(self.context, self.now)
         for house in self.people:
             self.compare_bills(house.real.customer_id, house.model.account.bills)
             view = customers.get_customer(self.context, house.real.customer_id)

@@ -25,11 +25,13 @@ class Offer:
     octets: int | None = None
     from_login: bool = False
     pause_days: int | None = None
+    rolls: bool = False
 
 
 @dataclass
 class Package:
-    """`starts` None: it waits, for a login where it is not to follow another one."""
+    """`starts` None: it waits, for a login where it is not to follow another one. `left_on`: what
+    is unused of it has gone into another one."""
 
     offer: Offer
     left: int | None
@@ -37,6 +39,7 @@ class Package:
     starts: datetime | None = None
     ends: datetime | None = None
     used_up: datetime | None = None
+    left_on: bool = False
 
     def begin(self, at: datetime) -> None:
         self.starts, self.ends = at, at + self.offer.minutes * MINUTE
@@ -91,16 +94,16 @@ class Service:
         there = self.usable(now)
         waits = offer.from_login and not at_once and not (again and there)
         package = Package(offer, offer.octets, there and not at_once and not waits)
-        if not waits and not package.follows:
-            package.begin(now)
         self.packages.append(package)
+        if not waits and not package.follows:
+            self._begin(package, now)
 
     def log_in(self, now: datetime) -> Package | None:
         """The package that a login begins, where nothing runs."""
         found = [one for one in self.waiting() if not one.follows]
         if self.running(now) or not found:
             return None
-        found[0].begin(now)
+        self._begin(found[0], now)
         return found[0]
 
     def use(self, octets: int, now: datetime) -> int:
@@ -111,7 +114,7 @@ class Service:
             if not octets:
                 break
             if one.starts is None:
-                one.begin(now)
+                self._begin(one, now)
             taken = octets if one.left is None else min(octets, one.left)
             octets -= taken
             if one.left is not None:
@@ -119,7 +122,7 @@ class Service:
                 if not one.left:
                     one.used_up = now
         if not self.running(now) and self.waiting():
-            self.waiting()[0].begin(now)
+            self._begin(self.waiting()[0], now)
         if self.step is None or not octets:
             return 0
         size, micros = self.step
@@ -167,8 +170,25 @@ class Service:
         if not self.running(at):
             for one in self.waiting():
                 if one.follows:
-                    one.begin(at)
+                    self._begin(one, at)
                     break
+
+    def _begin(self, package: Package, at: datetime) -> None:
+        """With what is left of the one that ended then, or five minutes ago at most, where that
+        rolls over (rule B4)."""
+        package.begin(at)
+        ended = [
+            (end, place)
+            for place, one in enumerate(self.packages)
+            if one is not package and one.offer.rolls and not one.left_on
+            for end in (one.over_at(),)
+            if end is not None and end <= at <= end + 5 * MINUTE
+        ]
+        if ended:
+            before = self.packages[max(ended)[1]]
+            before.left_on = True
+            if package.left is not None:
+                package.left += before.left or 0
 
     def reason(self, at: datetime) -> str:
         """Why nothing is left (rule S7)."""

@@ -276,5 +276,50 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "return total.prorated(max(0, (net - usage_net).amount_micros), net.amount_micros)",
         "return total.prorated(max(1, (net - usage_net).amount_micros), net.amount_micros)",
     ): "shares are whole cents, and of a micro there is none",
+    (
+        "billing/rules/taxes.py",
+        "taxes = [price - net for price, net in zip(own, nets, strict=True)]",
+        "taxes = [price - net for price, net in zip(own, nets, strict=None)]",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/taxes.py",
+        "taxes = [price - net for price, net in zip(own, nets, strict=True)]",
+        "taxes = [price - net for price, net in zip(own, nets, )]",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/taxes.py",
+        "taxes = [price - net for price, net in zip(own, nets, strict=True)]",
+        "taxes = [price - net for price, net in zip(own, nets, strict=False)]",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/taxes.py",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=True))",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=None))",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/taxes.py",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=True))",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), ))",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/taxes.py",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=True))",
+        "taxed |= dict(zip(places, map(Taxed, nets, taxes), strict=False))",
+    ): "each price has its net and its tax",
+    (
+        "billing/rules/rates.py",
+        "open_rates = [one for one in left if one.total_micros > 0]",
+        "open_rates = [one for one in left if one.total_micros >= 0]",
+    ): "of nothing nothing is taken",
+    (
+        "billing/rules/rates.py",
+        "share = _weight(one, weights) / (_all(open_rates[place:], weights) or 1)",
+        "share = _weight(one, weights) / (_all(open_rates[place:], weights) or 2)",
+    ): "where none asks for anything, the share is nothing",
+    (
+        "billing/rules/rates.py",
+        "return sum((_weight(one, weights) for one in rates), Fraction(0))",
+        "return sum((_weight(one, weights) for one in rates), )",
+    ): "nothing is nothing, as a fraction or not",
 }
 """By file, line before and line after: why."""

@@ -192,7 +192,10 @@ CAP = SpendingCap(amount_micros=50_000_000, left_micros=0, until=MONTH_END)
     ],
 )
 def test_a_wallet_is_asked_for_use(who: Account, detail: str) -> None:
-    assert told(who, "S6") == (detail, "a credit, or buying a package")
+    assert told(who, "S6") == (
+        detail,
+        "a credit, a promise to pay, or buying a package",
+    )
 
 
 @pytest.mark.rule("B16")
@@ -201,14 +204,24 @@ def test_a_wallet_is_asked_for_use(who: Account, detail: str) -> None:
 @pytest.mark.parametrize(
     ("wallet", "now", "lifted_by"),
     [
-        (Wallet(currency=USD), NOW, "a credit"),
-        (Wallet(currency=USD, posted_micros=-1), NOW, "a credit of more than 0.00 USD"),
-        (Wallet(currency=USD, cap=CAP), MONTH_END, "a credit"),
+        (Wallet(currency=USD), NOW, "a credit, a promise to pay"),
+        (
+            Wallet(currency=USD, posted_micros=-1),
+            NOW,
+            "a credit of more than 0.00 USD, a promise to pay",
+        ),
+        (
+            Wallet(currency=USD, posted_micros=-9_000_000, promised_micros=2_000_000,
+                   promised_until=MONTH_END),
+            NOW,
+            "a credit of more than 7.00 USD, a promise to pay",
+        ),
+        (Wallet(currency=USD, cap=CAP), MONTH_END, "a credit, a promise to pay"),
         (
             Wallet(currency=USD, posted_micros=9, cap=SpendingCap(
                 amount_micros=50_000_000, left_micros=1, until=MONTH_END)),
             NOW,
-            "a credit",
+            "a credit, a promise to pay",
         ),
         (
             Wallet(currency=USD, posted_micros=9, cap=CAP),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from billing.rules.cycles import Cycle
-from billing.rules.pauses import Standing, allowed, free_days, resumed
+from billing.rules.pauses import Standing, allowed, free_days, own_problem, resumed
 
 BEGUN = datetime(2026, 3, 20, 9, tzinfo=UTC)
 PAUSED = BEGUN + timedelta(days=2)
@@ -173,3 +173,24 @@ def test_the_first_days_up_to_what_the_plan_allows() -> None:
     assert free(noon, week, 10, used=7) == Cycle(date(2026, 3, 21), date(2026, 3, 24))
     assert free(noon, week, 10, used=10) is None
     assert free(noon, week, None) is None
+
+
+@pytest.mark.parametrize(
+    ("allowed_days", "left", "monthly", "reason"),
+    [
+        (30, timedelta(seconds=1), True, None),
+        (30, timedelta(days=30), False, None),
+        (0, timedelta(0), True, "your plan has no pause: ask your provider"),
+        (0, timedelta(0), False, "you have no package that can be paused: ask your provider"),
+        (
+            30,
+            timedelta(0),
+            True,
+            "the 30 days of pause a year that your plan has are used up: ask your provider",
+        ),
+    ],
+)
+def test_whether_a_customer_may_pause_itself(
+    allowed_days: int, left: timedelta, monthly: bool, reason: str | None
+) -> None:
+    assert own_problem(allowed_days, left, monthly=monthly) == reason

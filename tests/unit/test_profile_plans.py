@@ -33,6 +33,8 @@ UNLIMITED = (
 )
 OUTAGE = "must be 1 minute to 7 days; without it logins are refused (rule A8)"
 FREE = ", or left out for no limit"
+TAX = "must be 0 % to 100 %, or left out for the profile's"
+NOTHING_TO_ROLL = "needs data or time to be left over: this plan limits neither (rule B4)"
 TEN_YEARS = 10 * 366 * 1440
 
 
@@ -68,6 +70,9 @@ TEN_YEARS = 10 * 366 * 1440
         ({"idle_timeout_seconds": 0}, "idle_timeout_seconds", f"must be 1 to 86400{FREE}"),
         ({"pause_days": 0}, "pause_days", f"must be 1 to 366{FREE}"),
         ({"pause_days": 367}, "pause_days", f"must be 1 to 366{FREE}"),
+        ({"tax_rate_ppm": -1}, "tax_rate_ppm", TAX),
+        ({"tax_rate_ppm": 1_000_001}, "tax_rate_ppm", TAX),
+        ({"rolls_over": True}, "rolls_over", NOTHING_TO_ROLL),
         ({"outage_minutes": 0}, "outage_minutes", OUTAGE),
         ({"outage_minutes": 7 * 1440 + 1}, "outage_minutes", OUTAGE),
         ({"pool": " "}, "pool", "must be the name of a pool on the NAS, or left out"),
@@ -93,6 +98,7 @@ def test_absurd_values_name_their_field(changes: dict[str, Any], field: str, wor
         ("interim_seconds", (60, 86_400)),
         ("idle_timeout_seconds", (1, 86_400)),
         ("pause_days", (1, 366)),
+        ("tax_rate_ppm", (0, 1_000_000)),
         ("outage_minutes", (1, 7 * 1440)),
         ("pool", ("p", "p" * 253)),
     ],

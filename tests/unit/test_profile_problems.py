@@ -32,6 +32,10 @@ def test_cycles_that_end_with_the_month_start_on_its_first_day() -> None:
 
 
 CYCLE_DAY = "must be a day of the month, 1 to 31 (29–31 mean the last day)"
+PREPAID = (
+    "must be 0 for prepaid profiles: a prepaid wallet pays first and never goes below zero (rule "
+    "P12)"
+)
 LIMIT = "must be 0 or more, and at most 1,000,000,000.00: it is how far below zero a wallet may go"
 POOL = "must be at most 253 octets, as it travels in RADIUS"
 NO_CONTROL = "must not contain control characters"
@@ -50,6 +54,7 @@ NO_CONTROL = "must not contain control characters"
         ({"suspend_at_hour": -1}, "suspend_at_hour", "must be an hour of the day, 0 to 23"),
         ({"suspend_at_hour": 24}, "suspend_at_hour", "must be an hour of the day, 0 to 23"),
         ({"credit_limit_micros": -1}, "credit_limit_micros", LIMIT),
+        ({"credit_limit_micros": 1, "payment": Payment.PREPAID}, "credit_limit_micros", PREPAID),
         ({"credit_limit_micros": 10**15 + 1}, "credit_limit_micros", LIMIT),
         ({"tax_rate_ppm": -1}, "tax_rate_ppm", "must be 0 % to 100 %"),
         ({"tax_rate_ppm": 1_000_001}, "tax_rate_ppm", "must be 0 % to 100 %"),
@@ -146,3 +151,38 @@ def test_prepaid_is_not_billed_in_arrears() -> None:
 def test_all_problems_are_told_at_once() -> None:
     profile = daily_profile(name="", automatic_bill=True, due_days=999)
     assert fields(profile) == ["name", "due_days", "automatic_bill"]
+
+
+@pytest.mark.rule("B19")
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"promise_count": -1}, "promise_count", "must be 0 (only staff takes promises) to 100"),
+        ({"promise_count": 101}, "promise_count", "must be 0 (only staff takes promises) to 100"),
+        ({"promise_period_days": 0}, "promise_period_days", "must be 1 to 365 days"),
+        ({"promise_period_days": 366}, "promise_period_days", "must be 1 to 365 days"),
+        ({"promise_days": 0}, "promise_days", "must be 1 to 365 days"),
+        ({"promise_days": 366}, "promise_days", "must be 1 to 365 days"),
+        (
+            {"promise_amount_micros": -1},
+            "promise_amount_micros",
+            "must be 0 or more, at most 1,000,000,000.00",
+        ),
+        (
+            {"promise_count": 1, "promise_amount_micros": 0},
+            "promise_amount_micros",
+            "is needed where customers may promise: say up to what amount, or set the number of "
+            "promises to 0",
+        ),
+    ],
+)
+def test_impossible_promises_are_refused(changes: dict[str, Any], field: str, words: str) -> None:
+    sound = {
+        "promise_count": 100,
+        "promise_period_days": 365,
+        "promise_days": 365,
+        "promise_amount_micros": 1,
+    }
+    assert problems(daily_profile(**sound)) == []
+    found = problems(daily_profile(**{**sound, **changes}))
+    assert found == [(field, words)]

@@ -82,7 +82,9 @@ def test_an_exhausted_wallet_says_what_credit_it_needs() -> None:
     wallet = Wallet(currency="USD", posted_micros=-2_500_000, credit_limit_micros=1_000_000)
     why = explain(account(plan=payg, wallet=wallet), NOW)
     assert why.decided == "refused (wallet-exhausted), S6"
-    assert why.changes == ("S6 is lifted by a credit of more than 1.50 USD, or buying a package",)
+    assert why.changes == (
+        "S6 is lifted by a credit of more than 1.50 USD, a promise to pay, or buying a package",
+    )
     assert "available -2.50 USD, credit limit 1.00 USD, no entitlement left" in why.lines[5]
 
 

@@ -19,7 +19,7 @@ from access_builders import (
     plan,
 )
 
-from billing.model.account import Account, HoldBehaviour, StaffHold, Wallet
+from billing.model.account import Account, HoldBehaviour, SpendingCap, StaffHold, Wallet
 from billing.model.decision import Reason
 from billing.model.profile import Payment
 from billing.rules.states import NORMAL, Effect, State, deciding, next_change
@@ -265,3 +265,30 @@ def test_a_package_follows_all_that_come_before_it() -> None:
         assert next_change(served(entitlements=order), NOW) == BEGAN + timedelta(days=2)
     behind_a_waiting_one = (package(4, None), base, appended)
     assert next_change(served(entitlements=behind_a_waiting_one), NOW) is None
+
+
+@pytest.mark.rule("B19")
+@pytest.mark.rule("P8")
+@pytest.mark.rule("S6")
+def test_a_promise_lends_to_a_used_up_wallet_until_it_ends() -> None:
+    ends = NOW + timedelta(days=5)
+    lent = Wallet(currency="USD", posted_micros=-3, promised_micros=5, promised_until=ends)
+    who = poor(wallet=lent)
+    assert deciding(who, NOW) == NORMAL
+    assert next_change(who, NOW) == ends
+    assert deciding(who, ends).reason is Reason.WALLET_EXHAUSTED
+    used = replace(lent, posted_micros=-5)
+    assert deciding(poor(wallet=used), NOW).reason is Reason.WALLET_EXHAUSTED
+
+
+@pytest.mark.rule("B19")
+@pytest.mark.rule("P14")
+def test_a_promise_lifts_no_spending_cap() -> None:
+    cap = SpendingCap(amount_micros=9, left_micros=0, until=NOW + timedelta(days=9))
+    lent = Wallet(
+        currency="USD",
+        promised_micros=5,
+        promised_until=NOW + timedelta(days=5),
+        cap=cap,
+    )
+    assert deciding(poor(wallet=lent), NOW).reason is Reason.SPENDING_CAP

@@ -17,10 +17,11 @@ from billing.rules.bill_run import cycles_to_serve
 from billing.rules.credits import credited_usage
 from billing.rules.cycles import Cycle
 from billing.rules.extras import PricedLine
-from billing.rules.taxes import Charge, charge_all
+from billing.rules.taxes import charge_all
 from billing.rules.usage_entries import usage_entries
 from billing.rules.usage_lines import (
     UsageShare,
+    charged,
     fitting,
     left_over,
     usage_lines,
@@ -152,6 +153,16 @@ def test_usage_adds_up_and_prepaid_owes_nothing_new(
         assert share.paid_micros == max(0, (whole.total - alone).amount_micros)
 
 
+@pytest.mark.rule("I1")
+def test_usage_has_the_tax_rate_of_its_plan() -> None:
+    profile = replace(NO_TAX_IN, tax_rate_ppm=210_000)
+    own = replace(usage(1_100_000), tax_rate_ppm=100_000)
+    (line,) = usage_lines([own], profile, APRIL, LONG_AGO)
+    assert (line.price, line.tax_rate_ppm) == (Money(1_000_000, "USD"), 100_000)
+    whole, (taxed,) = charged([line], profile)
+    assert (whole.tax, taxed.tax) == (Money(100_000, "USD"), Money(100_000, "USD"))
+
+
 @pytest.mark.rule("P11")
 def test_a_prepaid_bill_of_usage_alone_is_paid() -> None:
     lines = usage_lines([usage(1_234_567)], PREPAID, APRIL, LONG_AGO)
@@ -200,12 +211,6 @@ def test_an_entry_a_wallet_and_day_with_tax_where_it_belongs() -> None:
     assert {(one.customer_id, one.org_id, one.currency) for one in entries} == {(7, 3, "USD")}
 
 
-def of_net(micros: int) -> Charge:
-    """A bill without tax."""
-    net, nothing = Money(micros, "USD"), Money(0, "USD")
-    return Charge(net, net, nothing, nothing)
-
-
 @pytest.mark.rule("I2")
 @given(
     part=st.integers(0, 100),
@@ -214,40 +219,38 @@ def of_net(micros: int) -> Charge:
 def test_credits_of_a_bill_take_all_of_its_usage_back(
     part: int, cuts: list[tuple[int, bool]]
 ) -> None:
-    bill = of_net(sum(one for one, _ in cuts) * 10_000)
-    usage, before = bill.net.prorated(part, 100), Money(0, "USD")
-    left = usage
+    net_left = Money(sum(one for one, _ in cuts) * 10_000, "USD")
+    left = net_left.prorated(part, 100)
     for cents, of_days in cuts:
         amount = Money(cents * 10_000, "USD")
-        taken = credited_usage(bill, before, amount, left, of_days=of_days)
+        taken = credited_usage(net_left, amount, left, of_days=of_days)
         assert 0 <= taken.amount_micros <= min(amount.amount_micros, left.amount_micros)
-        left, before = left - taken, before + amount
-        assert left.amount_micros <= (bill.net - before).amount_micros
+        left, net_left = left - taken, net_left - amount
+        assert left.amount_micros <= net_left.amount_micros
     assert left == Money(0, "USD")
 
 
 @pytest.mark.rule("I2")
 def test_half_of_what_is_left_of_a_bill_is_half_of_its_usage() -> None:
-    bill = of_net(30_000_000)
-    before, amount, usage = (Money(one, "USD") for one in (10_000_000, 10_000_000, 8_000_000))
-    assert credited_usage(bill, before, amount, usage, of_days=False) == Money(4_000_000, "USD")
+    net_left, net, usage = (Money(one, "USD") for one in (20_000_000, 10_000_000, 8_000_000))
+    assert credited_usage(net_left, net, usage, of_days=False) == Money(4_000_000, "USD")
 
 
 @pytest.mark.rule("B17")
 def test_days_given_back_leave_usage_unless_nothing_else_is_left() -> None:
-    bill, before, usage = of_net(30_000_000), Money(0, "USD"), Money(8_000_000, "USD")
+    bill, usage = Money(30_000_000, "USD"), Money(8_000_000, "USD")
     for cents, taken in ((20_00, 0), (22_00, 0), (25_00, 3_00)):
         amount = Money(cents * 10_000, "USD")
-        found = credited_usage(bill, before, amount, usage, of_days=True)
+        found = credited_usage(bill, amount, usage, of_days=True)
         assert found == Money(taken * 10_000, "USD")
 
 
 @pytest.mark.rule("I2")
 def test_usage_of_less_than_nothing_goes_with_the_last_credit() -> None:
-    bill, before, usage = of_net(30_000_000), Money(0, "USD"), Money(-2_000_000, "USD")
-    part = Money(10_000_000, "USD")
-    assert credited_usage(bill, before, part, usage, of_days=False) == Money(0, "USD")
-    assert credited_usage(bill, part, Money(20_000_000, "USD"), usage, of_days=True) == usage
+    bill, usage = Money(30_000_000, "USD"), Money(-2_000_000, "USD")
+    part, rest = Money(10_000_000, "USD"), Money(20_000_000, "USD")
+    assert credited_usage(bill, part, usage, of_days=False) == Money(0, "USD")
+    assert credited_usage(rest, rest, usage, of_days=True) == usage
 
 
 @pytest.mark.rule("B6")

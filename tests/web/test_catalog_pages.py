@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from billing.clock import utc_now
 from billing.model.dunning import DunningSchedule
-from billing.model.profile import BillingKind, Payment
+from billing.model.profile import BillingKind, Payment, TaxPoint
 from billing.services import catalog, dunning, plan_runs
 from billing.services.context import Context
 from tests.web.conftest import Visitor
@@ -211,6 +211,51 @@ def test_a_plan_gives_back_days_of_pause(at_desk: Visitor, context: Context, isp
     _save(page)
     expect(page.get_by_role("status")).to_contain_text("has version 2 now")
     assert catalog.get_plan(context, isp.plan_id, utc_now()).terms.pause_days == 30
+
+
+@pytest.mark.rule("I1", "I6", "B4")
+def test_a_plan_has_its_own_tax_and_rolls_over(
+    at_desk: Visitor, context: Context, isp: Isp
+) -> None:
+    page = at_desk.open(f"/plans/{isp.plan_id}")
+    expect(page.locator("#tax_rate_ppm")).to_have_value("")
+    page.check("#rolls_over")
+    page.fill("#octets", "")
+    page.fill("#seconds", "")
+    page.fill("#tax_rate_ppm", "101")
+    _save(page)
+    expect(page.locator("#field-tax_rate_ppm")).to_contain_text("Must be 0 % to 100 %")
+    expect(page.locator("#field-rolls_over")).to_contain_text("limits neither")
+    page.fill("#tax_rate_ppm", "7.5")
+    page.fill("#octets", "2 GB")
+    page.select_option("#tax_point", "payment")
+    _save(page)
+    expect(page.get_by_role("status")).to_contain_text("version")
+    terms = catalog.get_plan(context, isp.plan_id, utc_now()).terms
+    assert (terms.tax_rate_ppm, terms.tax_point, terms.rolls_over) == (
+        75_000, TaxPoint.PAYMENT, True,
+    )  # fmt: skip
+    at_desk.open("/plans")
+    for words in ("tax 7.5 %", "tax due when bills are paid", "what is unused rolls over"):
+        expect(page.locator("main")).to_contain_text(words)
+    page = at_desk.open(f"/plans/{isp.plan_id}")
+    expect(page.locator("#tax_rate_ppm")).to_have_value("7.5")
+    expect(page.locator("#tax_point")).to_have_value("payment")
+    expect(page.locator("#rolls_over")).to_be_checked()
+    page.fill("#tax_rate_ppm", "")
+    page.select_option("#tax_point", "")
+    page.uncheck("#rolls_over")
+    _save(page)
+    terms = catalog.get_plan(context, isp.plan_id, utc_now()).terms
+    assert (terms.tax_rate_ppm, terms.tax_point, terms.rolls_over) == (None, None, False)
+
+
+@pytest.mark.rule("P12")
+def test_a_prepaid_profile_has_no_credit_limit(at_desk: Visitor, isp: Isp) -> None:
+    page = at_desk.open(f"/profiles/{isp.profile_id}")
+    page.fill("#credit_limit_micros", "5.00")
+    _save(page)
+    expect(page.locator("#field-credit_limit_micros")).to_contain_text("Must be 0 for prepaid")
 
 
 @pytest.mark.rule("B18")

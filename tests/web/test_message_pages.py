@@ -119,3 +119,49 @@ def test_a_template_in_the_preview_can_run_nothing(at_desk: Visitor) -> None:
         page.get_by_role("button", name="Preview").click()
     expect(opened.value.locator("#x")).to_have_text("y")
     opened.value.close()
+
+
+def test_templates_are_edited_in_every_language_with_their_sms(
+    at_desk: Visitor, context: Context, began: datetime
+) -> None:
+    page = at_desk.open("/messages/templates/restored")
+    page.locator("#languages").get_by_role("link", name="Spanish").click()
+    expect(page.locator("#text")).to_contain_text("Hola")
+    page.locator("#text").fill("Subject: Vuelve, {{ customer }}\n\nTodo bien.\n")
+    page.locator("#sms").fill("x" * 481)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#field-sms [role=alert]")).to_contain_text("481 characters")
+    page.locator("#sms").fill("{{ username }} funciona")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("saved")
+    expect(page.locator("#sms")).to_have_value("{{ username }} funciona")
+    shown = message_templates.shown(context, MessageKind.RESTORED, "es")
+    assert (shown.own, shown.sms) == (True, "{{ username }} funciona")
+    assert message_templates.shown(context, MessageKind.RESTORED, "en").own is False
+    page.set_viewport_size(PHONE)
+    assert at_desk.overflow() == 0
+    page.get_by_role("button", name="Use the product's template").click()
+    expect(page.get_by_role("status").first).to_contain_text("product's template again")
+    assert message_templates.shown(context, MessageKind.RESTORED, "es").own is False
+    at_desk.open("/messages/templates/restored?language=xx-nowhere")
+    expect(page.locator("h1")).to_contain_text("not")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}",
+            "Line 3: for is not allowed in a template of messages",
+        ),
+        ("{{ 9**9**9 }}", "Line 3: pow is not allowed in a template of messages"),
+    ],
+)
+def test_a_template_that_would_take_for_ever_is_refused_at_its_field(
+    at_desk: Visitor, context: Context, text: str, reason: str
+) -> None:
+    page = at_desk.open("/messages/templates/restored")
+    page.locator("#text").fill(f"Subject: x\n\n{text}")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#field-text [role=alert]")).to_contain_text(reason)
+    assert message_templates.shown(context, MessageKind.RESTORED, "en").own is False

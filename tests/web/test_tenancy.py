@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 
 from billing.errors import InvalidInput
+from billing.model.events import LoginRecord
 from billing.model.staff import StaffRole
 from billing.services import catalog, customers, staff, subscribers
 from billing.services.context import Context
+from billing.services.login_lines import line_of, write_lines
 from billing.settings import Settings
 from billing.store import tables
+from billing.store.hotpath import HotConnection
 from tests.web import isp as seed
-from tests.web.isp import Isp
+from tests.web.isp import NAS_ADDRESS, Isp
 from tests.web.people import PASSWORD, enrolled
 from tests.web.test_anomaly_pages import odd_records
 from web import create_app
@@ -134,6 +138,24 @@ def test_anomalies_of_others_are_not_listed(
     page = client.get("/anomalies").get_data(as_text=True)
     assert "corner-user-odd" in page
     assert "amina" not in page and "tower-north" not in page
+
+
+@pytest.mark.rule("A3", "R2")
+def test_attempts_of_others_and_accounting_of_nobody_are_not_shown(
+    client: FlaskClient, settings: Settings, isp: Isp, began: datetime
+) -> None:
+    lane = HotConnection(settings.dsn("radius"), statement_timeout_ms=9000, lock_timeout_ms=9000)
+    with closing(lane):
+        for name, customer_id in (("corner-user", 99), ("amina", 1), ("nobody-at-all", 0)):
+            tried = LoginRecord(
+                name, customer_id, customer_id, NAS_ADDRESS, None, "reject", "expired", 0, began
+            )
+            write_lines(lane, [line_of(tried)], began)
+    page = client.get("/logins").get_data(as_text=True)
+    assert "corner-user" in page
+    assert "amina" not in page and "nobody-at-all" not in page and "tower-north" not in page
+    for path in ("/dead-letters", "/who-had"):
+        assert client.get(path).status_code == 403
 
 
 @pytest.mark.rule("R2")

@@ -17,11 +17,14 @@ from web.admin import (  # noqa: E402 (they add routes)
     brand,
     collecting_cash,
     collections,
+    company,
     counter,
     counter_renew,
     customers,
     day_report,
+    dead_letters,
     design,
+    logins,
     messages,
     orders,
     payment_pages,
@@ -43,6 +46,7 @@ from web.admin import (  # noqa: E402 (they add routes)
     voucher_design,
     voucher_sales,
     vouchers,
+    who_had,
 )
 
 __all__ = [
@@ -55,11 +59,14 @@ __all__ = [
     "brand",
     "collecting_cash",
     "collections",
+    "company",
     "counter",
     "counter_renew",
     "customers",
     "day_report",
+    "dead_letters",
     "design",
+    "logins",
     "messages",
     "orders",
     "payment_pages",
@@ -81,4 +88,5 @@ __all__ = [
     "voucher_design",
     "voucher_sales",
     "vouchers",
+    "who_had",
 ]

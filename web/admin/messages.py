@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import TextAreaField
+from wtforms import StringField, TextAreaField
 
 from billing.errors import InvalidInput, NotFound, Refused
-from billing.model.messages import MessageKind
+from billing.languages import FALLBACK, name_of
+from billing.model.messages import MessageKind, TemplateView
 from billing.services import message_templates as templates
 from billing.services import messages as service
 from web import parts
@@ -16,15 +17,13 @@ from web.admin import blueprint
 from web.forms import needed, show_errors
 from web.guards import EDITORS, EVERYONE, staff_only
 
-LANGUAGE = "en"
-
 
 class ResendForm(FlaskForm):
     """Nothing but its CSRF token."""
 
 
 class TemplateForm(FlaskForm):
-    """The two parts of a template."""
+    """The parts of a template."""
 
     text = TextAreaField(
         "Subject and text",
@@ -38,6 +37,12 @@ class TemplateForm(FlaskForm):
         render_kw={"rows": 20, "spellcheck": "false"},
         description="Between the blocks stand mj-text, mj-button, mj-table and so on; the frame "
         "around them has your name and suits phones.",
+    )
+    sms = StringField(
+        "SMS",
+        [needed],
+        render_kw={"spellcheck": "false"},
+        description="What telephones get, by the webhook; 160 characters are one SMS.",
     )
 
 
@@ -75,53 +80,58 @@ def message_resend(message_id: int) -> ResponseReturnValue:
 @blueprint.route("/messages/templates/<kind>", methods=["GET", "POST"])
 @staff_only(EDITORS)
 def message_template(kind: str) -> ResponseReturnValue:
-    """The template of a kind; what makes no message is refused at the field."""
-    wanted = _kind(kind)
-    view = templates.shown(parts.context(), wanted, LANGUAGE)
-    form = TemplateForm(data={"mjml": view.mjml, "text": view.text})
+    """The template of a kind in a language; what makes no message is refused at the field."""
+    wanted, language = _kind(kind), _language()
+    view = templates.shown(parts.context(), wanted, language)
+    form = TemplateForm(data={"mjml": view.mjml, "text": view.text, "sms": view.sms.strip()})
     if form.validate_on_submit():
         try:
             templates.save(
-                parts.context(), wanted, LANGUAGE, form.mjml.data, form.text.data, parts.now()
+                parts.context(),
+                wanted,
+                language,
+                form.mjml.data,
+                form.text.data,
+                parts.now(),
+                form.sms.data,
             )
         except InvalidInput as error:
             show_errors(form, error, {})
         else:
             flash("The template was saved.", "success")
-            return redirect(url_for("admin.message_template", kind=kind))
-    status = 422 if form.is_submitted() else 200
-    page = render_template("admin/message_template.html", form=form, view=view)
-    return page, status
+            return redirect(_address(kind, language))
+    return _template_page(form, view, language)
 
 
 @blueprint.post("/messages/templates/<kind>/reset")
 @staff_only(EDITORS)
 def message_template_reset(kind: str) -> ResponseReturnValue:
     """The product's template again."""
-    wanted = _kind(kind)
+    wanted, language = _kind(kind), _language()
     if ResendForm().validate_on_submit():
         try:
-            templates.reset(parts.context(), wanted, LANGUAGE, parts.now())
+            templates.reset(parts.context(), wanted, language, parts.now())
         except NotFound as error:
             flash(error.message, "danger")
         else:
             flash("Messages are made by the product's template again.", "success")
-    return redirect(url_for("admin.message_template", kind=kind))
+    return redirect(_address(kind, language))
 
 
 @blueprint.post("/messages/templates/<kind>/preview")
 @staff_only(EDITORS)
 def message_template_preview(kind: str) -> ResponseReturnValue:
     """The HTML part of what is in the form, with made-up facts; nothing is stored."""
-    wanted = _kind(kind)
+    wanted, language = _kind(kind), _language()
     form = TemplateForm()
     if form.validate_on_submit():
         try:
-            return templates.tried(wanted, LANGUAGE, form.mjml.data, form.text.data).html
+            return templates.tried(
+                wanted, language, form.mjml.data, form.text.data, form.sms.data
+            ).html
         except InvalidInput as error:
             show_errors(form, error, {})
-    view = templates.shown(parts.context(), wanted, LANGUAGE)
-    return render_template("admin/message_template.html", form=form, view=view), 422
+    return _template_page(form, templates.shown(parts.context(), wanted, language), language)
 
 
 # A mail's styles are in its tags; nothing else of it may do anything.
@@ -142,3 +152,26 @@ def _kind(kind: str) -> MessageKind:
         return MessageKind(kind)
     except ValueError:
         abort(404)
+
+
+def _language() -> str:
+    """Of the template, from the address; one that is none is not found."""
+    try:
+        return templates.checked_language(request.args.get("language", FALLBACK))
+    except InvalidInput:
+        abort(404)
+
+
+def _address(kind: str, language: str) -> str:
+    return url_for("admin.message_template", kind=kind, language=language)
+
+
+def _template_page(form: TemplateForm, view: TemplateView, language: str) -> ResponseReturnValue:
+    page = render_template(
+        "admin/message_template.html",
+        form=form,
+        view=view,
+        language=language,
+        languages={one: name_of(one) for one in templates.languages_of(parts.context())},
+    )
+    return page, 422 if form.is_submitted() else 200

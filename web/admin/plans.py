@@ -7,11 +7,12 @@ from typing import Any
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, StringField
+from wtforms import BooleanField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from billing.errors import Conflict, InvalidInput, Refused
 from billing.model.plan import USE_ORDER_DEFAULT, FinalUnit, PlanTerms, Sharing, Starts
+from billing.model.profile import TaxPoint
 from billing.model.views import PlanView
 from billing.services import catalog
 from web import parts, quantities
@@ -19,6 +20,7 @@ from web.admin import blueprint
 from web.forms import (
     FairUseField,
     MoneyField,
+    OwnPercentField,
     QuantityField,
     ValidityField,
     WholeField,
@@ -122,6 +124,27 @@ class PlanForm(FlaskForm):
         "(S3); empty: none.",
     )
 
+    rolls_over = BooleanField(
+        "What is unused rolls over",
+        description="Data and time that are left of a package go into the one that follows it "
+        "without a gap; off: they lapse (B4).",
+    )
+    tax_rate_ppm = OwnPercentField(
+        "Tax rate",
+        description="Percent, like 19 or 7.5; empty: the billing profile's (I1).",
+    )
+    tax_point = SelectField(
+        "Tax of its bills is due",
+        choices=[
+            SelectChoice("", "As the billing profile says"),
+            SelectChoice(TaxPoint.ISSUE.value, "When they are issued"),
+            SelectChoice(TaxPoint.PAYMENT.value, "As they are paid"),
+        ],
+        coerce=lambda value: str(value or ""),
+        default="",
+        description="A bill has its plan's, with all that it carries (I6).",
+    )
+
     sharing = RadioField(
         "Several sessions",
         choices=[
@@ -186,6 +209,9 @@ class PlanForm(FlaskForm):
             payg_second_step_micros=self.payg_second_step_micros.data,
             outage_minutes=self.outage_minutes.data,
             pause_days=self.pause_days.data,
+            rolls_over=bool(self.rolls_over.data),
+            tax_rate_ppm=self.tax_rate_ppm.data,
+            tax_point=TaxPoint(self.tax_point.data) if self.tax_point.data else None,
             **self._sharing(),
         )
 

@@ -172,6 +172,21 @@ class ProfileForm(FlaskForm):
         description="What is bought with wallet money is taxed when it is bought (I6).",
     )
 
+    promise_count = WholeField(
+        "Promises that customers may make",
+        [needed],
+        default=0,
+        description="On their own pages, so many in the period beside; 0: only staff takes them "
+        "(B19).",
+    )
+    promise_period_days = WholeField("In so many days", [needed], default=30)
+    promise_days = WholeField(
+        "So many days ahead", [needed], default=7, description="The last day that may be promised."
+    )
+    promise_amount_micros = MoneyField(
+        "Up to", description="What is open of bills and lent to a used-up wallet, together."
+    )
+
     def schedule(self) -> DunningSchedule:
         """What was filled in of dunning."""
         return DunningSchedule(
@@ -202,6 +217,10 @@ class ProfileForm(FlaskForm):
             tax_rate_ppm=int(self.tax_rate_ppm.data or 0),
             tax_inclusive=bool(self.tax_inclusive.data),
             tax_point=TaxPoint(self.tax_point.data),
+            promise_count=int(self.promise_count.data),
+            promise_period_days=int(self.promise_period_days.data),
+            promise_days=int(self.promise_days.data),
+            promise_amount_micros=self.promise_amount_micros.data or 0,
         )
 
 

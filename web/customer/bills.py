@@ -55,7 +55,15 @@ def bills() -> ResponseReturnValue:
         for one in prepayments.invoices_of(context, me.customer_id)
         if one.state == "open" and not page_before
     ]
-    return render_template("customer/bills.html", page=page, receipts=found, asked=asked)
+    return render_template(
+        "customer/bills.html",
+        page=page,
+        receipts=found,
+        asked=asked,
+        may_promise=bool(
+            subscribers.view().unpaid_bills and subscribers.view().profile.promise_count
+        ),
+    )
 
 
 @blueprint.get("/bills/<int:invoice_id>.pdf")

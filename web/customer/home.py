@@ -22,16 +22,20 @@ BILLS_LOOKED_AT = 50
 _ASK = "Ask your provider."
 _BUY = "Buy a package."
 _TOP_UP = "Put money into your wallet."
+_RESUME = "End the pause."
+_LIFT = "It goes on next month, or when you raise or lift the cap."
+_PROMISED = (Reason.OVERDUE, Reason.WALLET_EXHAUSTED, Reason.NOT_COVERED)
+"""What a promise to pay lifts (rule B19)."""
 _WHAT_TO_DO = {
     Reason.CLOSED: ("This subscription is closed.", _ASK),
     Reason.STAFF_SUSPENDED: ("Your provider has suspended it.", _ASK),
-    Reason.PAUSED: ("It is paused.", "Ask your provider to end the pause."),
+    Reason.PAUSED: ("It is paused.", _RESUME),
     Reason.DISCONTINUED: ("A bill was not paid by the agreed day.", "Pay it."),
     Reason.OVERDUE: ("A bill is overdue.", "Pay it."),
     Reason.WALLET_EXHAUSTED: ("Your wallet is used up.", _TOP_UP),
     Reason.SPENDING_CAP: (
         "Your spending cap of this month is reached.",
-        "It goes on next month, or when your provider lifts the cap.",
+        _LIFT,
     ),
     Reason.NOT_COVERED: ("Your wallet does not cover the next period.", _TOP_UP),
     Reason.NO_ENTITLEMENT: ("There is no package.", _BUY),
@@ -44,12 +48,13 @@ _WHAT_TO_DO = {
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a subscription is, in words for its customer; `act`: the page that home's button
-    leads to: buy, bills or top_up."""
+    leads to: buy, bills, top_up, pause or cap. `promise`: to pay lifts it, and may be made."""
 
     on: bool
     reason: str
     todo: str
     act: str | None
+    promise: bool = False
 
 
 @blueprint.get("/")
@@ -110,10 +115,12 @@ def standing(view: SubscriptionView, reason: Reason) -> Standing:
         missing = view.upcoming.total_micros - view.wallet.spendable_micros
         if missing > 0:
             said = f"Your wallet lacks {money(missing, view.wallet.currency)} for the next period."
-    act = {_BUY: "buy", "Pay it.": "bills", _TOP_UP: "top_up"}.get(todo)
+    act = {
+        _BUY: "buy", "Pay it.": "bills", _TOP_UP: "top_up", _RESUME: "pause", _LIFT: "cap"
+    }.get(todo)  # fmt: skip
     if act == "buy" and view.profile.kind is BillingKind.MONTHLY:
         act, todo = None, _ASK
-    return Standing(False, said, todo, act)
+    return Standing(False, said, todo, act, reason in _PROMISED and view.profile.promise_count > 0)
 
 
 def next_words(view: SubscriptionView, billed_until: date | None) -> str:

@@ -40,6 +40,7 @@ from billing.store.tables.network import (
     LoginAttempt,
     LoginThrottle,
     Nas,
+    NatBlock,
     SessionHistory,
 )
 from billing.store.tables.organisations import InvoiceDesign, Operator, Organisation, SenderCheck
@@ -57,6 +58,7 @@ from billing.store.tables.payments import (
     SuspenseMove,
 )
 from billing.store.tables.pools import AddressPool, PoolAddress, SessionSlot
+from billing.store.tables.promises import PaymentPromise
 from billing.store.tables.resellers import (
     Reseller,
     ResellerCost,
@@ -137,6 +139,7 @@ __all__ = [
     "MessageTemplate",
     "MethodSetup",
     "Nas",
+    "NatBlock",
     "Operator",
     "Organisation",
     "OrganisationLetterhead",
@@ -147,6 +150,7 @@ __all__ = [
     "PaymentAllocation",
     "PaymentAttempt",
     "PaymentMethod",
+    "PaymentPromise",
     "PaymentReversal",
     "Plan",
     "PlanChange",

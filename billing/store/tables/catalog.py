@@ -25,6 +25,11 @@ class BillingProfile(Base):
         CheckConstraint("suspend_at_hour BETWEEN 0 AND 23", name="suspend_at_hour"),
         CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         CheckConstraint(
+            "promise_count >= 0 AND promise_period_days > 0 AND promise_days > 0"
+            " AND promise_amount_micros >= 0",
+            name="promises",
+        ),
+        CheckConstraint(
             "dunning_tolerance_micros >= 0 AND reconnection_fee_micros >= 0", name="dunning"
         ),
     )
@@ -55,6 +60,11 @@ class BillingProfile(Base):
     dunning_tolerance_micros: Mapped[int] = mapped_column(server_default="0")
     """Of its schedule (`dunning_step`): bills with less open are not dunned."""
     reconnection_fee_micros: Mapped[int] = mapped_column(server_default="0")
+    promise_count: Mapped[Small] = mapped_column(server_default="0")
+    """What customers may promise themselves (rule B19); 0: only staff takes promises."""
+    promise_period_days: Mapped[Small] = mapped_column(server_default="30")
+    promise_days: Mapped[Small] = mapped_column(server_default="7")
+    promise_amount_micros: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 
@@ -89,6 +99,8 @@ class PlanVersion(Base):
         CheckConstraint("outage_minutes BETWEEN 1 AND 10080", name="outage_minutes"),
         CheckConstraint("notice_days BETWEEN 0 AND 366", name="notice_days"),
         CheckConstraint("pause_days BETWEEN 1 AND 366", name="pause_days"),
+        CheckConstraint("tax_rate_ppm BETWEEN 0 AND 1000000", name="tax_rate"),
+        CheckConstraint("tax_point IN ('issue', 'payment')", name="tax_point"),
         CheckConstraint("sharing IN ('shared', 'strict')", name="sharing"),
         CheckConstraint(
             "sharing = 'shared' OR slice_seconds > 0 AND slice_octets > 0"
@@ -139,6 +151,9 @@ class PlanVersion(Base):
     restricted_up_kbps: Mapped[int | None]
     restricted_down_kbps: Mapped[int | None]
     pause_days: Mapped[Int | None]
+    tax_rate_ppm: Mapped[Int | None]
+    tax_point: Mapped[str | None]
+    rolls_over: Mapped[bool] = mapped_column(server_default=text("false"))
     notice_days: Mapped[Int | None]
     """Customers of earlier versions move to it after so many days of notice (rule B18); None: they
     keep theirs."""

@@ -21,6 +21,7 @@ class Charge(Base):
         CheckConstraint("kind IN ('recurring', 'one_off', 'discount')", name="kind"),
         CheckConstraint("price_micros >= 0", name="price"),
         CheckConstraint("discount_ppm BETWEEN 0 AND 1000000", name="discount"),
+        CheckConstraint("tax_rate_ppm BETWEEN 0 AND 1000000", name="tax_rate"),
         CheckConstraint("ends_on > starts_on", name="ends"),
         Index("charge_subscription_idx", "customer_id", "subscription_id"),
     )
@@ -33,6 +34,8 @@ class Charge(Base):
     text: Mapped[str]
     price_micros: Mapped[int] = mapped_column(server_default="0")
     discount_ppm: Mapped[Int] = mapped_column(server_default="0")
+    tax_rate_ppm: Mapped[Int | None]
+    """NULL: the billing profile's; of a discount, the plan's (rule I1)."""
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
     created_at: Mapped[datetime]

@@ -176,7 +176,14 @@ class Entitlement(Base):
     __table_args__ = (
         CheckConstraint("seconds_left >= 0", name="seconds_left"),
         CheckConstraint("octets_left >= 0", name="octets_left"),
+        CheckConstraint("carried_seconds >= 0 AND carried_octets >= 0", name="carried"),
         CheckConstraint("alerted_percent BETWEEN 0 AND 100", name="alerted_percent"),
+        Index(
+            "entitlement_rolling_idx",
+            "customer_id",
+            "subscription_id",
+            postgresql_where=text("rolls_over"),
+        ),
         Index(
             "entitlement_open_idx",
             "customer_id",
@@ -208,5 +215,14 @@ class Entitlement(Base):
     alert_seconds_left: Mapped[int | None]
     alert_octets_left: Mapped[int | None]
     """The next level, as what is left then; the meter has it told. NULL: not armed."""
+    rolls_over: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Its plan's; false again when nothing of it can change any more (rule B4)."""
+    carried_from_id: Mapped[int | None]
+    """The package before it whose rest it has got, where that rolls over (rule B4)."""
+    carried_seconds: Mapped[int] = mapped_column(server_default="0")
+    carried_octets: Mapped[int] = mapped_column(server_default="0")
+    """What that was: a part of its own total and of what is left."""
+    carried_at: Mapped[datetime | None]
+    """When it was raised by it last."""
     entry_id: Mapped[int | None]
     """Its sale's journal entry; None where it was free, or came with a bill or an import."""

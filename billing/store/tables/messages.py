@@ -76,4 +76,6 @@ class MessageTemplate(Base):
     language: Mapped[str] = mapped_column(primary_key=True)
     mjml: Mapped[str]
     text: Mapped[str]
+    sms: Mapped[str | None]
+    """NULL: the product's."""
     updated_at: Mapped[datetime]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.store.tables.base import Base, CustomerKey, Int, OrgId, Small, serial_key
@@ -37,6 +38,7 @@ class Wallet(Base):
         CheckConstraint("credit_limit_micros >= 0", name="credit_limit"),
         CheckConstraint("alert_percent BETWEEN 1 AND 99", name="alert_percent"),
         CheckConstraint("cap_micros > 0", name="cap"),
+        CheckConstraint("promised_micros >= 0", name="promised"),
     )
 
     customer_id: Mapped[CustomerKey]
@@ -65,6 +67,9 @@ class Wallet(Base):
     """Posted less unposted at which the cap is reached; NULL: nothing is capped."""
     cap_until: Mapped[datetime | None]
     """The end of the month that `cap_floor` is of."""
+    promised_micros: Mapped[int] = mapped_column(server_default="0")
+    """What a promise to pay lends to usage until `promised_until` (rule B19)."""
+    promised_until: Mapped[datetime | None]
 
 
 class JournalEntry(Base):
@@ -208,6 +213,8 @@ class InvoiceLine(Base):
     text: Mapped[str]
     amount_micros: Mapped[int]
     tax_rate_ppm: Mapped[Int] = mapped_column(server_default="0")
+    tax_micros: Mapped[int | None]
+    """Its part of the tax of its rate; NULL: before this was kept."""
     charge_id: Mapped[int | None]
     """Of a charge or a discount; the line bills its days from `first_day` to before
     `next_first_day`."""
@@ -250,6 +257,9 @@ class CreditNote(Base):
     seller_letterhead_id: Mapped[int]
     buyer_letterhead_id: Mapped[int]
     """What both were called when it was issued."""
+    rates: Mapped[list[dict[str, int]] | None] = mapped_column(JSONB(none_as_null=True))
+    """Of a bill with several tax rates what is taken back of each (rule I1), as
+    model.credits.RateShare; NULL: of the whole bill alike."""
 
 
 class LedgerCheck(Base):

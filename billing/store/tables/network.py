@@ -104,6 +104,11 @@ class LiveSession(_Session, Base):
     session_id: Mapped[int] = serial_key()
 
 
+def _held_by(name: str, column: str, also: str = "") -> Index:
+    """An index of the sessions that held an address, by their ends."""
+    return Index(name, column, "closed_at", postgresql_where=text(f"{column} IS NOT NULL{also}"))
+
+
 class SessionHistory(_Session, Base):
     """Past sessions, a partition a month of `started_at`."""
 
@@ -112,12 +117,52 @@ class SessionHistory(_Session, Base):
         Index("session_history_subscription_idx", "customer_id", "subscription_id", "started_at"),
         Index("session_history_session_idx", "session_id"),
         Index("session_history_acct_session_idx", "acct_session_id"),
+        # Who had an address when (rule U12): prefixes, too, are found by equality.
+        _held_by("session_history_framed_ip_idx", "framed_ip"),
+        _held_by("session_history_ipv6_address_idx", "framed_ipv6_address"),
+        _held_by("session_history_ipv6_prefix_idx", "framed_ipv6_prefix"),
+        _held_by("session_history_delegated_idx", "delegated_ipv6_prefix"),
+        _held_by(
+            "session_history_interface_idx",
+            "framed_interface_id",
+            " AND framed_ipv6_prefix IS NULL AND framed_ipv6_address IS NULL",
+        ),
         {"postgresql_partition_by": "RANGE (started_at)"},
     )
 
     customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     session_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     started_at: Mapped[datetime] = mapped_column(primary_key=True)
+
+
+class NatBlock(Base):
+    """Ports of an outer address that carrier-grade NAT gave to an inner one (rule U12): imported.
+
+    Both ports are included; `until` NULL: it holds still.
+    """
+
+    __tablename__ = "nat_block"
+    __table_args__ = (
+        UniqueConstraint(
+            "outer_address",
+            "first_port",
+            "since",
+            "inner_address",
+            "org_id",
+            name="nat_block_outer_address_key",
+        ),
+        CheckConstraint("first_port BETWEEN 0 AND last_port AND last_port <= 65535", name="ports"),
+        CheckConstraint("until >= since", name="ends"),
+    )
+
+    block_id: Mapped[int] = serial_key()
+    org_id: Mapped[OrgId]
+    outer_address: Mapped[Address]
+    first_port: Mapped[Int]
+    last_port: Mapped[Int]
+    inner_address: Mapped[Address]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
 
 
 class CoaIntent(Base):
@@ -205,7 +250,10 @@ class LoginAttempt(Base):
     """
 
     __tablename__ = "login_attempt"
-    __table_args__ = ({"postgresql_partition_by": "RANGE (at)"},)
+    __table_args__ = (
+        Index("login_attempt_at_idx", "at", "attempt_id"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
 
     customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     username: Mapped[str] = mapped_column(primary_key=True)

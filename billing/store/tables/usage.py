@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.store.tables.base import Address, Base, CustomerKey, OrgId, Small, serial_key
+from billing.store.tables.base import Address, Base, CustomerKey, Int, OrgId, Small, serial_key
 
 
 class AcctJournal(Base):
@@ -49,6 +49,7 @@ class AcctDeadLetter(Base):
     """Records that belong to no session: kept and counted, never dropped (radius.md F5)."""
 
     __tablename__ = "acct_dead_letter"
+    __table_args__ = (Index("acct_dead_letter_arrived_idx", "arrived_at"),)
 
     letter_id: Mapped[int] = serial_key()
     arrived_at: Mapped[datetime]
@@ -131,6 +132,8 @@ class UsageCharge(Base):
     octets: Mapped[int]
     gross_micros: Mapped[int]
     tax_micros: Mapped[int]
+    tax_rate_ppm: Mapped[Int | None]
+    """Its plan's own; NULL: the billing profile's (rule I1)."""
     to_bill: Mapped[bool]
     entry_id: Mapped[int | None]
     invoice_id: Mapped[int | None]

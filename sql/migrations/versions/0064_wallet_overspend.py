@@ -8,7 +8,7 @@ from alembic import op
 from billing.store.migrate import replace_function, run_sql_file
 
 revision = "0064"
-down_revision = "0060"
+down_revision = "0063"
 branch_labels = None
 depends_on = None
 

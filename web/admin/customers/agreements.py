@@ -14,19 +14,26 @@ from billing.services import agreements, catalog, moves
 from billing.services.context import Context
 from web import parts
 from web.admin.customers.frame import ActionForm, action
+from web.admin.customers.limits import WalletForm
 from web.admin.customers.money import credit_words
 from web.formats import day, money
+from web.forms import MoneyField
 from web.guards import CASHIERS, DESK
 
 
-class PromiseForm(ActionForm):
-    """Until when, or not any more."""
+class PromiseForm(WalletForm):
+    """Until when, or not any more; what is lent to a wallet."""
 
     until = DateField("Until", [Optional()], description="The last day of the promise.")
+    credit_micros = MoneyField(
+        "Lend to a used-up wallet",
+        description="For pay-as-you-go until then, beside its credit limit (P8); empty: nothing.",
+    )
     withdraw = BooleanField("Withdraw the promise", description="It ends at once.")
 
     def prepare(self, context: Context, customer: CustomerView, *, fresh: bool) -> None:
         """A promise that stands."""
+        super().prepare(context, customer, fresh=fresh)
         if customer.promise_until is None:
             del self.withdraw
         elif fresh:
@@ -38,7 +45,9 @@ class PromiseForm(ActionForm):
     "Promise to pay",
     PromiseForm,
     DESK,
-    hint="Overdue bills do not suspend up to and including that day; then it ends by itself (B19).",
+    hint="Overdue bills do not suspend up to and including that day; then it ends by itself (B19). "
+    "Prepaid service on hold is billed on credit, due on that day (P10).",
+    errors_at={"credit": "credit_micros"},
 )
 def promise(context: Context, customer: CustomerView, form: PromiseForm) -> Sequence[str]:
     """Taken, replaced or withdrawn."""
@@ -47,8 +56,19 @@ def promise(context: Context, customer: CustomerView, form: PromiseForm) -> Sequ
         return ["The promise was withdrawn."]
     if form.until.data is None:
         raise InvalidInput("must be filled in", field="until")
-    agreements.promise(context, customer.customer_id, form.until.data, parts.now())
-    return [f"Promised: overdue bills do not suspend until the end of {day(form.until.data)}."]
+    lent_micros = form.credit_micros.data or 0
+    view = agreements.promise(
+        context,
+        customer.customer_id,
+        form.until.data,
+        parts.now(),
+        credit_micros=lent_micros,
+        wallet_id=form.wallet.data,
+    )
+    said = [f"Promised: overdue bills do not suspend until the end of {day(form.until.data)}."]
+    if lent_micros:
+        said.append(f"{money(lent_micros, view.wallets[0].currency)} is lent until then.")
+    return said
 
 
 class DiscontinueForm(ActionForm):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from billing.model.promises import PromiseState
 from billing.model.views import CustomerView
 from billing.services import (
     charges,
     customer_record,
     letterhead,
+    promises,
     spending,
     subscribers,
 )
@@ -56,8 +58,15 @@ def subscriptions(context: Context, customer: CustomerView) -> Facts:
 
 @card("contact", "Contact", place="right", actions=("details", "profile", "discontinue"))
 def contact(context: Context, customer: CustomerView) -> Facts:
-    """Who it is, how it is reached, what is agreed."""
-    return {"party": letterhead.of_customer(context, customer.customer_id)}
+    """Who it is, how it is reached, what is agreed, and how promises to pay were kept (B19)."""
+    made = promises.of_customer(context, customer.customer_id)
+    states = [one.state for one in made]
+    return {
+        "party": letterhead.of_customer(context, customer.customer_id),
+        "promises": made[:LINES],
+        "kept": states.count(PromiseState.KEPT),
+        "broken": states.count(PromiseState.BROKEN),
+    }
 
 
 @card("extras", "Charges and discounts", place="right", actions=("charge", "discount"))

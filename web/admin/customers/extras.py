@@ -17,10 +17,15 @@ from web import parts
 from web.admin.customers.frame import ActionForm, action, request_argument
 from web.admin.customers.service import subscription_choices
 from web.formats import day, extra_words
-from web.forms import MoneyField, PercentField, needed
+from web.forms import MoneyField, OwnPercentField, PercentField, needed
 from web.guards import CASHIERS
 
-_ERRORS_AT = {"price": "price_micros", "percent": "discount_ppm", "charge": "charge"}
+_ERRORS_AT = {
+    "price": "price_micros",
+    "percent": "discount_ppm",
+    "tax_percent": "tax_rate_ppm",
+    "charge": "charge",
+}
 
 
 class _ExtraForm(ActionForm):
@@ -52,6 +57,9 @@ class ChargeForm(_ExtraForm):
         default=ChargeKind.RECURRING.value,
     )
     price_micros = MoneyField("Price", [needed])
+    tax_rate_ppm = OwnPercentField(
+        "Tax rate", description="Percent, like 7.5; empty: the billing profile's (I1)."
+    )
 
 
 class DiscountForm(_ExtraForm):
@@ -70,6 +78,7 @@ def charge(context: Context, customer: CustomerView, form: ChargeForm) -> Sequen
         form.text.data,
         parts.now(),
         price_micros=form.price_micros.data,
+        tax_rate_ppm=form.tax_rate_ppm.data,
         starts_on=form.starts_on.data,
         ends_on=form.ends_on.data,
         idempotency_key=form.key.data,

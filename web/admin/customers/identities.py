@@ -39,6 +39,12 @@ class AddedForm(AccessFields, ActionForm):
         default=0,
         description="A monthly customer is billed for it; a daily one still has to buy.",
     )
+    profile = SelectField(
+        "Billing profile",
+        coerce=int,
+        default=0,
+        description="One of its own bills and suspends this subscription by its own rules.",
+    )
     own_wallet = BooleanField(
         "With a wallet of its own", description="Else it is paid from the customer's."
     )
@@ -55,6 +61,13 @@ class AddedForm(AccessFields, ActionForm):
             *(
                 SelectChoice(view.plan_id, plan_words(view))
                 for view in catalog.list_plans(context, parts.now())
+            ),
+        ]
+        self.profile.choices = [
+            SelectChoice(0, f"the customer's: {customer.profile_name}"),
+            *(
+                SelectChoice(view.profile_id, view.profile.name)
+                for view in catalog.list_profiles(context)
             ),
         ]
         if fresh:
@@ -77,6 +90,7 @@ def subscription(context: Context, customer: CustomerView, form: AddedForm) -> S
         username=form.username.data,
         password=form.password.data,
         plan_id=form.plan.data or None,
+        profile_id=form.profile.data or None,
         own_wallet=form.own_wallet.data,
         now=parts.now(),
         **form.access(),
