@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="where the panel listens; a proxy in front ends TLS"
     )
     http_port: int = 8080
+    panel_connections: int = Field(
+        default=5,
+        ge=1,
+        le=500,
+        description="connections to the database that each process of the panel keeps, and as many "
+        "again while it is busy",
+    )
     panel_url: str = Field(
         default="",
         description="public https:// address of the panel; empty: plain HTTP, on loopback only",

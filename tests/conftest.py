@@ -39,7 +39,7 @@ CLUSTER_SETTINGS = {
     "fsync": "off",
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
-    "max_connections": "150",
+    "max_connections": "300",
     "autovacuum_naptime": "10s",
 }
 _numbers = count(1)

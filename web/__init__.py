@@ -35,7 +35,7 @@ def create_app(
         hotspot_url=settings.hotspot_url,
     )
     nobody = Context(
-        db=Database(settings.dsn("panel")),
+        db=Database(settings.dsn("panel"), pool_size=settings.panel_connections),
         box=SecretBox(settings.secrets_key()),
         actor="panel",
         org_ids=(),

@@ -380,3 +380,6 @@ def _asked(call: Callable[[], Answer], *, looks: bool = False) -> Answer:
         return declined(DeclineKind.HARD, error.user_message)
     except (stripe.StripeError, Unpayable) as error:
         return Answer(outcome=Outcome.NO_ANSWER, reason=str(error) or type(error).__name__)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # JSON without what an object of its kind has: of a proxy, or cut short.
+        return Answer(outcome=Outcome.NO_ANSWER, reason=f"its answer cannot be read: {error}")

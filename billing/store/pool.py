@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from billing.errors import Unavailable
@@ -41,14 +42,18 @@ class Database:
 
     `org_ids` limits what the panel's role can see (row-level security, radius.md F16); the other
     roles see everything and pass none.
+
+    `pool_size` connections are kept, and as many again opened while they do not suffice; who finds
+    none free waits for `wait_seconds`.
     """
 
-    def __init__(self, dsn: str, *, pool_size: int = 5) -> None:
+    def __init__(self, dsn: str, *, pool_size: int = 5, wait_seconds: float = 20.0) -> None:
         self.dsn = dsn
         self._engine = create_engine(
             sqlalchemy_url(dsn),
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=wait_seconds,
             pool_pre_ping=True,
             connect_args={
                 "options": "-c timezone=UTC -c default_transaction_isolation=read\\ committed"
@@ -72,7 +77,7 @@ class Database:
         end, and not read again by its key. `actor`: whose shift it is that money is taken in.
         `cashier`: a reseller's, whom the policies let sell only.
 
-        Raises Unavailable when the server does not answer.
+        Raises Unavailable when the server does not answer, or no connection becomes free.
         """
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
@@ -98,6 +103,8 @@ class Database:
                 yield session
         except OperationalError as error:
             raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+        except PoolTimeoutError as error:
+            raise Unavailable("every connection to the database is in use") from error
 
     def close(self) -> None:
         """Return every connection to the server."""

@@ -72,8 +72,7 @@ class PayPalServer:
 
     @contextmanager
     def serving(self) -> Iterator[PayPalServer]:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), _handler(self))
         self.port = server.server_address[1]
         with answering(server):
             try:
@@ -390,6 +389,13 @@ def _mac(
 ) -> str:
     over = f"{number}|{sent_at}|{webhook_id}|{zlib.crc32(body)}".encode()
     return "s" + b64encode(hmac.new(signs_with, over, sha256).digest()).decode()
+
+
+class _Server(ThreadingHTTPServer):
+    """Hundreds may call at once: whom it does not let wait connects seconds later, or never."""
+
+    daemon_threads = True
+    request_queue_size = 512
 
 
 def _handler(server: PayPalServer) -> type[Handler]:

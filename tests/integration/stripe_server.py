@@ -1,5 +1,7 @@
 """localstripe, a stand-in for Stripe that nobody here wrote, in a process of its own; and a proxy
-before it that loses answers, as networks do.
+before it at which calls go wrong, as they do in networks.
+
+It keeps no Idempotency-Key, which Stripe does: the proxy answers a key that it knows as before.
 
 localstripe takes no filters when it lists payment intents, which Stripe does, and lists the oldest
 first: the proxy writes the filters down and leaves them out, so that the rest of a look-up is
@@ -17,11 +19,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from rig.loopback import Handler, answering
 from rig.ports import free_tcp_port
+from rig.provider import Fault
 from tests.integration.stripe_checkout import PAGES, SESSIONS, Checkout
 from tests.integration.stripe_contract import answer_problems, request_problems
 
@@ -40,21 +44,55 @@ KNOWN = frozenset({
 """How localstripe's answers are known to differ from what Stripe describes: the gateway reads none
 of it."""
 _START_SECONDS = 60.0
+_CALLS = frozenset({
+    "balance", "payment_intents", "setup_intents", "sessions", "expire", "refunds",
+    "payment_methods", "detach",
+})  # fmt: skip
+"""What calls are named by: the last of these in their path."""
+
+
+class Trouble(StrEnum):
+    """How a call goes wrong besides as a `Fault`. `TWICE`: it arrives twice, and is answered so.
+    `CLOSED`: it is done, and the connection ends without an answer. `EMPTY`: it is done, and the
+    answer is JSON that says nothing. `LIMITED`: refused with 429, as too many at once."""
+
+    TWICE = "twice"
+    CLOSED = "closed"
+    EMPTY = "empty"
+    LIMITED = "limited"
+
+
+AnyFault = Fault | Trouble
+FAULTS: tuple[AnyFault, ...] = (*Fault, *Trouble)
+NOT_DONE: frozenset[AnyFault] = frozenset({Fault.LOST, Fault.DOWN, Trouble.LIMITED})
+_REFUSED: dict[AnyFault, tuple[int, dict[str, str]]] = {
+    Fault.DOWN: (503, {"type": "api_error", "message": "come back later"}),
+    Trouble.LIMITED: (
+        429,
+        {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests"},
+    ),
+}
+_SPOILED: dict[AnyFault, bytes] = {Fault.GARBAGE: b"<html>", Trouble.EMPTY: b"{}"}
 
 
 @dataclass
 class StripeServer:
-    """`url`: of the proxy. `lose_answers`: of so many POSTs from now on nobody hears."""
+    """`url`: of the proxy. `faults`: what goes wrong at the next call of a name, one after the
+    other."""
 
     backend: int = field(default_factory=free_tcp_port)
     port: int = field(default_factory=free_tcp_port)
-    lose_answers: int = 0
+    faults: dict[str, list[AnyFault]] = field(default_factory=dict)
+    late_seconds: float = 1.0
     posts: list[str] = field(default_factory=list)
     checkout: Checkout = field(init=False)
     listed: list[dict[str, str]] = field(default_factory=list)
     """The parameters of each list that was asked for."""
     broken: list[str] = field(default_factory=list)
     """What the gateway sent, or was answered, that Stripe's description does not know."""
+    _done: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    """Answers by path and Idempotency-Key."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -144,8 +182,30 @@ class StripeServer:
         status, said = self.forward("POST", "/_config/webhooks/tollway", body, form)
         assert status == 200, said
 
-    def wait_for_ever(self) -> None:
-        self._stopping.wait()
+    def fail(self, called: str, *faults: AnyFault) -> None:
+        """The next calls of `POST payment_intents`, `GET sessions`, `POST expire`, … go wrong."""
+        self.faults.setdefault(called, []).extend(faults)
+
+    def next_fault(self, method: str, path: str) -> AnyFault | None:
+        names = [part for part in path.split("/") if part in _CALLS]
+        with self._lock:
+            waiting = self.faults.get(f"{method} {names[-1]}", []) if names else []
+            return waiting.pop(0) if waiting else None
+
+    def once(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        """What a call does, once by its key, and says."""
+        key = headers.get("Idempotency-Key")
+        if method != "POST" or key is None:
+            return self.forward(method, path, body, headers)
+        with self._lock:
+            if (path, key) not in self._done:
+                self._done[path, key] = self.forward(method, path, body, headers)
+            return self._done[path, key]
+
+    def wait(self, seconds: float | None) -> None:
+        self._stopping.wait(seconds)
 
 
 def _handler(server: StripeServer) -> type[Handler]:
@@ -177,14 +237,31 @@ def _handler(server: StripeServer) -> type[Handler]:
             sent = parts.query if method == "GET" else body.decode()
             if headers.get("Authorization") == f"Bearer {GATEWAY_KEY}":
                 server.broken += request_problems(method, parts.path, sent)
-            status, said = server.forward(method, self.path, body, headers)
             if method == "POST":
                 server.posts.append(self.path)
-                if server.lose_answers:
-                    server.lose_answers -= 1
-                    server.wait_for_ever()
-                    self.close_connection = True
-                    return
-            self.say(status, said)
+            fault = server.next_fault(method, parts.path)
+            if fault in _REFUSED:
+                refused, error = _REFUSED[fault]
+                self.say(refused, json.dumps({"error": error}).encode())
+            elif fault is Fault.LOST:
+                self._hang_up()
+            else:
+                self._tell(fault, *server.once(method, self.path, body, headers))
+                if fault is Trouble.TWICE:
+                    self._tell(None, *server.once(method, self.path, body, headers))
+
+        def _tell(self, fault: AnyFault | None, status: int, said: bytes) -> None:
+            if fault is Fault.NEVER:
+                self._hang_up()
+            elif fault is Trouble.CLOSED:
+                self.close_connection = True
+            else:
+                if fault is Fault.LATE:
+                    server.wait(server.late_seconds)
+                self.say(status, said if fault is None else _SPOILED.get(fault, said))
+
+        def _hang_up(self) -> None:
+            server.wait(None)
+            self.close_connection = True
 
     return Call

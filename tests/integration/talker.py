@@ -69,6 +69,11 @@ class Talker:
         if look:
             enforcement.sweep(self.context, now)
 
+    def stop(self, now: datetime) -> None:
+        """The running session has ended."""
+        with lane_of(self.make) as lane:
+            charge_usage(lane, [usage_row(self._record(Status.STOP, now))], now)
+
     def top_up(self, units: int, now: datetime) -> None:
         sales.topup(
             self.context,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
+from datetime import date, timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 import stripe
@@ -20,38 +15,43 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from billing.errors import InvalidInput
-from billing.model.method_setups import SetupState, SetupView
-from billing.model.payments import PaymentState, PaymentView, SavedMethod
-from billing.payments.stripe_events import KEY
+from billing.model.method_setups import SetupState
+from billing.model.payments import PaymentState
 from billing.services import (
-    books,
-    customers,
     gateways,
     method_setup,
     methods,
-    payment_calls,
     payments,
 )
 from billing.services.context import Context
-from billing.services.customers import changing_customer
-from billing.services.payment_steps import save_method
 from billing.settings import Settings
 from billing.store import tables
 from rig.loopback import answering
-from tests.factories import Factory, Subscriber
-from tests.integration.stripe_server import GATEWAY_KEY, StripeServer
+from rig.provider import Fault
+from tests.factories import Factory
+from tests.integration.replays import REPLAYS, replayed, wide_panel
+from tests.integration.stripe_desk import (
+    API_KEY,
+    GOOD,
+    MINUTE,
+    NOW,
+    SIGNING_SECRET,
+    Desk,
+    check_out,
+    event_about,
+    leave_card,
+    opened,
+    signed,
+    type_card,
+)
+from tests.integration.stripe_server import StripeServer
 from tests.integration.talker import UNIT
 from tests.integration.till import GATEWAYS
 from web import create_app
 
-NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-API_KEY = GATEWAY_KEY
-SIGNING_SECRET = "whsec_of_a_test"
-REPLAYS = 1_000
 PAGE = 100
+_refunds = count(1)
 S = PaymentState
-_keys = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -61,74 +61,13 @@ def server() -> Iterator[StripeServer]:
         assert running.broken == []
 
 
-@dataclass
-class Desk:
-    """A gateway of Stripe's and one customer, whose card is attached there."""
-
-    context: Context
-    server: StripeServer
-    gateway_id: int
-    who: Subscriber
-    now: datetime = NOW
-
-    def card(self, number: str) -> int:
-        """On file from now on, at Stripe and here."""
-        client = stripe.StripeClient(API_KEY, base_addresses={"api": self.server.url})
-        method = client.v1.payment_methods.create(
-            {
-                "type": "card",
-                "card": {"number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123"},
-            }
-        )
-        payer = client.v1.customers.create({"email": "ada@net.example"})
-        client.v1.payment_methods.attach(method.id, {"customer": payer.id})
-        saved = SavedMethod(reference=method.id, label="Visa …4242", payer=payer.id)
-        with changing_customer(self.context, self.who.customer_id) as (tx, customer):
-            return save_method(tx, customer, self.gateway_id, saved, NOW)
-
-    def pay(self, number: str, micros: int = 10 * UNIT) -> PaymentView:
-        made = payments.top_up(
-            self.context,
-            self.who.customer_id,
-            self.gateway_id,
-            micros,
-            idempotency_key=f"stripe {next(_keys)}",
-            now=self.now,
-            method_id=self.card(number),
-        )
-        self.work()
-        return self.seen(made)
-
-    def work(self, after: timedelta = timedelta(0)) -> None:
-        self.now += after
-        while payment_calls.run_due(self.context, GATEWAYS, lambda: self.now):
-            pass
-        assert books.check_ledger(self.context, self.now).findings == ()
-
-    def seen(self, made: PaymentView) -> PaymentView:
-        return payments.history(self.context, made.attempt_id).payment
-
-    def balance(self) -> int:
-        found = customers.get_customer(self.context, self.who.customer_id)
-        return found.wallets[0].posted_micros // UNIT
-
-
 @pytest.fixture
 def desk(context: Context, make: Factory, server: StripeServer) -> Desk:
-    view = gateways.add(
-        context,
-        GATEWAYS,
-        name=f"stripe {next(_keys)}",
-        adapter="stripe",
-        settings={"url": server.url, "timeout_seconds": "3"},
-        secret_settings={"api_key": API_KEY, "signing_secret": SIGNING_SECRET},
-        now=NOW,
-    )
-    return Desk(context, server, view.gateway_id, make.subscriber(NOW))
+    return opened(context, make, server)
 
 
 def test_a_card_on_file_is_charged(desk: Desk) -> None:
-    made = desk.pay("4242424242424242")
+    made = desk.pay(GOOD)
     assert (made.state, desk.balance()) == (S.SUCCEEDED, 10)
     assert made.provider_ref is not None and made.provider_ref.startswith("pi_")
 
@@ -136,7 +75,7 @@ def test_a_card_on_file_is_charged(desk: Desk) -> None:
 @pytest.mark.rule("P5")
 def test_a_card_that_is_removed_is_detached_once(desk: Desk) -> None:
     client = stripe.StripeClient(API_KEY, base_addresses={"api": desk.server.url})
-    method_id = desk.card("4242424242424242")
+    method_id = desk.card(GOOD)
     with desk.context.transaction() as tx:
         key = {"customer_id": desk.who.customer_id, "method_id": method_id}
         reference = tx.get_one(tables.PaymentMethod, key).reference
@@ -150,13 +89,13 @@ def test_a_card_that_is_removed_is_detached_once(desk: Desk) -> None:
 
 
 def test_a_charge_is_refunded_in_parts(desk: Desk) -> None:
-    made = desk.pay("4242424242424242")
+    made = desk.pay(GOOD)
     for units, state in ((4, S.PARTLY_REFUNDED), (6, S.REFUNDED)):
         payments.refund(
             desk.context,
             made.attempt_id,
             reason="a test",
-            idempotency_key=f"refund {next(_keys)}",
+            idempotency_key=f"refund {next(_refunds)}",
             now=desk.now,
             amount_micros=units * UNIT,
         )
@@ -179,16 +118,8 @@ def test_a_bank_that_wants_the_payer_to_confirm(desk: Desk) -> None:
 
 @pytest.mark.rule("M5")
 def test_a_charge_that_was_never_answered_is_found_by_its_key(desk: Desk) -> None:
-    made = payments.top_up(
-        desk.context,
-        desk.who.customer_id,
-        desk.gateway_id,
-        10 * UNIT,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        method_id=desk.card("4242424242424242"),
-    )
-    desk.server.lose_answers = 1
+    made = desk.begin(desk.card(GOOD))
+    desk.server.fail("POST payment_intents", Fault.NEVER)
     desk.server.posts.clear()
     desk.work()
     assert (desk.seen(made).state, desk.balance()) == (S.UNKNOWN, 0)
@@ -203,16 +134,8 @@ def test_a_charge_that_was_never_answered_is_found_behind_many_others(desk: Desk
     client = stripe.StripeClient(API_KEY, base_addresses={"api": desk.server.url})
     for _ in range(2 * PAGE):
         client.v1.payment_intents.create({"amount": 100, "currency": "usd"})
-    made = payments.top_up(
-        desk.context,
-        desk.who.customer_id,
-        desk.gateway_id,
-        10 * UNIT,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        method_id=desk.card("4242424242424242"),
-    )
-    desk.server.lose_answers = 1
+    made = desk.begin(desk.card(GOOD))
+    desk.server.fail("POST payment_intents", Fault.NEVER)
     desk.work()
     desk.server.listed.clear()
     desk.work(MINUTE)
@@ -228,36 +151,24 @@ def test_a_charge_that_was_never_answered_is_found_behind_many_others(desk: Desk
 @pytest.mark.rule("M5")
 def test_a_thousand_replays_of_an_event_at_once_credit_once(desk: Desk, settings: Settings) -> None:
     """The event that localstripe has made of the payment, signed as Stripe signs."""
-    made = payments.top_up(
-        desk.context,
-        desk.who.customer_id,
-        desk.gateway_id,
-        10 * UNIT,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        method_id=desk.card("4242424242424242"),
-    )
-    desk.server.lose_answers = 1
+    made = desk.begin(desk.card(GOOD))
+    desk.server.fail("POST payment_intents", Fault.NEVER)
     desk.work()
     assert (desk.seen(made).state, desk.balance()) == (S.UNKNOWN, 0)
     body = json.dumps(event_about(desk, made)).encode()
-    app = create_app(settings, clock=lambda: NOW)
     token = gateways.find(desk.context, str(desk.gateway_id)).hook_token
+    with wide_panel(settings, NOW) as app:
 
-    def post(headers: dict[str, str], body: bytes = body) -> int:
-        answer = app.test_client().post(f"/hooks/{token}", data=body, headers=headers)
-        return answer.status_code
+        def post(headers: dict[str, str], body: bytes = body) -> int:
+            answer = app.test_client().post(f"/hooks/{token}", data=body, headers=headers)
+            return answer.status_code
 
-    try:
         forged, old = signed(body, NOW, "whsec_of_a_guess"), signed(body, NOW - 6 * MINUTE)
         assert (post(forged), post(old), post({})) == (400, 400, 400)
         assert post(signed(body, NOW), body + b" ") == 400
         assert desk.balance() == 0
-        with ThreadPoolExecutor(32) as pool:
-            answers = set(pool.map(post, [signed(body, NOW)] * REPLAYS))
-    finally:
-        app.extensions["tollway"].close()
-    assert answers == {200}
+        answers = replayed(lambda: post(signed(body, NOW)))
+    assert answers == {200: REPLAYS}
     assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 10)
     (event,) = payments.history(desk.context, made.attempt_id).events
     assert event.outcome == "applied"
@@ -265,42 +176,17 @@ def test_a_thousand_replays_of_an_event_at_once_credit_once(desk: Desk, settings
     assert desk.balance() == 10
 
 
-def event_about(desk: Desk, made: PaymentView) -> dict[str, Any]:
-    """As localstripe shows it, newest last."""
-    status, said = desk.server.forward(
-        "GET", "/v1/events?limit=1000", b"", {"Authorization": f"Bearer {API_KEY}"}
-    )
-    assert status == 200, said
-    (found,) = (
-        one
-        for one in json.loads(said)["data"]
-        if one["type"] == "payment_intent.succeeded"
-        and (one["data"]["object"].get("metadata") or {}).get(KEY) == made.key
-    )
-    event: dict[str, Any] = found
-    return event
-
-
-def signed(body: bytes, at: datetime, secret: str = SIGNING_SECRET) -> dict[str, str]:
-    """A header of Stripe's: HMAC-SHA256 over the seconds, a point and the body."""
-    stamp = int(at.timestamp())
-    over = f"{stamp}.".encode() + body
-    return {
-        "Stripe-Signature": f"t={stamp},v1={hmac.new(secret.encode(), over, sha256).hexdigest()}"
-    }
-
-
 @pytest.mark.rule("M5")
 def test_a_refund_that_was_never_answered_is_found_by_its_key(desk: Desk) -> None:
-    made = desk.pay("4242424242424242")
+    made = desk.pay(GOOD)
     payments.refund(
         desk.context,
         made.attempt_id,
         reason="a test",
-        idempotency_key=f"refund {next(_keys)}",
+        idempotency_key=f"refund {next(_refunds)}",
         now=desk.now,
     )
-    desk.server.lose_answers = 1
+    desk.server.fail("POST refunds", Fault.NEVER)
     desk.server.posts.clear()
     desk.work()
     assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 0)
@@ -317,16 +203,8 @@ def test_its_signed_event_tells_what_was_never_answered(
     with serving(create_app(settings)) as url:
         token = gateways.find(desk.context, str(desk.gateway_id)).hook_token
         server.call_hook(f"{url}/hooks/{token}", SIGNING_SECRET)
-        made = payments.top_up(
-            desk.context,
-            desk.who.customer_id,
-            desk.gateway_id,
-            10 * UNIT,
-            idempotency_key=f"stripe {next(_keys)}",
-            now=desk.now,
-            method_id=desk.card("4242424242424242"),
-        )
-        server.lose_answers = 1
+        made = desk.begin(desk.card(GOOD))
+        server.fail("POST payment_intents", Fault.NEVER)
         desk.work()
         until = time.monotonic() + 60
         while desk.seen(made).state is not S.SUCCEEDED and time.monotonic() < until:
@@ -373,28 +251,6 @@ def test_what_cannot_be_set_up(context: Context, secrets: dict[str, str], field:
     assert refused.value.field == field
 
 
-def check_out(desk: Desk, *, saves: bool = False) -> PaymentView:
-    """A payment that is begun at the page."""
-    made = payments.top_up(
-        desk.context,
-        desk.who.customer_id,
-        desk.gateway_id,
-        12_340_000,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        saves_method=saves,
-        return_url="http://127.0.0.1/back",
-    )
-    desk.work()
-    return desk.seen(made)
-
-
-def type_card(desk: Desk, url: str | None, number: str) -> tuple[str, str]:
-    """At the page: where it leads to, or what it says."""
-    path = (url or "").removeprefix(desk.server.url)
-    return desk.server.checkout.pay(path, f"number={number}".encode())
-
-
 @pytest.mark.rule("P1")
 def test_a_checkout_is_paid_and_its_card_stays_on_file(desk: Desk) -> None:
     made = check_out(desk, saves=True)
@@ -402,7 +258,7 @@ def test_a_checkout_is_paid_and_its_card_stays_on_file(desk: Desk) -> None:
     assert type_card(desk, made.redirect_url, "4000000000000002")[1] == "Your card was declined."
     desk.work(MINUTE)
     assert desk.seen(made).state is S.PENDING
-    assert type_card(desk, made.redirect_url, "4242424242424242")[0] == "http://127.0.0.1/back"
+    assert type_card(desk, made.redirect_url, GOOD)[0] == "http://127.0.0.1/back"
     desk.work(timedelta(hours=1))
     assert (desk.seen(made).state, desk.balance()) == (S.SUCCEEDED, 12)
     (method,) = methods.of_customer(desk.context, desk.who.customer_id)
@@ -423,56 +279,33 @@ def test_a_checkout_that_expires_takes_nothing(desk: Desk) -> None:
 
 @pytest.mark.rule("M5")
 def test_a_checkout_that_was_never_answered_is_found_by_its_key(desk: Desk) -> None:
-    desk.server.lose_answers = 1
+    desk.server.fail("POST sessions", Fault.NEVER)
     made = check_out(desk)
     assert (made.state, made.redirect_url) == (S.UNKNOWN, None)
     desk.work(MINUTE)
     made = desk.seen(made)
     assert made.state is S.PENDING
-    type_card(desk, made.redirect_url, "4242424242424242")
+    type_card(desk, made.redirect_url, GOOD)
     desk.work(timedelta(hours=1))
     assert desk.balance() == 12
-
-
-def leave_card(desk: Desk) -> SetupView:
-    """A card that is to go on file."""
-    made = method_setup.begin(
-        desk.context,
-        GATEWAYS,
-        desk.who.customer_id,
-        desk.gateway_id,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        return_url="http://127.0.0.1/back",
-    )
-    desk.work()
-    return method_setup.show(desk.context, made.customer_id, made.setup_id)
 
 
 @pytest.mark.rule("P5")
 def test_a_card_goes_on_file_without_a_payment_and_is_charged(desk: Desk) -> None:
     made = leave_card(desk)
     assert type_card(desk, made.redirect_url, "4000000000000002")[1] == "Your card was declined."
-    type_card(desk, made.redirect_url, "4242424242424242")
+    type_card(desk, made.redirect_url, GOOD)
     desk.work(MINUTE)
     (method,) = methods.of_customer(desk.context, desk.who.customer_id)
     assert (method.label, method.expires_on) == ("Visa …4242", date(2031, 8, 31))
-    paid = payments.top_up(
-        desk.context,
-        desk.who.customer_id,
-        desk.gateway_id,
-        10 * UNIT,
-        idempotency_key=f"stripe {next(_keys)}",
-        now=desk.now,
-        method_id=method.method_id,
-    )
+    paid = desk.begin(method.method_id)
     desk.work()
     assert (desk.seen(paid).state, desk.balance()) == (S.SUCCEEDED, 10)
 
 
 @pytest.mark.rule("P5", "M5")
 def test_a_card_whose_page_was_never_answered_or_has_expired(desk: Desk) -> None:
-    desk.server.lose_answers = 1
+    desk.server.fail("POST sessions", Fault.NEVER)
     made = leave_card(desk)
     assert made.redirect_url is None
     desk.work(MINUTE)
