@@ -203,12 +203,19 @@ def refund(
 
 def retry(context: Context, attempt_id: int, *, idempotency_key: str, now: datetime) -> PaymentView:
     """Begin one that has failed or was cancelled anew, as a payment of its own. Raises NotFound,
-    Refused (it has not failed; a file collected it, see `sepa_again`), Conflict."""
+    Refused (it has not failed; money came for it, though not what was asked for; a file collected
+    it, see `sepa_again`), Conflict."""
     with changing_customer(context, _owner(context, attempt_id)) as (tx, customer):
         row = _owned(tx, customer.customer_id, attempt_id)
         if row.state not in (PaymentState.FAILED, PaymentState.CANCELLED):
             raise Refused(
                 f"the payment is {row.state.replace('_', ' ')}; only what failed is tried again",
+                field="payment",
+            )
+        if (kept := store.kept(row)) is not None:
+            raise Refused(
+                f"{kept} came for it and waits in suspense: put it where it belongs, or give it"
+                " back; the customer must not pay twice",
                 field="payment",
             )
         if sepa.collection(tx, customer.customer_id, attempt_id) is not None:

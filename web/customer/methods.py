@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -67,7 +69,8 @@ def method_back() -> ResponseReturnValue:
     key = f"my-{request.args.get('form', '')}"
     me, known = subscribers.me(), parts.parts()
     one = method_setup.by_command(subscribers.context(), me.customer_id, key)
-    online.ask(known.nobody, subscribers.payer(), known.gateways, one, known.clock)
+    with suppress(Refused):  # its outcome has come meanwhile
+        online.ask(known.nobody, subscribers.payer(), known.gateways, one, known.clock)
     return redirect(url_for("customer.method_page", setup_id=one.setup_id))
 
 

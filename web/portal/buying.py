@@ -20,7 +20,7 @@ from billing.services.context import Context
 from billing.services.hotspot_orders import Placed, Wanted
 from web import parts
 from web.customer.fields import PayForm
-from web.customer.payments import told
+from web.customer.payment_words import told
 from web.forms import show_errors
 from web.guards import public
 from web.portal import blueprint

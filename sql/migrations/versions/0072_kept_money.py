@@ -1,0 +1,25 @@
+"""Money of another amount or currency than asked for is known at its payment (rule P1)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from billing.store.migrate import run_sql_file
+
+revision = "0072"
+down_revision = "0064"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("payment_attempt", sa.Column("kept_micros", sa.BigInteger()))
+    op.add_column("payment_attempt", sa.Column("kept_currency", sa.Text()))
+    op.create_check_constraint(
+        "kept",
+        "payment_attempt",
+        "kept_micros > 0 AND kept_currency IS NOT NULL"
+        " OR kept_micros IS NULL AND kept_currency IS NULL",
+    )
+    run_sql_file("policies/0072_kept_money.sql")

@@ -1,0 +1,68 @@
+"""In which language a page speaks: the customers' own pages and the captive portal do so in the
+reader's, the panel in English.
+
+Words of ours are looked up in billing/languages as they stand in the code; what services and forms
+say is looked up there as stored sentences.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Flask, g, has_request_context, request
+
+from billing import languages
+from web import subscribers
+from web.sessions import of_customers
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_filter(words, "said")
+    app.add_template_filter(stored, "told")
+    app.add_template_filter(sentence)
+    app.add_template_global(language)
+
+
+def language() -> str:
+    """Of the customer who is logged in; else what the browser asks for, of those there are; else
+    English. Read once a request."""
+    if not has_request_context():
+        return languages.FALLBACK
+    if "language" not in g:
+        g.language = _of_request()
+    found: str = g.language
+    return found
+
+
+def words(english: str, **values: str) -> str:
+    """Words of ours, with `values` in the place of their `{names}`."""
+    return languages.said(english, language(), values)
+
+
+def stored(text: str) -> str:
+    """What a service or a form says."""
+    return languages.told(text, language())
+
+
+def sentence(text: str) -> str:
+    """The same with a capital at its beginning."""
+    said = stored(text)
+    return said[:1].upper() + said[1:]
+
+
+def decimal_mark() -> str:
+    return languages.decimal_mark(language())
+
+
+def short_day(day: date) -> str:
+    """`21 Nov 2026`."""
+    return languages.short_day(day, language())
+
+
+def _of_request() -> str:
+    if of_customers(request.path):
+        if subscribers.login() is not None:
+            return languages.spoken(subscribers.view().customer.locale)
+    elif not g.get("at_hotspots"):
+        return languages.FALLBACK
+    return request.accept_languages.best_match(languages.languages()) or languages.FALLBACK
