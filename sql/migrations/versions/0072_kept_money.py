@@ -22,4 +22,15 @@ def upgrade() -> None:
         "kept_micros > 0 AND kept_currency IS NOT NULL"
         " OR kept_micros IS NULL AND kept_currency IS NULL",
     )
+    # Those that were refused before: their suspense names them.
+    op.execute(
+        """
+        UPDATE payment_attempt AS attempt
+           SET kept_micros = suspense.amount_micros, kept_currency = suspense.currency
+          FROM suspense
+         WHERE suspense.gateway_id = attempt.gateway_id
+           AND suspense.note LIKE 'payment ' || attempt.attempt_id || ': %'
+           AND attempt.state IN ('failed', 'cancelled')
+        """
+    )
     run_sql_file("policies/0072_kept_money.sql")
