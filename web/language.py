@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(words, "said")
     app.add_template_filter(stored, "told")
     app.add_template_filter(sentence)
-    app.add_template_global(language)
+    app.add_template_global(language, "page_language")
 
 
 def language() -> str:

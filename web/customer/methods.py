@@ -18,6 +18,7 @@ from web.customer import blueprint
 from web.customer.fields import OnceForm, is_page, method_words
 from web.forms import show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 
 class AddForm(OnceForm):
@@ -119,7 +120,7 @@ def remove_method(method_id: int) -> ResponseReturnValue:
         raise NotFound("there is no such card on file", field="method")
     if form.validate_on_submit():
         service.remove(context, me.customer_id, method_id, parts.now())
-        flash(f"{found[0].label} is not on file any more.", "success")
+        flash(words("{card} is not on file any more.", card=found[0].label), "success")
         return redirect(url_for("customer.methods"))
     charged = any(
         one.method_id == method_id for one in auto_recharge.settings(context, me.customer_id)
