@@ -12,6 +12,7 @@ from datetime import date
 from flask import Flask, g, has_request_context, request
 
 from billing import languages
+from billing.services import customers
 from web import subscribers
 from web.sessions import of_customers
 
@@ -61,8 +62,10 @@ def short_day(day: date) -> str:
 
 def _of_request() -> str:
     if of_customers(request.path):
-        if subscribers.login() is not None:
-            return languages.spoken(subscribers.view().customer.locale)
+        # Where the database gives no answer, the page that says so must not ask it.
+        if not g.get("is_down") and (found := subscribers.login()) is not None:
+            customer = customers.get_customer(subscribers.context(), found.customer_id)
+            return languages.spoken(customer.locale)
     elif not g.get("at_hotspots"):
         return languages.FALLBACK
     return request.accept_languages.best_match(languages.languages()) or languages.FALLBACK
