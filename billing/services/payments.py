@@ -96,7 +96,7 @@ def pay_bill(
         owner_id, invoice_id = bill.customer_id, bill.invoice_id
     with changing_customer(context, owner_id) as (tx, customer):
         bill = invoices.get_invoice(tx, owner_id, invoice_id)
-        known = _known(tx, owner_id, idempotency_key)
+        known = store.by_command(tx, owner_id, idempotency_key)
         open_micros = invoices.open_micros(bill) or bill.written_off_micros
         if known is not None:
             open_micros = known.amount_micros
@@ -138,7 +138,7 @@ def pay_prepayment(
         asked = prepayments.find_invoice(tx, customer_id, prepayment_id)
         if asked is None:
             raise NotFound("there is no such prepayment invoice", field="invoice")
-        known = _known(tx, customer_id, idempotency_key)
+        known = store.by_command(tx, customer_id, idempotency_key)
         if known is None and (asked.paid_at or asked.cancelled_at):
             done = "paid" if asked.paid_at else "cancelled"
             raise Refused(f"{asked.number} is {done} already", field="invoice")
@@ -214,8 +214,7 @@ def retry(context: Context, attempt_id: int, *, idempotency_key: str, now: datet
             )
         if (kept := store.kept(row)) is not None:
             raise Refused(
-                f"{kept} came for it and waits in suspense: put it where it belongs, or give it"
-                " back; the customer must not pay twice",
+                f"{kept} came for it and waits in suspense; nobody must pay it twice",
                 field="payment",
             )
         if sepa.collection(tx, customer.customer_id, attempt_id) is not None:
@@ -307,7 +306,7 @@ def _begin(
     return_url: str = "",
 ) -> PaymentView:
     _check_key(command_key)
-    known = _known(tx, customer.customer_id, command_key)
+    known = store.by_command(tx, customer.customer_id, command_key)
     kind = PaymentKind.CHECKOUT if method_id is None else PaymentKind.CHARGE
     if known is not None:
         request = (invoice_id, prepayment_id)
@@ -351,10 +350,6 @@ def _begin(
     }
     audit_customer(context, tx, customer, "payment.begin", now, detail)
     return _view(tx, row.attempt_id)
-
-
-def _known(tx: Transaction, customer_id: int, command_key: str) -> tables.PaymentAttempt | None:
-    return store.by_command(tx, customer_id, command_key)
 
 
 def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
