@@ -309,8 +309,8 @@ def _begin(
     known = store.by_command(tx, customer.customer_id, command_key)
     kind = PaymentKind.CHECKOUT if method_id is None else PaymentKind.CHARGE
     if known is not None:
-        request = (invoice_id, prepayment_id)
-        asked = (gateway_id, wallet_id, amount, request, purpose, kind, method_id)
+        which = (invoice_id, prepayment_id)
+        asked = (gateway_id, wallet_id, amount, which, purpose, kind, method_id)
         if asked != _content(known):
             raise _used(command_key)
         return _view(tx, known.attempt_id)
@@ -355,11 +355,10 @@ def _begin(
 def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
     """What was asked for by its command (rule M5). A checkout's method came later."""
     charged = row.method_id if row.kind == PaymentKind.CHARGE else None
-    amount = Money(row.amount_micros, row.currency)
     return (
         row.gateway_id,
         row.wallet_id,
-        amount,
+        Money(row.amount_micros, row.currency),
         (row.invoice_id, row.prepayment_id),
         row.purpose,
         row.kind,
