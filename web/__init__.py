@@ -15,7 +15,19 @@ from billing.services.gateways import Gateways
 from billing.services.secrets import SecretBox
 from billing.settings import Settings
 from billing.store.pool import Database
-from web import admin, api, customer, entry, formats, headers, hooks, login, portal, sessions
+from web import (
+    admin,
+    api,
+    customer,
+    entry,
+    formats,
+    headers,
+    hooks,
+    language,
+    login,
+    portal,
+    sessions,
+)
 from web.options import Options
 from web.parts import Parts
 
@@ -49,6 +61,7 @@ def create_app(
     headers.init_app(app, options)
     portal.init_app(app, options)
     formats.init_app(app)
+    language.init_app(app)
     login.init_app(app, options)
     app.register_blueprint(entry.blueprint)
     app.register_blueprint(hooks.blueprint)

@@ -19,7 +19,8 @@ from billing.model.quantities import show_fair_use
 from billing.model.tariff import tariff_windows
 from billing.model.tariff_text import window_words
 from billing.model.views import PlanView, StateView
-from web import parts
+from web import language, parts
+from web.language import words
 
 _REASONS = {
     Reason.CLOSED: "account closed",
@@ -77,12 +78,11 @@ def described(field: Field) -> dict[str, str]:
 
 
 def money(amount_micros: int, currency: str) -> str:
-    """`1,234.50 USD`, rounded to the minor unit (rule M2)."""
+    """`1,234.50 USD`, `1.234,50 USD`: rounded to the minor unit (rule M2)."""
     number, _, code = str(Money(amount_micros, currency)).partition(" ")
     whole, dot, cents = number.partition(".")
-    return (
-        f"{int(whole):,}{dot}{cents} {code}".replace("-", "−") if whole != "-0" else f"−0.{cents}"
-    )
+    found = f"{int(whole):,}{dot}{cents}".replace("-", "−") if whole != "-0" else f"−0.{cents}"
+    return f"{_localised(found)} {code}" if whole != "-0" else _localised(found)
 
 
 def amount_text(amount_micros: int, currency: str) -> str:
@@ -97,7 +97,7 @@ def octets(count: int) -> str:
     for size, unit in _DECIMAL_UNITS:
         if count >= size:
             whole, tenth = divmod(count * 10 // size, 10)
-            return f"{whole}.{tenth} {unit}" if tenth else f"{whole} {unit}"
+            return f"{_localised(f'{whole}.{tenth}')} {unit}" if tenth else f"{whole} {unit}"
     return f"{count} B"
 
 
@@ -124,7 +124,7 @@ def exact_instant(moment: datetime) -> str:
 def instant(moment: datetime) -> str:
     """`21 Nov 2026, 14:30` in the operator's zone (rule M3)."""
     local = moment.astimezone(ZoneInfo(parts.operator().time_zone))
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{language.short_day(local.date())}, {local:%H:%M}"
 
 
 def local_day(moment: datetime) -> str:
@@ -134,7 +134,7 @@ def local_day(moment: datetime) -> str:
 
 def day(moment: date) -> str:
     """`21 Nov 2026`."""
-    return f"{moment.day} {moment:%b %Y}"
+    return language.short_day(moment)
 
 
 def day_before(moment: date) -> date:
@@ -146,17 +146,17 @@ def time_until(moment: datetime) -> str:
     """`in 2 h 5 min`, or `5 min ago`."""
     gap = moment - parts.now()
     if gap >= timedelta(0):
-        return f"in {duration(int(gap.total_seconds()))}"
-    return f"{duration(int(-gap.total_seconds()))} ago"
+        return words("in {time}", time=duration(int(gap.total_seconds())))
+    return words("{time} ago", time=duration(int(-gap.total_seconds())))
 
 
 def speed(kbps: int | None) -> str:
     """`10 Mbit/s`."""
     if kbps is None:
-        return "not limited"
+        return words("not limited")
     if kbps < 1000:
         return f"{kbps} kbit/s"
-    return f"{kbps / 1000:.1f}".removesuffix(".0") + " Mbit/s"
+    return _localised(f"{kbps / 1000:.1f}".removesuffix(".0")) + " Mbit/s"
 
 
 def validity(terms: PlanTerms) -> str:
@@ -164,7 +164,7 @@ def validity(terms: PlanTerms) -> str:
     if terms.validity_months is not None:
         return _count(terms.validity_months, "month")
     if terms.validity_minutes is None:
-        return "no end"
+        return words("no end")
     days, rest = divmod(terms.validity_minutes, MINUTES_PER_DAY)
     if rest == 0:
         return _count(days, "day")
@@ -179,8 +179,9 @@ def allowance(terms: PlanTerms) -> str:
         *([octets(terms.octets)] if terms.octets is not None else []),
     ]
     if limits:
-        return " and ".join(limits) + (", then pay as you go" if terms.pay_as_you_go else "")
-    return "pay as you go" if terms.pay_as_you_go else "flat"
+        more = words(", then pay as you go") if terms.pay_as_you_go else ""
+        return words(" and ").join(limits) + more
+    return words("pay as you go" if terms.pay_as_you_go else "flat")
 
 
 def plan_notes(terms: PlanTerms) -> list[str]:
@@ -192,12 +193,20 @@ def plan_notes(terms: PlanTerms) -> list[str]:
     )
     return [
         *(
-            f"{amount_text(price, terms.currency)} {terms.currency} per {words(step)}"
-            for step, price, words in steps
+            words(
+                "{price} per {step}",
+                price=f"{_localised(amount_text(price, terms.currency))} {terms.currency}",
+                step=step_words(step),
+            )
+            for step, price, step_words in steps
             if step is not None and price is not None
         ),
-        *([f"slower after {show_fair_use(terms.fair_use)}"] if terms.fair_use else []),
-        *(["each session holds a slice"] if terms.sharing == Sharing.STRICT else []),
+        *(
+            [words("slower after {steps}", steps=show_fair_use(terms.fair_use))]
+            if terms.fair_use
+            else []
+        ),
+        *([words("each session holds a slice")] if terms.sharing == Sharing.STRICT else []),
         *rolling_words(terms),
         *windows(terms),
     ]
@@ -247,4 +256,11 @@ def share(left: int, total: int | None) -> int:
 
 
 def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return words(f"{{count}} {unit}" if number == 1 else f"{{count}} {unit}s", count=str(number))
+
+
+def _localised(number: str) -> str:
+    """`1,234.5` as the reader writes it: a decimal comma makes the others points."""
+    if language.decimal_mark() == ",":
+        return number.translate(str.maketrans(",.", ".,"))
+    return number

@@ -116,6 +116,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(status: int, message: str) -> ResponseReturnValue:
+    g.is_down = status == _STATUS[Unavailable]
     if g.get("at_hotspots"):
         return render_template("portal/error.html", message=message), status
     home = "/my/" if request.path.startswith("/my/") else "/"

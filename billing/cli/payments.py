@@ -276,6 +276,9 @@ def _payment_lines(one: PaymentView) -> list[str]:
     ]
     if one.reason:
         lines.append(f"reason: {one.reason}")
+    if one.kept is not None and not one.state.has_paid:
+        came = show_money(one.kept.amount_micros, one.kept.currency)
+        lines.append(f"{came} came for it and waits in suspense: the customer must not pay again")
     if one.redirect_url and one.state.is_open:
         lines.append(f"the payer goes to {one.redirect_url}")
     if one.due_at is not None:

@@ -296,6 +296,8 @@ class PaymentView:
     decline: DeclineKind | None
     reason: str | None
     payment_id: int | None
+    kept: Money | None
+    """Money that came, and was not what was asked for: it waits in suspense (rule P1)."""
     created_at: datetime
     sent_at: datetime | None
     settled_at: datetime | None

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.model.money import Money
 from billing.model.payments import DeclineKind, PaymentEvent, ProviderEvent
-from billing.payments.stripe_declines import decline_of
+from billing.payments.stripe_declines import decline_of, reason_of
 from billing.payments.stripe_units import from_units
 
 KEY, KIND = "tollway_key", "tollway_kind"
@@ -70,7 +70,7 @@ def _intent(event_id: str, kind: str, about: Mapping[str, Any]) -> ProviderEvent
         # Where it does not say what came, it is what was asked for.
         amount=_amount(about["amount"] if paid is None else paid, about),
         decline=_decline(error) if event is PaymentEvent.DECLINED else None,
-        reason=error.get("message"),
+        reason=reason_of(_code(error)) if event is PaymentEvent.DECLINED else None,
     )
 
 
@@ -110,4 +110,8 @@ def _amount(units: int, about: Mapping[str, Any]) -> Money:
 
 
 def _decline(error: Mapping[str, Any]) -> DeclineKind:
-    return decline_of(error.get("decline_code") or error.get("code"), error.get("advice_code"))
+    return decline_of(_code(error), error.get("advice_code"))
+
+
+def _code(error: Mapping[str, Any]) -> str | None:
+    return error.get("decline_code") or error.get("code")

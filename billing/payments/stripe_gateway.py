@@ -33,7 +33,7 @@ from billing.model.payments import (
     Unpayable,
 )
 from billing.payments.protocol import EVENT_AGE, WebhookRefused, timeout_seconds
-from billing.payments.stripe_declines import decline_of
+from billing.payments.stripe_declines import decline_of, reason_of
 from billing.payments.stripe_events import KEY, KIND, SETUP_KEY, event_of
 from billing.payments.stripe_objects import (
     declined,
@@ -346,8 +346,7 @@ def _paid(intent: stripe.PaymentIntent) -> Answer:
     if intent.status == "requires_payment_method":
         error: Any = intent.last_payment_error
         code = None if error is None else getattr(error, "decline_code", None) or error.code
-        said = None if error is None else error.message
-        return declined(decline_of(code), said, intent.id)
+        return declined(decline_of(code), reason_of(code), intent.id)
     return Answer(outcome=Outcome.WAITS, provider_ref=intent.id)
 
 
@@ -370,7 +369,7 @@ def _asked(call: Callable[[], Answer], *, looks: bool = False) -> Answer:
         code = getattr(said, "decline_code", None) or error.code
         intent = getattr(said, "payment_intent", None)
         advice = getattr(said, "advice_code", None)
-        return declined(decline_of(code, advice), error.user_message, id_of(intent))
+        return declined(decline_of(code, advice), reason_of(code), id_of(intent))
     except stripe.InvalidRequestError as error:
         if looks and error.http_status == 404:
             return Answer(outcome=Outcome.NOT_FOUND, reason=error.user_message)

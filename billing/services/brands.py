@@ -44,6 +44,15 @@ def of(context: Context, org_id: int) -> Brand:
     )
 
 
+def contact_of(tx: Transaction, org_id: int) -> str | None:
+    """How a reseller is reached, in one line; None: it is the operator, or says nothing, or is not
+    seen."""
+    row = organisations.organisation(tx, org_id)
+    design = None if row is None or row.parent_org_id is None else design_store.get(tx, org_id)
+    lines = [] if design is None or design.contact is None else design.contact.splitlines()
+    return ", ".join(line.strip() for line in lines if line.strip()) or None
+
+
 def by_key(context: Context, key: str) -> Brand | None:
     """A reseller's, by what a link to the login page carries; nobody need be logged in. None: the
     operator's is shown. It tells nothing that the link's customers do not see, and decides nothing:

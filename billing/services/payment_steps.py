@@ -104,17 +104,21 @@ def _refuse(
     now: datetime,
 ) -> Done:
     """Nothing is credited. What came in waits in suspense, once, for a person to look at; not what
-    is in the books already."""
+    is in the books already. A payment that was not paid otherwise keeps what came, so that nobody
+    is asked to pay again."""
     is_booked = PaymentState(row.state).has_paid and _is_same(row, told)
     if told.event is PaymentEvent.PAID and not is_booked:
+        came = told.amount or Money(row.amount_micros, row.currency)
         into_suspense(
             tx,
             row.gateway_id,
-            told.amount or Money(row.amount_micros, row.currency),
+            came,
             told.provider_ref or row.provider_ref or row.key,
             f"payment {row.attempt_id}: {problem}",
             now,
         )
+        if came.amount_micros > 0 and not PaymentState(row.state).has_paid:
+            row.kept_micros, row.kept_currency = came.amount_micros, came.currency
         if PaymentState(row.state).is_open:
             row.state, row.reason = PaymentState.FAILED, problem
             row.decline = DeclineKind.HARD

@@ -96,7 +96,7 @@ def pay_bill(
         owner_id, invoice_id = bill.customer_id, bill.invoice_id
     with changing_customer(context, owner_id) as (tx, customer):
         bill = invoices.get_invoice(tx, owner_id, invoice_id)
-        known = _known(tx, owner_id, idempotency_key)
+        known = store.by_command(tx, owner_id, idempotency_key)
         open_micros = invoices.open_micros(bill) or bill.written_off_micros
         if known is not None:
             open_micros = known.amount_micros
@@ -138,7 +138,7 @@ def pay_prepayment(
         asked = prepayments.find_invoice(tx, customer_id, prepayment_id)
         if asked is None:
             raise NotFound("there is no such prepayment invoice", field="invoice")
-        known = _known(tx, customer_id, idempotency_key)
+        known = store.by_command(tx, customer_id, idempotency_key)
         if known is None and (asked.paid_at or asked.cancelled_at):
             done = "paid" if asked.paid_at else "cancelled"
             raise Refused(f"{asked.number} is {done} already", field="invoice")
@@ -203,12 +203,18 @@ def refund(
 
 def retry(context: Context, attempt_id: int, *, idempotency_key: str, now: datetime) -> PaymentView:
     """Begin one that has failed or was cancelled anew, as a payment of its own. Raises NotFound,
-    Refused (it has not failed; a file collected it, see `sepa_again`), Conflict."""
+    Refused (it has not failed; money came for it, though not what was asked for; a file collected
+    it, see `sepa_again`), Conflict."""
     with changing_customer(context, _owner(context, attempt_id)) as (tx, customer):
         row = _owned(tx, customer.customer_id, attempt_id)
         if row.state not in (PaymentState.FAILED, PaymentState.CANCELLED):
             raise Refused(
                 f"the payment is {row.state.replace('_', ' ')}; only what failed is tried again",
+                field="payment",
+            )
+        if (kept := store.kept(row)) is not None:
+            raise Refused(
+                f"{kept} came for it and waits in suspense; nobody must pay it twice",
                 field="payment",
             )
         if sepa.collection(tx, customer.customer_id, attempt_id) is not None:
@@ -300,11 +306,11 @@ def _begin(
     return_url: str = "",
 ) -> PaymentView:
     _check_key(command_key)
-    known = _known(tx, customer.customer_id, command_key)
+    known = store.by_command(tx, customer.customer_id, command_key)
     kind = PaymentKind.CHECKOUT if method_id is None else PaymentKind.CHARGE
     if known is not None:
-        request = (invoice_id, prepayment_id)
-        asked = (gateway_id, wallet_id, amount, request, purpose, kind, method_id)
+        which = (invoice_id, prepayment_id)
+        asked = (gateway_id, wallet_id, amount, which, purpose, kind, method_id)
         if asked != _content(known):
             raise _used(command_key)
         return _view(tx, known.attempt_id)
@@ -346,18 +352,13 @@ def _begin(
     return _view(tx, row.attempt_id)
 
 
-def _known(tx: Transaction, customer_id: int, command_key: str) -> tables.PaymentAttempt | None:
-    return store.by_command(tx, customer_id, command_key)
-
-
 def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
     """What was asked for by its command (rule M5). A checkout's method came later."""
     charged = row.method_id if row.kind == PaymentKind.CHARGE else None
-    amount = Money(row.amount_micros, row.currency)
     return (
         row.gateway_id,
         row.wallet_id,
-        amount,
+        Money(row.amount_micros, row.currency),
         (row.invoice_id, row.prepayment_id),
         row.purpose,
         row.kind,

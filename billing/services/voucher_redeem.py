@@ -18,7 +18,7 @@ from billing.model.self_care import SubscriberLogin
 from billing.model.vouchers import Redemption, VoucherState, serial_text
 from billing.rules.cycles import local_day
 from billing.rules.vouchers import canonical, could_be_code
-from billing.services import limits, voucher_guesses, voucher_keys
+from billing.services import brands, limits, voucher_guesses, voucher_keys
 from billing.services.bills import tx_customer
 from billing.services.commands import run_once
 from billing.services.context import Context
@@ -33,7 +33,7 @@ from billing.store.guard import Transaction
 
 _NOBODYS = "no voucher has this code, or not with this password; look at the card again"
 _WORDS = {
-    VoucherState.CREATED: "was not sold yet: have it activated",
+    VoucherState.CREATED: "was not sold yet",
     VoucherState.REDEEMED: "was redeemed already",
     VoucherState.EXPIRED: "has expired",
     VoucherState.REVOKED: "was revoked",
@@ -259,7 +259,24 @@ def _check(tx: Transaction, voucher: tables.Voucher, now: datetime) -> None:
     if state is not VoucherState.ACTIVE:
         ended = state is VoucherState.REDEEMED and voucher.ended_at is not None
         when = f" {voucher.ended_at:%Y-%m-%d %H:%M} UTC" if ended else ""
-        raise Refused(f"{name} {_WORDS[state]}{when}", field="code")
+        raise Refused(f"{name} {_WORDS[state]}{when}: {_ask_seller(tx, voucher)}", field="code")
+
+
+def _ask_seller(tx: Transaction, voucher: tables.Voucher) -> str:
+    """What the holder of a card that does nothing can do; how to reach the reseller whose it is,
+    where it says so to its customers."""
+    contact = brands.contact_of(tx, voucher.org_id)
+    return "ask where you bought it" + (f" ({contact})" if contact else "")
+
+
+def _other_currency(tx: Transaction, serial: int, face: Money, currency: str) -> Refused:
+    voucher = store.by_serial(tx, serial)
+    ask = "ask where you bought it" if voucher is None else _ask_seller(tx, voucher)
+    return Refused(
+        f"the voucher is in {face.currency} and the wallet in {currency}, so it cannot be put "
+        f"there; it is still good: {ask}",
+        field="code",
+    )
 
 
 _USABLE = (VoucherState.CREATED, VoucherState.ACTIVE)
@@ -282,7 +299,7 @@ def _as_money(one: _Redemption, customer: tables.Customer, face: Money) -> _Give
         row = _subscription(one)
         wallet = next(known for known in wallets if known.wallet_id == row.wallet_id)
     if wallet.currency != face.currency:
-        raise Refused(f"the voucher is in {face.currency}, the wallet in {wallet.currency}")
+        raise _other_currency(one.tx, one.serial, face, wallet.currency)
     receipt = credit_wallet(
         one.tx,
         one.context,
@@ -310,7 +327,7 @@ def _as_package(
     wallets = customers.wallets_of(one.tx, one.customer_id)
     currency = next(known.currency for known in wallets if known.wallet_id == row.wallet_id)
     if currency != face.currency:
-        raise Refused(f"the voucher is in {face.currency}, the wallet in {currency}")
+        raise _other_currency(one.tx, one.serial, face, currency)
     sale, payment_id = sell_for_voucher(one.context, one.tx, row, terms, face, one.now)
     if sale.total_micros < face.amount_micros:
         limits.check_rest(one.tx, batch, Money(sale.total_micros, face.currency))

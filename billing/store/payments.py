@@ -9,6 +9,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.model.money import Money
 from billing.model.payments import (
     DeclineKind,
     EventOutcome,
@@ -262,6 +263,13 @@ def _views() -> Select[tables.PaymentAttempt, str, str, str]:
     )
 
 
+def kept(row: tables.PaymentAttempt) -> Money | None:
+    """What came and was not what was asked for."""
+    if row.kept_micros is None or row.kept_currency is None:
+        return None
+    return Money(row.kept_micros, row.kept_currency)
+
+
 def _view(
     row: tables.PaymentAttempt, customer_name: str, gateway: str, channel: str
 ) -> PaymentView:
@@ -288,6 +296,7 @@ def _view(
         decline=None if row.decline is None else DeclineKind(row.decline),
         reason=row.reason,
         payment_id=row.payment_id,
+        kept=kept(row),
         created_at=row.created_at,
         sent_at=row.sent_at,
         settled_at=row.settled_at,

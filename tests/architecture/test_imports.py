@@ -132,6 +132,7 @@ MODULES: dict[str, set[str]] = {
     "radius_plugin.authorize": {"radiusd"},
     "radius_plugin.accounting": {"radiusd"},
     "web": {"billing.settings", "billing.store.pool", "billing.payments.registry"},
+    "web.language": {"billing.languages", "jinja2"},
     "web.hooks": {"billing.payments.protocol"},
 }
 

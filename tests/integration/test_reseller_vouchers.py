@@ -14,6 +14,7 @@ from billing.model.plan_changes import When
 from billing.model.profile import BillIn, Payment
 from billing.model.vouchers import BatchView, NewBatch
 from billing.services import (
+    brands,
     credits,
     customers,
     plan_changes,
@@ -167,7 +168,14 @@ def test_unused_ones_go_back_within_the_window_and_later_by_who_is_above(trade: 
     assert cards.states() == {"redeemed": 1, "revoked": 3}
     with pytest.raises(Refused, match="no vouchers to revoke"):
         voucher_sales.revoke(trade.parent.staff, cards.range(), LATE, refund=True)
-    with pytest.raises(Refused, match="was revoked"):
+    with pytest.raises(Refused, match=r"was revoked: ask where you bought it$"):
+        cards.redeem(1, trade.customer(trade.child))
+    brands.save(
+        trade.context, trade.child.org_id, LATE, accent="#206bc4", logo=None,
+        contact=["Corner shop", "+1 555 0100"],
+    )  # fmt: skip
+    contact = r"ask where you bought it \(Corner shop, \+1 555 0100\)$"
+    with pytest.raises(Refused, match=contact):
         cards.redeem(1, trade.customer(trade.child))
 
 

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from billing.errors import Refused
 from billing.model.commerce import MoneyChannel
-from billing.model.payments import PaymentState, SavedMethod
+from billing.model.payments import PaymentState, PaymentView, SavedMethod
 from billing.services import (
     auto_recharge,
     bills,
@@ -136,6 +137,77 @@ def test_a_payment_that_is_declined_or_given_up_takes_nothing(
         assert "/my/topup?amount=10000000" in page
     assert ada.balance() == 0
     assert {one.state for one in ada.payments()} == {S.FAILED, S.CANCELLED}
+
+
+@pytest.mark.rule("P1")
+@pytest.mark.parametrize(
+    ("change", "came"),
+    [
+        ({"amount": 999}, "9.99 USD"),
+        ({"amount": 1100}, "11.00 USD"),
+        ({"currency": "EUR"}, "10.00 EUR"),
+    ],
+)
+@pytest.mark.parametrize("ended", ["open", "declined"])
+def test_money_that_was_not_asked_for_is_kept_and_nobody_is_asked_to_pay_again(
+    app: Flask, ada: Payer, provider: Provider, context: Context, gateway_id: int,
+    began: datetime, change: dict[str, object], came: str, ended: str,
+) -> None:  # fmt: skip
+    ada.top_up("10", page_way(gateway_id))
+    (one,) = ada.payments()
+    if ended == "declined":
+        provider.finish(one.key, "declined", decline="soft", reason="too little")
+        assert "Nothing was taken" in came_back(ada, provider)
+    provider.payments[one.key] = provider.finish(one.key) | change
+    assert hear(app, provider, context, gateway_id, one.key) == 200
+    page = came_back(ada, provider)
+    assert f"{came} came, and 10.00 USD was asked for" in page
+    assert "We have got it and keep it for you." in page
+    assert (
+        f"Do not pay again: call us, and tell us the number of the payment, {one.attempt_id}"
+        in page
+    )
+    assert "Nothing was taken" not in page and "Try again" not in page and "topup?" not in page
+    assert "We have your money" in ada.page("/my/payments")
+    with pytest.raises(Refused, match="waits in suspense"):
+        payments.retry(context, one.attempt_id, idempotency_key=f"r{one.attempt_id}", now=began)
+    assert len(ada.payments()) == 1 and ada.balance() == 0
+    assert books.check_ledger(context, began).findings == ()
+
+
+@pytest.mark.rule("P1")
+def test_a_card_on_file_that_is_charged_something_else_is_not_charged_again(
+    ada: Payer, provider: Provider, context: Context, gateway_id: int, began: datetime
+) -> None:
+    way = card(context, ada.house, gateway_id, "ok", began)
+    provider.amounts["ok"] = 999
+    try:
+        page = ada.page(ada.top_up("10", way).location)
+    finally:
+        del provider.amounts["ok"]
+    assert "9.99 USD came" in page and "Do not pay again: call us" in page
+    assert "Nothing was taken" not in page and "Try again" not in page
+
+
+@pytest.mark.rule("P1")
+def test_who_comes_back_while_its_webhook_comes_sees_what_came_of_it(
+    ada: Payer, provider: Provider, gateway_id: int, monkeypatch: pytest.MonkeyPatch,
+    app: Flask, context: Context,
+) -> None:  # fmt: skip
+    ada.top_up("10", page_way(gateway_id))
+    (one,) = ada.payments()
+    provider.finish(one.key)
+    looked_up = online.payment_of_command
+
+    def late(*asked: object) -> PaymentView:
+        """The webhook lands after the payment was looked at, before the provider is asked."""
+        found = looked_up(*asked)  # type: ignore[arg-type]
+        assert hear(app, provider, context, gateway_id, one.key) == 200
+        return found
+
+    monkeypatch.setattr(online, "payment_of_command", late)
+    back = str(provider.payments[one.key]["return_url"])
+    assert "10.00 USD was paid" in ada.page(back)
 
 
 @pytest.mark.rule("M5")

@@ -12,10 +12,11 @@ from playwright.sync_api import Page, expect
 
 from billing.model.vouchers import Code, CodeFormat
 from billing.rules.vouchers import SOURCE_FAILURES_LIMIT, grouped
-from billing.services import brands, customers, hotspots, resellers
+from billing.services import brands, customers, hotspots, resellers, voucher_sales
 from billing.services.context import Context
 from billing.services.voucher_codes import new_codes
 from billing.services.voucher_logins import READ_AGAIN
+from billing.services.voucher_sales import Range
 from billing.store import tables
 from tests.factories import DAY_PLAN, PASSWORD, Factory
 from tests.integration.voucher_desk import Desk
@@ -282,3 +283,27 @@ def test_guesses_are_slowed_down(
     use(page, code.code)
     expect(page.get_by_role("alert")).to_contain_text("Too many wrong codes")
     desk.rows("DELETE FROM voucher_guess RETURNING 1")
+
+
+@pytest.mark.rule("R3")
+def test_a_guest_reads_the_language_of_the_browser(
+    one_phone: Visitor, place: OpenHotspot, desk: Desk, now: datetime
+) -> None:
+    page, gateway = one_phone.page, place(Mikrotik)
+    page.set_extra_http_headers({"Accept-Language": "es-ES,es;q=0.9"})
+    (code,) = sold(desk, now)
+    desk_batch = desk.look(code).batch_id
+    page.goto(gateway.address)
+    expect(page.locator("html")).to_have_attribute("lang", "es")
+    page.fill("#code", "wrong")
+    page.get_by_role("button", name="Usar el vale").click()
+    expect(page.get_by_role("alert")).to_contain_text("mire otra vez la tarjeta")
+    page.fill("#code", code.code)
+    page.get_by_role("button", name="Usar el vale").click()
+    expect(page.locator("#left")).to_contain_text("desde que se conecte")
+    voucher_sales.revoke(desk.context, Range(batch_id=desk_batch), now)
+    page.goto(gateway.address)
+    page.fill("#code", code.code)
+    page.get_by_role("button", name="Usar el vale").click()
+    expect(page.get_by_role("alert")).to_contain_text("fue anulado: pregunte donde lo compró")
+    assert one_phone.overflow() == 0 and one_phone.complaints == []

@@ -287,6 +287,26 @@ def test_who_does_not_pay_gets_nothing_and_may_choose_again(
     assert one_phone.complaints == []
 
 
+def test_money_that_was_not_asked_for_is_kept_and_the_guest_is_told_not_to_pay_again(
+    one_phone: Visitor, shop: Gateway, cards: str, desk: Desk, provider: Provider
+) -> None:
+    page, email = one_phone.page, an_email()
+    order(page, shop, f"At a payment page ({cards})", email)
+    expect(page.locator("h1")).to_have_text("Payment page")
+    key = next(reversed(provider.payments))
+    provider.payments[key]["amount"] = 99
+    page.get_by_role("button", name="Pay", exact=True).click()
+    expect(page.locator("#state")).to_have_text("We have your money")
+    said = page.locator("main")
+    expect(said).to_contain_text("0.99 USD came, and 1.00 USD was asked for")
+    expect(said).to_contain_text("keep it for you")
+    expect(said).to_contain_text("Do not pay again: call us")
+    expect(said).not_to_contain_text("Nothing was taken")
+    expect(page.get_by_role("button", name="Choose again")).to_have_count(0)
+    assert vouchers_of(desk, bought(desk.context, email)) == 0
+    assert one_phone.overflow() == 0 and one_phone.complaints == []
+
+
 def test_money_whose_voucher_cannot_be_made_is_kept_and_told(
     one_phone: Visitor, shop: Gateway, cards: str, desk: Desk, settings: Settings
 ) -> None:

@@ -24,6 +24,7 @@ from web.admin.bills import pdf_response
 from web.customer import blueprint
 from web.formats import money
 from web.guards import subscribers_only
+from web.language import words
 
 PAGE_ROWS = 12
 RECEIPTS_SHOWN = 12
@@ -107,9 +108,10 @@ def pay_bill(invoice_id: int) -> ResponseReturnValue:
                 now=parts.now(),
             )
         except (InvalidInput, Conflict, Refused) as error:
-            form.form_errors.append(error.message[:1].upper() + error.message[1:])
+            form.form_errors.append(error.message)
         else:
-            flash(f"{money(receipt.amount_micros, receipt.currency)} was paid.", "success")
+            paid = money(receipt.amount_micros, receipt.currency)
+            flash(words("{amount} was paid.", amount=paid), "success")
             return redirect(url_for("customer.bills"))
     line = _open(context, me.customer_id, invoice_id)
     if line is None:

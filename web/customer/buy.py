@@ -21,6 +21,7 @@ from web import parts, subscribers
 from web.customer import blueprint
 from web.formats import instant, money
 from web.guards import subscribers_only
+from web.language import sentence, words
 
 
 class BuyForm(FlaskForm):
@@ -120,17 +121,20 @@ def _quote(context: Context, plan: PlanView, *, start_now: bool) -> Quote:
 
 def _words(error: InvalidInput | Conflict | NotFound | Refused) -> str:
     if error.field == "idempotency_key":
-        return "This was sent before, and was done. Look at your packages before you buy again."
-    return error.message[:1].upper() + error.message[1:]
+        return words(
+            "This was sent before, and was done. Look at your packages before you buy again."
+        )
+    return sentence(error.message)
 
 
 def _done(receipt: SaleReceipt) -> str:
-    said = f"{receipt.plan_name} is yours for {money(receipt.total_micros, receipt.currency)}."
+    price = money(receipt.total_micros, receipt.currency)
+    said = [words("{plan} is yours for {price}.", plan=receipt.plan_name, price=price)]
     if receipt.valid_until is not None:
-        said += f" It is valid until {instant(receipt.valid_until)}."
-    return said + (
-        " It had been bought already; nothing was bought twice." if receipt.repeated else ""
-    )
+        said.append(words("It is valid until {time}.", time=instant(receipt.valid_until)))
+    if receipt.repeated:
+        said.append(words("It had been bought already; nothing was bought twice."))
+    return " ".join(said)
 
 
 def _runs(view: SubscriptionView) -> bool:

@@ -14,6 +14,7 @@ from billing.model.method_setups import MethodView
 from billing.services.online import Ways
 from web import subscribers
 from web.forms import MoneyField
+from web.language import decimal_mark, words
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 AT_PAGE, ON_FILE = "page-", "method-"
@@ -24,6 +25,13 @@ class OwnMoneyField(MoneyField):
 
     def currency(self) -> str:
         return subscribers.view().wallet.currency
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Also with the reader's decimal comma, where it can be nothing else."""
+        text = valuelist[0].strip() if valuelist else ""
+        if decimal_mark() == "," and text.count(",") == 1 and "." not in text:
+            text = text.replace(",", ".")
+        super().process_formdata([text])
 
 
 class OnceForm(FlaskForm):
@@ -46,8 +54,9 @@ def _where(channel: MoneyChannel) -> str:
     """How it is paid there; a phone is named, so that its owner sees whether it is his."""
     if channel is MoneyChannel.MOBILE_MONEY:
         phone = subscribers.view().customer.phone
-        return f"By a prompt on my phone {phone}" if phone else "By a prompt on my phone"
-    return "At PayPal" if channel is MoneyChannel.PAYPAL else "At a payment page"
+        asked = words("By a prompt on my phone")
+        return f"{asked} {phone}" if phone else asked
+    return words("At PayPal" if channel is MoneyChannel.PAYPAL else "At a payment page")
 
 
 class PayForm(OnceForm):
@@ -93,4 +102,4 @@ def method_words(method: MethodView) -> str:
     """Visa …4242, until 12/2030."""
     if method.expires_on is None:
         return method.label
-    return f"{method.label}, until {method.expires_on:%m/%Y}"
+    return words("{card}, until {month}", card=method.label, month=f"{method.expires_on:%m/%Y}")

@@ -17,6 +17,7 @@ from web import parts, subscribers
 from web.customer import blueprint
 from web.formats import day, instant, money
 from web.guards import subscribers_only
+from web.language import stored, words
 
 BILLS_LOOKED_AT = 50
 _ASK = "Ask your provider."
@@ -110,17 +111,26 @@ def standing(view: SubscriptionView, reason: Reason) -> Standing:
     if reason in (Reason.OVERDUE, Reason.DISCONTINUED) and view.unpaid_bills:
         first = view.unpaid_bills[0]
         amount = money(first.open_micros, first.currency)
-        said = f"Bill {first.number} was payable until {day(first.due_on)}: {amount} is open."
+        said = words(
+            "Bill {number} was payable until {day}: {amount} is open.",
+            number=first.number,
+            day=day(first.due_on),
+            amount=amount,
+        )
     if reason is Reason.NOT_COVERED and view.upcoming is not None:
         missing = view.upcoming.total_micros - view.wallet.spendable_micros
         if missing > 0:
-            said = f"Your wallet lacks {money(missing, view.wallet.currency)} for the next period."
+            said = words(
+                "Your wallet lacks {amount} for the next period.",
+                amount=money(missing, view.wallet.currency),
+            )
     act = {
         _BUY: "buy", "Pay it.": "bills", _TOP_UP: "top_up", _RESUME: "pause", _LIFT: "cap"
     }.get(todo)  # fmt: skip
     if act == "buy" and view.profile.kind is BillingKind.MONTHLY:
         act, todo = None, _ASK
-    return Standing(False, said, todo, act, reason in _PROMISED and view.profile.promise_count > 0)
+    promises = reason in _PROMISED and view.profile.promise_count > 0
+    return Standing(False, words(said), words(todo), act, promises)
 
 
 def next_words(view: SubscriptionView, billed_until: date | None) -> str:
@@ -128,12 +138,18 @@ def next_words(view: SubscriptionView, billed_until: date | None) -> str:
     if view.upcoming is not None:
         cost = money(view.upcoming.total_micros, view.wallet.currency)
         begins = view.upcoming.begins_at
-        when = "as soon as your wallet covers it" if begins is None else f"on {instant(begins)}"
-        return f"{view.upcoming.text} for {cost}, {when}"
+        when = words("as soon as your wallet covers it")
+        if begins is not None:
+            when = words("on {time}", time=instant(begins))
+        what = stored(view.upcoming.text)
+        return words("{what} for {cost}, {when}", what=what, cost=cost, when=when)
     if view.profile.kind is BillingKind.MONTHLY:
         if billed_until is not None:
-            return f"billed until then; the next bill is for the time from {day(billed_until)}"
+            return words(
+                "billed until then; the next bill is for the time from {day}",
+                day=day(billed_until),
+            )
         return ""
     if view.row.valid_until is not None:
-        return f"your package ends on {instant(view.row.valid_until)}"
+        return words("your package ends on {time}", time=instant(view.row.valid_until))
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -16,6 +18,7 @@ from web.customer import blueprint
 from web.customer.fields import OnceForm, is_page, method_words
 from web.forms import show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 
 class AddForm(OnceForm):
@@ -67,7 +70,8 @@ def method_back() -> ResponseReturnValue:
     key = f"my-{request.args.get('form', '')}"
     me, known = subscribers.me(), parts.parts()
     one = method_setup.by_command(subscribers.context(), me.customer_id, key)
-    online.ask(known.nobody, subscribers.payer(), known.gateways, one, known.clock)
+    with suppress(Refused):  # its outcome has come meanwhile
+        online.ask(known.nobody, subscribers.payer(), known.gateways, one, known.clock)
     return redirect(url_for("customer.method_page", setup_id=one.setup_id))
 
 
@@ -116,7 +120,7 @@ def remove_method(method_id: int) -> ResponseReturnValue:
         raise NotFound("there is no such card on file", field="method")
     if form.validate_on_submit():
         service.remove(context, me.customer_id, method_id, parts.now())
-        flash(f"{found[0].label} is not on file any more.", "success")
+        flash(words("{card} is not on file any more.", card=found[0].label), "success")
         return redirect(url_for("customer.methods"))
     charged = any(
         one.method_id == method_id for one in auto_recharge.settings(context, me.customer_id)

@@ -24,6 +24,7 @@ from web.customer.fields import OwnMoneyField, PayForm
 from web.formats import money
 from web.forms import needed, show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 
 class TopUpForm(PayForm):
@@ -119,7 +120,7 @@ def pay_bill_online(invoice_id: int) -> ResponseReturnValue:
             _check_shown(form, made)
         return made
 
-    return _pay(f"Pay {bill.number}", due, begin)
+    return _pay(words("Pay {number}", number=bill.number), due, begin)
 
 
 @blueprint.route("/prepayments/<int:prepayment_id>/card", methods=["GET", "POST"])
@@ -144,7 +145,7 @@ def pay_prepayment(prepayment_id: int) -> ResponseReturnValue:
             return_url=chosen.return_url,
         )
 
-    return _pay(f"Pay {asked.number}", due, begin)
+    return _pay(words("Pay {number}", number=asked.number), due, begin)
 
 
 def _pay(

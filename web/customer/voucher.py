@@ -15,6 +15,7 @@ from web.customer.fields import OnceForm
 from web.formats import money
 from web.forms import needed, show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 _AS_PRINTED = {"autocapitalize": "characters", "spellcheck": "false"}
 
@@ -60,9 +61,12 @@ def voucher() -> ResponseReturnValue:
 def _done(done: Redemption) -> str:
     left = money(done.available_micros, done.currency)
     if done.plan_name:
-        said = f"{done.plan_name} is yours. In your wallet: {left}."
+        said = words("{plan} is yours. In your wallet: {left}.", plan=done.plan_name, left=left)
     else:
-        said = f"{money(done.face_micros, done.currency)} was put into your wallet: {left} now."
-    return said + (
-        " It had been redeemed already; nothing was given twice." if done.repeated else ""
-    )
+        said = words(
+            "{amount} was put into your wallet: {left} now.",
+            amount=money(done.face_micros, done.currency),
+            left=left,
+        )
+    again = words("It had been redeemed already; nothing was given twice.")
+    return f"{said} {again}" if done.repeated else said

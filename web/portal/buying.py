@@ -20,9 +20,10 @@ from billing.services.context import Context
 from billing.services.hotspot_orders import Placed, Wanted
 from web import parts
 from web.customer.fields import PayForm
-from web.customer.payments import told
+from web.customer.payment_words import told
 from web.forms import show_errors
 from web.guards import public
+from web.language import sentence, words
 from web.portal import blueprint
 from web.portal.guests import address, hotspot, page, place_of
 from web.portal.login import connected, welcome
@@ -123,8 +124,10 @@ def _bought(place: Hotspot, placed: Placed) -> ResponseReturnValue:
     try:
         guest = hotspot_orders.guest_of(parts.login_context(), placed, parts.now())
     except Refused as error:
-        said = f"{error.message[:1].upper()}{error.message[1:]}."
-        return welcome(place, refused=(said, "Use another voucher, or buy one."))
+        return welcome(
+            place,
+            refused=(f"{sentence(error.message)}.", words("Use another voucher, or buy one.")),
+        )
     if guest is None:
         return page("kept", place, placed=placed)
     answer, goes = connected(place, guest, placed)

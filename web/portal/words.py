@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.model.decision import Reason
+from web.language import words
 
 _USED = "Use another voucher, or buy one."
 _OTHER = ("The hotspot has not let you in.", "Try again; if it stays so, tell whoever runs it.")
@@ -42,4 +43,5 @@ _WORDS = {
 def advice(reason: Reason | None) -> tuple[str, str]:
     """What is the matter, and what to do then. Words of a NAS that are not known are not repeated:
     anybody may have written them."""
-    return _OTHER if reason is None else _WORDS.get(reason, _OTHER)
+    said, todo = _OTHER if reason is None else _WORDS.get(reason, _OTHER)
+    return words(said), words(todo)

@@ -132,6 +132,11 @@ class PaymentAttempt(Base):
             " (state IN ('succeeded', 'partly_refunded', 'refunded', 'charged_back'))",
             name="paid",
         ),
+        CheckConstraint(
+            "kept_micros > 0 AND kept_currency IS NOT NULL"
+            " OR kept_micros IS NULL AND kept_currency IS NULL",
+            name="kept",
+        ),
         Index("payment_attempt_key_idx", "key"),
         Index("payment_attempt_number_idx", "attempt_id"),
         Index("payment_attempt_created_idx", "created_at", "attempt_id"),
@@ -188,6 +193,9 @@ class PaymentAttempt(Base):
     payment_id: Mapped[int | None]
     prepayment_id: Mapped[int | None]
     """The request for money that it pays (rule P5)."""
+    kept_micros: Mapped[int | None]
+    kept_currency: Mapped[str | None]
+    """What came in its stead and waits in suspense: not what was asked for (rule P1)."""
 
 
 class PaymentReversal(Base):
