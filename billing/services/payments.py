@@ -23,6 +23,7 @@ from billing.model.payments import (
 from billing.services import gateways, methods, reversals
 from billing.services.attempts import new_key, store_attempt
 from billing.services.bills import bill_numbered, wallet_of
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
 from billing.services.settling import checked_charge
@@ -96,7 +97,7 @@ def pay_bill(
         owner_id, invoice_id = bill.customer_id, bill.invoice_id
     with changing_customer(context, owner_id) as (tx, customer):
         bill = invoices.get_invoice(tx, owner_id, invoice_id)
-        known = _known(tx, owner_id, idempotency_key)
+        known = store.by_command(tx, owner_id, idempotency_key)
         open_micros = invoices.open_micros(bill) or bill.written_off_micros
         if known is not None:
             open_micros = known.amount_micros
@@ -138,7 +139,7 @@ def pay_prepayment(
         asked = prepayments.find_invoice(tx, customer_id, prepayment_id)
         if asked is None:
             raise NotFound("there is no such prepayment invoice", field="invoice")
-        known = _known(tx, customer_id, idempotency_key)
+        known = store.by_command(tx, customer_id, idempotency_key)
         if known is None and (asked.paid_at or asked.cancelled_at):
             done = "paid" if asked.paid_at else "cancelled"
             raise Refused(f"{asked.number} is {done} already", field="invoice")
@@ -173,7 +174,7 @@ def refund(
     """Give back a payment, or a part of it, by the way it came. It leaves the wallet at once; the
     worker asks the provider. `even_if_spent`: the wallet may fall below zero.
 
-    Raises NotFound, InvalidInput, Refused (not so much is left), Conflict (rule M5).
+    Raises NotFound, InvalidInput, Refused (not so much is left), Unconfirmed, Conflict (rule M5).
     """
     if not reason.strip():
         raise InvalidInput("say why it is given back", field="reason")
@@ -187,17 +188,19 @@ def refund(
                 raise _used(idempotency_key)
             return store.reversal_view(known)
         rest = row.amount_micros - row.refunded_micros - row.charged_back_micros
-        made = reversals.request(
-            tx,
-            context,
-            row,
-            rest if amount_micros is None else amount_micros,
-            reason=reason.strip(),
-            key=new_key(customer.customer_id),
-            command_key=idempotency_key,
-            now=now,
-            even_if_spent=even_if_spent,
-        )
+        amount = Money(rest if amount_micros is None else amount_micros, row.currency)
+        with confirmed(context, tx, row.org_id, f"payment:{attempt_id}", amount, now):
+            made = reversals.request(
+                tx,
+                context,
+                row,
+                amount.amount_micros,
+                reason=reason.strip(),
+                key=new_key(customer.customer_id),
+                command_key=idempotency_key,
+                now=now,
+                even_if_spent=even_if_spent,
+            )
         return store.reversal_view(made)
 
 
@@ -300,7 +303,7 @@ def _begin(
     return_url: str = "",
 ) -> PaymentView:
     _check_key(command_key)
-    known = _known(tx, customer.customer_id, command_key)
+    known = store.by_command(tx, customer.customer_id, command_key)
     kind = PaymentKind.CHECKOUT if method_id is None else PaymentKind.CHARGE
     if known is not None:
         request = (invoice_id, prepayment_id)
@@ -344,10 +347,6 @@ def _begin(
     }
     audit_customer(context, tx, customer, "payment.begin", now, detail)
     return _view(tx, row.attempt_id)
-
-
-def _known(tx: Transaction, customer_id: int, command_key: str) -> tables.PaymentAttempt | None:
-    return store.by_command(tx, customer_id, command_key)
 
 
 def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
