@@ -32,6 +32,11 @@ class Refused(TollwayError):
     exit_code = 4
 
 
+class Unconfirmed(Refused):
+    """The person at the panel has to prove again who it is; the same command then goes through
+    (security.md 16)."""
+
+
 class Conflict(TollwayError):
     """The same key or name is taken, with other content (rule M5)."""
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from flask import flash
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField
+from wtforms import Field, HiddenField, PasswordField, StringField
 
-from billing.errors import Conflict, InvalidInput, NotBuiltYet, NotFound, Refused
+from billing.errors import Conflict, InvalidInput, NotBuiltYet, NotFound, Refused, Unconfirmed
 from billing.services.context import Context
+from web import parts, proof
 from web.forms import show_errors
 
 Act = Callable[[Context], Sequence[str]]
@@ -21,14 +22,26 @@ Act = Callable[[Context], Sequence[str]]
 
 
 class OnceForm(FlaskForm):
-    """`key` makes its command act once; `quoted` names the quote that was shown."""
+    """`key` makes its command act once; `quoted` names the quote that was shown. Where its command
+    asks who it is, the form comes back as it was filled in, with the fields of `proof`."""
 
     key = HiddenField()
     quoted = HiddenField()
+    proof_password = PasswordField("Your password")
+    proof_code = StringField("Code of your authenticator app", render_kw={"inputmode": "numeric"})
+    asks_proof = False
 
     def shown(self) -> list[Field]:
         """The fields that a person sees, in their order."""
-        return [one for one in self if not isinstance(one, HiddenField)]
+        apart = (self.proof_password, self.proof_code)
+        return [one for one in self if not isinstance(one, HiddenField) and one not in apart]
+
+    def proof(self) -> list[Field]:
+        """Those in which the person proves who it is, where that is asked for."""
+        if not self.asks_proof:
+            return []
+        exempt = parts.member().two_factor_exempt
+        return [self.proof_password] if exempt else [self.proof_password, self.proof_code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +68,27 @@ def send(
     if not form.validate_on_submit():
         return Sent(False)
     try:
+        context = _proved(context, form)
         quote = _quote(context, form, act) if quoted else None
         if quote is not None:
             return Sent(False, quote)
         for sentence in act(context):
             flash(sentence, "success")
     except (InvalidInput, NotFound, Refused, Conflict, NotBuiltYet) as error:
+        form.asks_proof = form.asks_proof or isinstance(error, Unconfirmed)
         _show(form, error, errors_at or {})
         return Sent(False)
     return Sent(True)
+
+
+def _proved(context: Context, form: OnceForm) -> Context:
+    """What the person gave to prove who it is counts; until it is right it is asked for again."""
+    if not form.proof_password.data:
+        return context
+    form.asks_proof = True
+    proved = proof.prove(context, form.proof_password.data, (form.proof_code.data or "").strip())
+    form.asks_proof = False
+    return proved
 
 
 def _quote(context: Context, form: OnceForm, act: Act) -> Sequence[str] | None:

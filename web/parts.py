@@ -62,6 +62,7 @@ def context() -> Context:
         home_org_id=person.org_id,
         org_ids=(person.org_id,) if own_only else person.org_ids,
         cashier=cashier,
+        proved_at=person.proved_at,
     )
 
 

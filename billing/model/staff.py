@@ -53,6 +53,8 @@ class StaffMember:
     two_factor_method: str | None = None
     totp_secret_sealed: str | None = field(default=None, repr=False)
     totp_last_counter: int | None = None
+    proved_at: datetime | None = None
+    """When the person last proved again, in this browser, who it is (security.md 16)."""
 
     @property
     def two_factor_exempt(self) -> bool:

@@ -14,6 +14,7 @@ from billing.rules.cycles import cycle_of, local_day, partial_cycle
 from billing.rules.taxes import charge, taxed_as
 from billing.services import receipts, reconnection, renewals
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
 from billing.services.issuing import draft, one_line, operator_of, owner_of, write_bill
@@ -120,8 +121,12 @@ def pay(
             open_micros = invoices.open_micros(bill) or bill.written_off_micros
             if not open_micros:
                 raise Refused(f"nothing of {bill.number} is left to pay", field="invoice")
-            amount = amount_micros or open_micros
-            return pay_within(context, tx, customer, bill, amount, channel, reference, now)
+            amount = Money(amount_micros or open_micros, bill.currency)
+            # The wallet's own money moves nowhere by hand.
+            by_hand = amount if channel is not None else Money(0, bill.currency)
+            with confirmed(context, tx, bill.org_id, f"invoice:{invoice_id}", by_hand, now):
+                micros = amount.amount_micros
+                return pay_within(context, tx, customer, bill, micros, channel, reference, now)
 
         return run_once(
             tx,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,8 @@ class Context:
     """The one customer of `org_ids` that the actor may see and touch: itself. None: all of them."""
     cashier: bool = False
     """The actor is a reseller's cashier: it sells in its shift, and moves nothing else."""
+    proved_at: datetime | None = None
+    """When the actor, a person at the panel, last proved again who it is."""
 
     def transaction(self) -> AbstractContextManager[Session]:
         """The one transaction of a service call, bound to the actor's organisations."""
@@ -92,6 +95,7 @@ class Context:
             self.message_days,
             self.customer_id,
             self.cashier,
+            self.proved_at,
             tx,
         )
 

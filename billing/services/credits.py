@@ -24,6 +24,7 @@ from billing.rules.taxes import Charge
 from billing.services import deferrals, enforcement, limits, renewals
 from billing.services.bills import bill_numbered, wallet_of
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import becomes_due, checked_amount, settle
@@ -55,8 +56,8 @@ def credit(
 
     Raises InvalidInput (no reason, more than is left of the bill, a part to void, a number that
     several organisations use without `customer_id`), NotFound,
-    Refused (nothing is left, a bill to void is not its subscription's last), Conflict (the key was
-    used for something else).
+    Refused (nothing is left, a bill to void is not its subscription's last), Unconfirmed,
+    Conflict (the key was used for something else).
     """
     reason = checked_reason(reason)
     with context.transaction() as tx:
@@ -70,13 +71,14 @@ def credit(
             amount = _checked_credit(bill, amount_micros)
             if void:
                 _check_void(tx, bill, amount)
-            note = take_back(tx, bill, amount, reason, now, void=void)
-            settle(tx, customer, wallet_of(tx, bill), now)
-            if void:  # what is wrong can be put right before the next run bills it again
-                enforcement.reconcile(tx, context, customer_id, now)
-            else:
-                renewals.credited(tx, context, customer_id, now)
-            note_credit(tx, context, bill, note, now)
+            with confirmed(context, tx, bill.org_id, f"invoice:{invoice_id}", amount, now):
+                note = take_back(tx, bill, amount, reason, now, void=void)
+                settle(tx, customer, wallet_of(tx, bill), now)
+                if void:  # what is wrong can be put right before the next run bills it again
+                    enforcement.reconcile(tx, context, customer_id, now)
+                else:
+                    renewals.credited(tx, context, customer_id, now)
+                note_credit(tx, context, bill, note, now)
             return note
 
         return run_once(

@@ -23,6 +23,7 @@ from billing.model.payments import (
 from billing.services import gateways, methods, reversals
 from billing.services.attempts import new_key, store_attempt
 from billing.services.bills import bill_numbered, wallet_of
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import audit_customer, changing_customer
 from billing.services.settling import checked_charge
@@ -173,7 +174,7 @@ def refund(
     """Give back a payment, or a part of it, by the way it came. It leaves the wallet at once; the
     worker asks the provider. `even_if_spent`: the wallet may fall below zero.
 
-    Raises NotFound, InvalidInput, Refused (not so much is left), Conflict (rule M5).
+    Raises NotFound, InvalidInput, Refused (not so much is left), Unconfirmed, Conflict (rule M5).
     """
     if not reason.strip():
         raise InvalidInput("say why it is given back", field="reason")
@@ -187,17 +188,19 @@ def refund(
                 raise _used(idempotency_key)
             return store.reversal_view(known)
         rest = row.amount_micros - row.refunded_micros - row.charged_back_micros
-        made = reversals.request(
-            tx,
-            context,
-            row,
-            rest if amount_micros is None else amount_micros,
-            reason=reason.strip(),
-            key=new_key(customer.customer_id),
-            command_key=idempotency_key,
-            now=now,
-            even_if_spent=even_if_spent,
-        )
+        amount = Money(rest if amount_micros is None else amount_micros, row.currency)
+        with confirmed(context, tx, row.org_id, f"payment:{attempt_id}", amount, now):
+            made = reversals.request(
+                tx,
+                context,
+                row,
+                amount.amount_micros,
+                reason=reason.strip(),
+                key=new_key(customer.customer_id),
+                command_key=idempotency_key,
+                now=now,
+                even_if_spent=even_if_spent,
+            )
         return store.reversal_view(made)
 
 
@@ -355,15 +358,8 @@ def _begin(
 def _content(row: tables.PaymentAttempt) -> tuple[object, ...]:
     """What was asked for by its command (rule M5). A checkout's method came later."""
     charged = row.method_id if row.kind == PaymentKind.CHARGE else None
-    return (
-        row.gateway_id,
-        row.wallet_id,
-        Money(row.amount_micros, row.currency),
-        (row.invoice_id, row.prepayment_id),
-        row.purpose,
-        row.kind,
-        charged,
-    )
+    amount, about = Money(row.amount_micros, row.currency), (row.invoice_id, row.prepayment_id)
+    return row.gateway_id, row.wallet_id, amount, about, row.purpose, row.kind, charged
 
 
 def _check_key(key: str) -> None:

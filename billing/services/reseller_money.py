@@ -20,6 +20,7 @@ from billing.rules.alerts import BalanceAlert, armed_below
 from billing.rules.cycles import day_start, next_month
 from billing.services import receipts
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.identity import checked_optional
 from billing.services.issuing import operator_of
@@ -48,8 +49,8 @@ def transfer(
     not spent. It comes from the wallet of the reseller above; where the operator is above, from
     outside by `channel`, with a receipt. By who is above only.
 
-    Raises InvalidInput, NotFound, Conflict (rule M5), Refused (a wallet does not cover it; the
-    reseller is closed; who asks is not above it).
+    Raises InvalidInput, NotFound, Conflict (rule M5), Unconfirmed, Refused (a wallet does not cover
+    it; the reseller is closed; who asks is not above it).
     """
     context.refuse_cashier()
     with context.transaction() as tx:
@@ -68,7 +69,7 @@ def transfer(
                 "reference": reference,
             },
             now=now,
-            act=lambda: _transfer(context, tx, org_id, amount_micros, channel, reference, now),
+            act=lambda: _confirmed(context, tx, org_id, amount_micros, channel, reference, now),
         )
 
 
@@ -124,7 +125,7 @@ def answer(
         org_id = row.org_id
         if approve:
             reference = f"request {request_id}"
-            done_by = _transfer(context, tx, org_id, row.amount_micros, channel, reference, now)
+            done_by = _confirmed(context, tx, org_id, row.amount_micros, channel, reference, now)
             row.transfer_id = done_by.transfer_id
         row.state = "approved" if approve else "declined"
         row.decided_at, row.decided_by = now, context.actor
@@ -199,6 +200,21 @@ def _lock(tx: Transaction, org_id: int) -> Level:
     if not store.lock_accounts(tx, org_id):
         raise NotFound(f"organisation {org_id} is no reseller", field="reseller")
     return store.chain(tx, org_id)[0]
+
+
+def _confirmed(
+    context: Context,
+    tx: Transaction,
+    org_id: int,
+    amount_micros: int,
+    channel: MoneyChannel | None,
+    reference: str | None,
+    now: datetime,
+) -> TransferReceipt:
+    """`_transfer`, above the limit by whom it is. Raises Unconfirmed."""
+    moved = Money(amount_micros, store.chain(tx, org_id)[0].currency)
+    with confirmed(context, tx, org_id, f"organisation:{org_id}", moved, now):
+        return _transfer(context, tx, org_id, amount_micros, channel, reference, now)
 
 
 def _transfer(

@@ -17,6 +17,7 @@ from billing.rules.taxes import Charge, charge, taxed_as
 from billing.services import limits, money_in, receipts, renewals, self_service
 from billing.services.bills import next_cycle, tx_customer
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import changing, changing_customer
 from billing.services.deferrals import account_of_sale
@@ -101,7 +102,7 @@ def topup(
     """Credit a wallet, by default the customer's own (rule P1), and settle open bills from it,
     oldest first; the rest stays as free credit (rule I4).
 
-    Raises InvalidInput, NotFound, NotBuiltYet, Conflict (rule M5).
+    Raises InvalidInput, NotFound, NotBuiltYet, Unconfirmed, Conflict (rule M5).
     """
     checked_channel(channel)
     with changing_customer(context, customer_id) as (tx, customer):
@@ -111,6 +112,13 @@ def topup(
         if chosen is None:
             raise NotFound(f"customer {customer_id} has no wallet {wallet_id}", field="wallet")
         amount = checked_amount(amount_micros, chosen.currency)
+        wallet = chosen.wallet_id
+
+        def act() -> PaymentReceipt:
+            with confirmed(context, tx, customer.org_id, f"wallet:{wallet}", amount, now):
+                return money_in.credit_wallet(
+                    tx, context, customer, wallet, amount, channel, reference, now
+                )
 
         return run_once(
             tx,
@@ -119,15 +127,13 @@ def topup(
             key=idempotency_key,
             content={
                 "command": "topup",
-                "wallet": chosen.wallet_id,
+                "wallet": wallet,
                 "amount": amount_micros,
                 "channel": channel,
                 "reference": reference,
             },
             now=now,
-            act=lambda: money_in.credit_wallet(
-                tx, context, customer, chosen.wallet_id, amount, channel, reference, now
-            ),
+            act=act,
         )
 
 

@@ -84,7 +84,7 @@ def enrol(
         else:
             staff_id = row.staff_id
             row.roles = sorted(wanted)
-        store.add_enrolment(tx, _digest(token), staff_id, now, now + ENROLMENT_LIFE)
+        store.add_enrolment(tx, token_digest(token), staff_id, now, now + ENROLMENT_LIFE)
         _audit(tx, context, "staff.enrol", staff_id, home, now, roles=sorted(wanted))
     return token
 
@@ -103,7 +103,7 @@ def enrolling(context: Context, token: str, now: datetime) -> StaffMember:
     """Whose link it is. Raises NotFound when it was used, replaced or has expired."""
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
-        link = store.open_enrolment(tx, _digest(token), now)
+        link = store.open_enrolment(tx, token_digest(token), now)
         if link is not None:
             row = store.lock(tx, link.staff_id)
             return store.member(row, store.organisations_below(tx, row.org_id))
@@ -117,7 +117,7 @@ def accept_enrolment(context: Context, token: str, password: str, now: datetime)
     new_hash = passwords.hashed(password)
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
-        link = store.open_enrolment(tx, _digest(token), now)
+        link = store.open_enrolment(tx, token_digest(token), now)
         if link is None:
             raise NotFound("this link was used already or has expired; ask for a new one")
         link.used_at = now
@@ -170,7 +170,7 @@ def open_session(context: Context, member: StaffMember, now: datetime) -> str:
         store.allow_login_lookups(tx)
         store.end_sessions_begun_before(tx, now - SessionLimits().absolute)
         store.forget_failures_before(tx, now - THROTTLE_WINDOW)
-        store.add_session(tx, _digest(token), member.staff_id, now)
+        store.add_session(tx, token_digest(token), member.staff_id, now)
         _audit_own(tx, context, "staff.login", member, now)
     return token
 
@@ -179,7 +179,7 @@ def session_member(
     context: Context, token: str, limits: SessionLimits, now: datetime
 ) -> StaffMember | None:
     """Who is behind a browser session; None when it ended, timed out or the person is disabled."""
-    digest = _digest(token)
+    digest = token_digest(token)
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
         found = store.session_member(tx, digest)
@@ -198,7 +198,7 @@ def close_session(context: Context, token: str) -> None:
     """Log one browser out."""
     with context.transaction() as tx:
         store.allow_login_lookups(tx)
-        store.end_session(tx, _digest(token))
+        store.end_session(tx, token_digest(token))
 
 
 def by_session_token(context: Context, session_token: str) -> StaffMember | None:
@@ -338,12 +338,13 @@ def _check_other(context: Context, email: str) -> None:
 
 def _throttle_keys(attempt: LoginAttempt, staff_id: int | None) -> tuple[str, ...]:
     if staff_id is not None and attempt.device and attempt.device_staff_id == staff_id:
-        return (f"device:{_digest(attempt.device)}",)
+        return (f"device:{token_digest(attempt.device)}",)
     address = f"address:{attempt.address}"
     return (address,) if staff_id is None else (address, f"account:{staff_id}")
 
 
-def _digest(token: str) -> str:
+def token_digest(token: str) -> str:
+    """What is stored of a token."""
     return sha256(token.encode()).hexdigest()
 
 

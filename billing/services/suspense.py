@@ -11,6 +11,7 @@ from billing.model.payments import SuspenseView
 from billing.model.views import PaymentReceipt
 from billing.services import bills, money_in, prepayments
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import check_takes_money, checked_amount, checked_channel
@@ -146,7 +147,7 @@ def give_back(
 ) -> SuspenseView:
     """It went back to whom it came from, or a part did. `if_left_micros`: only while just so much
     is left of it, so that what is sent twice is done once (rule M5). Raises NotFound, Refused,
-    InvalidInput."""
+    Unconfirmed, InvalidInput."""
     if not note.strip():
         raise InvalidInput("say how it was given back", field="note")
     with context.transaction() as tx:
@@ -157,7 +158,9 @@ def give_back(
                 f"some of it was moved since you looked: {Money(left, row.currency)} is left of it",
                 field="amount",
             )
-        _move(tx, context, row, _part(row, amount_micros), None, None, note.strip(), now)
+        amount = _part(row, amount_micros)
+        with confirmed(context, tx, row.org_id, f"suspense:{suspense_id}", amount, now):
+            _move(tx, context, row, amount, None, None, note.strip(), now)
         return store.suspense_view(row)
 
 

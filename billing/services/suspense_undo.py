@@ -12,6 +12,7 @@ from billing.errors import InvalidInput, NotFound, Refused
 from billing.model.money import Money
 from billing.model.payments import SuspenseView
 from billing.services import enforcement, renewals
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.customers import changing_customer
 from billing.services.settling import check_takes_money
@@ -32,8 +33,8 @@ def undo(
 ) -> SuspenseView:
     """Take a match back, in whole, once. `even_if_spent`: the wallet may fall below zero.
 
-    Raises NotFound, InvalidInput (no reason), Refused (it was given back to whom it came from, or
-    undone; the customer has spent it).
+    Raises NotFound, InvalidInput (no reason), Unconfirmed, Refused (it was given back to whom it
+    came from, or undone; the customer has spent it).
     """
     if not reason.strip():
         raise InvalidInput("say what was wrong with it", field="reason")
@@ -59,34 +60,49 @@ def undo(
                 " may owe it",
                 field="even_if_spent",
             )
-        _post(tx, payment, amount, now)
-        prepayments.reopen_paid_by(tx, owner_id, payment.payment_id)
-        row.moved_micros -= amount.amount_micros
-        with unique(tx, "it was undone already", field="move"):
-            undone = tables.SuspenseMove(
-                suspense_id=row.suspense_id,
-                org_id=row.org_id,
-                at=now,
-                amount_micros=amount.amount_micros,
-                customer_id=owner_id,
-                payment_id=payment.payment_id,
-                note=reason.strip(),
-                actor=context.actor,
-                undoes_id=move_id,
-            )
-            gateway_store.insert_move(tx, undone)
-        enforcement.reconcile(tx, context, owner_id, now)
-        renewals.credited(tx, context, owner_id, now)
-        audit.append(
-            tx,
-            at=now,
-            org_id=row.org_id,
-            actor=context.actor,
-            action="suspense.undo",
-            subject=f"suspense:{row.suspense_id}",
-            detail={"amount_micros": amount.amount_micros, "customer": owner_id, "move": move_id},
-        )
+        with confirmed(context, tx, row.org_id, f"suspense:{row.suspense_id}", amount, now):
+            _take_back(context, tx, row, move, payment, amount, reason.strip(), now)
         return gateway_store.suspense_view(row)
+
+
+def _take_back(
+    context: Context,
+    tx: Transaction,
+    row: tables.Suspense,
+    move: tables.SuspenseMove,
+    payment: tables.Payment,
+    amount: Money,
+    reason: str,
+    now: datetime,
+) -> None:
+    owner_id = payment.customer_id
+    _post(tx, payment, amount, now)
+    prepayments.reopen_paid_by(tx, owner_id, payment.payment_id)
+    row.moved_micros -= amount.amount_micros
+    with unique(tx, "it was undone already", field="move"):
+        undone = tables.SuspenseMove(
+            suspense_id=row.suspense_id,
+            org_id=row.org_id,
+            at=now,
+            amount_micros=amount.amount_micros,
+            customer_id=owner_id,
+            payment_id=payment.payment_id,
+            note=reason,
+            actor=context.actor,
+            undoes_id=move.move_id,
+        )
+        gateway_store.insert_move(tx, undone)
+    enforcement.reconcile(tx, context, owner_id, now)
+    renewals.credited(tx, context, owner_id, now)
+    audit.append(
+        tx,
+        at=now,
+        org_id=row.org_id,
+        actor=context.actor,
+        action="suspense.undo",
+        subject=f"suspense:{row.suspense_id}",
+        detail={"amount_micros": amount.amount_micros, "customer": owner_id, "move": move.move_id},
+    )
 
 
 def _post(tx: Transaction, payment: tables.Payment, amount: Money, now: datetime) -> None:

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from billing.errors import Refused
 from billing.model.dunning import WriteOffView
+from billing.model.money import Money
 from billing.services import enforcement
 from billing.services.bills import bill_numbered
 from billing.services.commands import run_once
+from billing.services.confirmations import confirmed
 from billing.services.context import Context
 from billing.services.credits import checked_reason
 from billing.services.customers import changing_customer
@@ -35,7 +37,8 @@ def write_off(
     `customer_id`: whose bill it is, where several organisations have one of that number.
 
     Raises InvalidInput (no reason, several have it), NotFound, Refused (nothing is open: it is
-    paid, credited or written off already), Conflict (the key was used for something else).
+    paid, credited or written off already), Unconfirmed, Conflict (the key was
+    used for something else).
     """
     reason = checked_reason(reason)
     with context.transaction() as tx:
@@ -45,21 +48,24 @@ def write_off(
         bill = invoices.get_invoice(tx, owner_id, invoice_id)
 
         def act() -> WriteOffView:
-            view = _give_up(tx, bill, reason, now)
-            enforcement.reconcile(tx, context, owner_id, now)
-            audit.append(
-                tx,
-                at=now,
-                org_id=bill.org_id,
-                actor=context.actor,
-                action="bill.write_off",
-                subject=f"invoice:{bill.invoice_id}",
-                detail={
+            amount = Money(invoices.open_micros(bill), bill.currency)
+            with confirmed(context, tx, bill.org_id, f"invoice:{invoice_id}", amount, now):
+                view = _give_up(tx, bill, reason, now)
+                enforcement.reconcile(tx, context, owner_id, now)
+                detail: dict[str, object] = {
                     "number": bill.number,
                     "amount_micros": view.amount_micros,
                     "reason": reason,
-                },
-            )
+                }
+                audit.append(
+                    tx,
+                    at=now,
+                    org_id=bill.org_id,
+                    actor=context.actor,
+                    action="bill.write_off",
+                    subject=f"invoice:{invoice_id}",
+                    detail=detail,
+                )
             return view
 
         return run_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +73,7 @@ def session_member(tx: Session, token_sha256: str) -> tuple[StaffMember, datetim
     )
     if row is None:
         return None
-    person = member(row, tuple(row.org_ids))
+    person = replace(member(row, tuple(row.org_ids)), proved_at=row.proved_at)
     return person, row.session_created_at, row.seen_at
 
 
@@ -83,6 +84,12 @@ def add_session(tx: Session, token_sha256: str, staff_id: int, now: datetime) ->
 def touch_session(tx: Session, token_sha256: str, now: datetime) -> None:
     tx.execute(
         update(StaffSession).where(StaffSession.token_sha256 == token_sha256).values(seen_at=now)
+    )
+
+
+def prove_session(tx: Session, token_sha256: str, now: datetime) -> None:
+    tx.execute(
+        update(StaffSession).where(StaffSession.token_sha256 == token_sha256).values(proved_at=now)
     )
 
 

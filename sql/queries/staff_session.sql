@@ -1,6 +1,7 @@
 -- The person behind a browser session, with every organisation at or below the own one.
 WITH RECURSIVE person AS (
-    SELECT staff.*, staff_session.created_at AS session_created_at, staff_session.seen_at
+    SELECT staff.*, staff_session.created_at AS session_created_at, staff_session.seen_at,
+        staff_session.proved_at
     FROM staff_session JOIN staff USING (staff_id)
     WHERE staff_session.token_sha256 = %(token_sha256)s
 ), below AS (

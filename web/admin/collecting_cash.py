@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
-from billing.errors import Conflict, InvalidInput, NotFound, Refused
 from billing.model.collections import BookView
 from billing.model.customer_record import BillLine
 from billing.services import collections as service
 from billing.services import customer_record, customers
+from billing.services.context import Context
 from web import parts
 from web.admin import blueprint
 from web.formats import money
-from web.forms import MoneyField, WholeField, needed, show_errors
+from web.forms import MoneyField, WholeField, needed
 from web.guards import COLLECTORS, staff_only
+from web.once import OnceForm, send
 
 FOUND_ROWS = 20
 
 
-class TakeForm(FlaskForm):
-    """The number makes it happen once."""
+class TakeForm(OnceForm):
+    """The receipt's number makes it happen once."""
 
     book = SelectField("Receipt book", coerce=int)
     number = WholeField("Receipt number", [needed], render_kw={"inputmode": "numeric"})
@@ -64,21 +66,15 @@ def collect_from(customer_id: int) -> ResponseReturnValue:
     ]
     if not form.is_submitted():
         form.number.data = books[0].next_number if books else None
-    if form.validate_on_submit():
-        try:
-            done = service.take(
-                context,
-                form.book.data,
-                form.number.data,
-                customer_id,
-                form.amount_micros.data,
-                parts.now(),
-                bill_number=form.bill.data or None,
-            )
-        except (InvalidInput, NotFound, Refused, Conflict) as error:
-            show_errors(form, error, {"amount": "amount_micros", "invoice": "bill"})
-        else:
-            return redirect(url_for("admin.collected", book_id=done.book_id, number=done.number))
+    sent = send(
+        context,
+        form,
+        lambda within: _take(within, customer_id, form),
+        errors_at={"amount": "amount_micros", "invoice": "bill"},
+    )
+    if sent.done:
+        taken = {"book_id": form.book.data, "number": form.number.data}
+        return redirect(url_for("admin.collected", **taken))
     page = render_template("admin/collect_from.html", form=form, customer=customer, books=books)
     return page, 422 if form.errors or form.form_errors else 200
 
@@ -90,6 +86,19 @@ def collected(book_id: int, number: int) -> ResponseReturnValue:
     return render_template(
         "admin/collected.html", one=service.receipt(parts.context(), book_id, number)
     )
+
+
+def _take(context: Context, customer_id: int, form: TakeForm) -> Sequence[str]:
+    service.take(
+        context,
+        form.book.data,
+        form.number.data,
+        customer_id,
+        form.amount_micros.data,
+        parts.now(),
+        bill_number=form.bill.data or None,
+    )
+    return ()
 
 
 def _books() -> list[BookView]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -19,6 +21,7 @@ from web.admin.counter import own_context, own_shop
 from web.formats import CHANNELS, money
 from web.forms import MoneyField, needed, show_errors
 from web.guards import ABOVE, SHOPKEEPERS, staff_only
+from web.once import OnceForm, send
 
 APPROVE, DECLINE = "approve", "decline"
 
@@ -30,7 +33,7 @@ class AskForm(FlaskForm):
     note = StringField("Note", description="Who is above you reads it, like 'paid in at the bank'.")
 
 
-class AnswerForm(FlaskForm):
+class AnswerForm(OnceForm):
     """Yes or no. `channel` is left out where the money comes from a wallet above."""
 
     decision = RadioField(
@@ -85,29 +88,35 @@ def reseller_request(request_id: int) -> ResponseReturnValue:
     source = sources.get(shop.parent_org_id)
     if source is not None:
         del form.channel
-    if form.validate_on_submit():
-        approve = form.decision.data == APPROVE
-        channel = MoneyChannel(form.channel.data) if approve and source is None else None
-        try:
-            done = reseller_money.answer(
-                context,
-                request_id,
-                parts.now(),
-                approve=approve,
-                channel=channel,
-                words=form.words.data,
-            )
-        except (InvalidInput, NotFound, Refused, Conflict) as error:
-            show_errors(form, error, {"answer": "words"})
-        else:
-            amount = money(done.amount_micros, done.currency)
-            said = f"{amount} went to {done.name}." if approve else f"{done.name} was refused."
-            flash(said, "success")
-            return redirect(url_for("admin.resellers"))
+    by_channel = source is None
+    sent = send(
+        context,
+        form,
+        lambda within: _answer(within, request_id, form, by_channel=by_channel),
+        errors_at={"answer": "words"},
+    )
+    if sent.done:
+        return redirect(url_for("admin.resellers"))
     page = render_template(
         "admin/reseller_request.html", form=form, asked=asked, shop=shop, source=source
     )
     return page, 422 if form.errors else 200
+
+
+def _answer(
+    context: Context, request_id: int, form: AnswerForm, *, by_channel: bool
+) -> Sequence[str]:
+    approve = form.decision.data == APPROVE
+    done = reseller_money.answer(
+        context,
+        request_id,
+        parts.now(),
+        approve=approve,
+        channel=MoneyChannel(form.channel.data) if approve and by_channel else None,
+        words=form.words.data,
+    )
+    amount = money(done.amount_micros, done.currency)
+    return [f"{amount} went to {done.name}." if approve else f"{done.name} was refused."]
 
 
 def _waiting(context: Context, request_id: int) -> RequestView:

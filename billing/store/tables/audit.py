@@ -51,6 +51,8 @@ class StaffSession(Base):
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.staff_id"), index=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    proved_at: Mapped[datetime | None]
+    """When its person last gave the password again (security.md 16)."""
 
 
 class StaffThrottle(Base):

@@ -29,6 +29,7 @@ class Organisation(Base):
     """The operator (no parent) or a reseller."""
 
     __tablename__ = "organisation"
+    __table_args__ = (CheckConstraint("confirm_above_micros >= 0", name="confirm_above"),)
 
     org_id: Mapped[SerialKey]
     parent_org_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.org_id"), index=True)
@@ -46,6 +47,8 @@ class Organisation(Base):
     """As ISO 3166-1 writes it: two capital letters."""
     e_invoice: Mapped[bool] = mapped_column(server_default=text("false"))
     """Its bills are e-invoices (EN 16931)."""
+    confirm_above_micros: Mapped[int | None]
+    """Its staff proves again who it is before it moves more by hand; None: never."""
     brand_key: Mapped[str] = mapped_column(
         unique=True,
         server_default=text("replace((gen_random_uuid())::text, '-'::text, ''::text)"),

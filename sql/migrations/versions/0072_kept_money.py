@@ -8,7 +8,7 @@ from alembic import op
 from billing.store.migrate import run_sql_file
 
 revision = "0072"
-down_revision = "0070"
+down_revision = "0071"
 branch_labels = None
 depends_on = None
 
