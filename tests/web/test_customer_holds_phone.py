@@ -104,7 +104,7 @@ def test_an_overdue_customer_promises_to_pay(
     page = _log_in(visitor, "overdue.p")
     expect(page.locator("#state")).to_contain_text("30.00 USD is open")
     page.get_by_role("link", name="Promise to pay").click()
-    expect(page.locator("#offer")).to_contain_text("You can promise 1 time more in 30 days")
+    expect(page.locator("#offer")).to_contain_text("You can promise once more in 30 days")
     assert visitor.overflow() == 0
     too_late = (began + timedelta(days=9)).date()
     page.fill("#until", too_late.isoformat())

@@ -15,6 +15,7 @@ from web.customer.fields import OwnMoneyField
 from web.customer.methods import ActForm
 from web.forms import show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 
 class CapForm(FlaskForm):
@@ -45,7 +46,10 @@ def cap() -> ResponseReturnValue:
             show_errors(form, error, {"amount": "cap_micros"})
         else:
             none = form.cap_micros.data is None
-            flash("There is no cap any more." if none else "Saved: the cap holds now.", "success")
+            flash(
+                words("There is no cap any more." if none else "Saved: the cap holds now."),
+                "success",
+            )
             return redirect(url_for("customer.cap"))
     watch = _watch()
     if not form.is_submitted():
@@ -65,7 +69,7 @@ def cap_lift() -> ResponseReturnValue:
             parts.now(),
             wallet_id=subscribers.view().wallet.wallet_id,
         )
-        flash("Lifted: it holds again when the next month begins.", "success")
+        flash(words("Lifted: it holds again when the next month begins."), "success")
     return redirect(url_for("customer.cap"))
 
 

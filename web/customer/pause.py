@@ -13,6 +13,7 @@ from web.customer import blueprint
 from web.customer.methods import ActForm
 from web.formats import duration, money
 from web.guards import subscribers_only
+from web.language import words
 
 
 @blueprint.get("/pause")
@@ -33,7 +34,7 @@ def pause_begin() -> ResponseReturnValue:
         own_pauses.pause(subscribers.context(), subscribers.me().subscription_id, parts.now())
     except Refused as error:
         return _page(error.message), 422
-    flash("Your service is paused. It goes on when you end the pause.", "success")
+    flash(words("Your service is paused. It goes on when you end the pause."), "success")
     return redirect(url_for("customer.pause"))
 
 
@@ -48,7 +49,7 @@ def pause_end() -> ResponseReturnValue:
         was = own_pauses.end(subscribers.context(), subscribers.me().subscription_id, parts.now())
     except Refused as error:
         return _page(error.message), 422
-    flash(f"The pause has ended. {_was_good_for(was)}", "success")
+    flash(f"{words('The pause has ended.')} {_was_good_for(was)}", "success")
     return redirect(url_for("customer.home"))
 
 
@@ -67,27 +68,39 @@ def _page(refused: str | None = None) -> str:
 
 def _good_for(offer: PauseOffer) -> str:
     """Before it begins."""
-    days = offer.left.days
-    most = f"{days} day{'' if days == 1 else 's'} (your plan has {offer.allowed_days} a year)"
+    most = words(
+        "{days} (your plan has {allowed} a year)",
+        days=_days(offer.left.days),
+        allowed=str(offer.allowed_days),
+    )
     if not offer.monthly:
-        return (
+        return words(
             "Your package stands still: when the pause ends it is valid for longer by as long as "
-            f"the pause was, by {most} at most."
+            "the pause was, by {most} at most.",
+            most=most,
         )
-    price = "" if offer.day_micros is None else f", {money(offer.day_micros, offer.currency)} each"
-    return (
-        "Your plan is not charged for whole days of the pause, from midnight to midnight"
-        f"{price}: for {most} at most. What is billed already goes back to your wallet, or off the "
-        "bill that is open, when the pause ends."
+    price = ""
+    if offer.day_micros is not None:
+        price = words(", {amount} each", amount=money(offer.day_micros, offer.currency))
+    return words(
+        "Your plan is not charged for whole days of the pause, from midnight to midnight{price}: "
+        "for {most} at most. What is billed already goes back to your wallet, or off the bill that "
+        "is open, when the pause ends.",
+        price=price,
+        most=most,
     )
 
 
 def _was_good_for(offer: PauseOffer) -> str:
     """While it lasts, and when it ends."""
     if not offer.monthly:
-        seconds = int(offer.good_for.total_seconds())
-        return f"Your package is valid for {duration(seconds)} longer."
+        longer = duration(int(offer.good_for.total_seconds()))
+        return words("Your package is valid for {time} longer.", time=longer)
     days = offer.good_for.days
     if not days:
-        return "No whole day was paused, so nothing is given back."
-    return f"{days} day{'' if days == 1 else 's'} of your plan {'is' if days == 1 else 'are'} free."
+        return words("No whole day was paused, so nothing is given back.")
+    return words("Free days of your plan: {days}.", days=str(days))
+
+
+def _days(days: int) -> str:
+    return words("1 day") if days == 1 else words("{days} days", days=str(days))

@@ -17,6 +17,7 @@ from web.customer.fields import OwnMoneyField
 from web.formats import day, money
 from web.forms import show_errors
 from web.guards import subscribers_only
+from web.language import words
 
 
 class PromiseForm(FlaskForm):
@@ -32,10 +33,9 @@ def promise() -> ResponseReturnValue:
     """Of all bills of the customer, and the wallet of the subscription that is logged in."""
     offer = _offer()
     form = PromiseForm()
-    form.until.description = f"{day(offer.latest)} at the latest."
-    form.credit.description = (
-        f"Up to {money(offer.credit_micros, offer.currency)}: so much you may use, and owe."
-    )
+    form.until.description = words("{day} at the latest.", day=day(offer.latest))
+    most = money(offer.credit_micros, offer.currency)
+    form.credit.description = words("Up to {amount}: so much you may use, and owe.", amount=most)
     if not offer.used_up:
         del form.credit
     if form.validate_on_submit():
@@ -48,9 +48,15 @@ def promise() -> ResponseReturnValue:
             return redirect(url_for("customer.home"))
     if not form.is_submitted():
         form.until.data = offer.latest
-    return render_template("customer/promise.html", form=form, offer=offer), (
-        422 if form.errors else 200
-    )
+    page = render_template("customer/promise.html", form=form, offer=offer, more=_more(offer))
+    return page, 422 if form.errors else 200
+
+
+def _more(offer: PromiseOffer) -> str:
+    times = "You can promise once more in {days} days."
+    if offer.left != 1:
+        times = "You can promise {times} times more in {days} days."
+    return words(times, times=str(offer.left), days=str(offer.limits.period_days))
 
 
 def _offer() -> PromiseOffer:
@@ -76,4 +82,6 @@ def _promise(form: PromiseForm, offer: PromiseOffer) -> str:
         wallet_id=subscribers.view().wallet.wallet_id,
         credit_micros=lent_micros,
     )
-    return f"Thank you: pay by the end of {day(form.until.data)}, and your service goes on."
+    return words(
+        "Thank you: pay by the end of {day}, and your service goes on.", day=day(form.until.data)
+    )
