@@ -278,7 +278,8 @@ def _take_up_waiting(
     now: datetime,
 ) -> None:
     """Refunds and chargebacks that were told of before the payment."""
-    for waiting in store.waiting_events(tx, row.customer_id, row.attempt_id):
+    for waiting in store.waiting_events(tx, row):
+        waiting.customer_id, waiting.attempt_id = row.customer_id, row.attempt_id
         done = reversals.told(tx, context, row, reversals.read(waiting.facts), now)
         waiting.outcome, waiting.detail = done.outcome.value, done.detail
 

@@ -14,6 +14,7 @@ from billing.model.payments import (
     DeclineKind,
     EventOutcome,
     EventView,
+    PaymentEvent,
     PaymentKind,
     PaymentPurpose,
     PaymentState,
@@ -177,19 +178,26 @@ def event(tx: Session, gateway_id: int, event_id: str) -> tables.ProviderEvent:
     return tx.get_one(_EVENT, key, populate_existing=True)
 
 
-def waiting_events(tx: Session, customer_id: int, attempt_id: int) -> list[tables.ProviderEvent]:
-    """Reversals that came before their payment, in the order of arrival."""
-    return list(
-        tx.scalars(
-            select(_EVENT)
-            .where(
-                _EVENT.customer_id == customer_id,
-                _EVENT.attempt_id == attempt_id,
-                _EVENT.outcome == EventOutcome.WAITING,
-            )
-            .order_by(_EVENT.received_at, _EVENT.event_id)
-        )
+def waiting_events(tx: Session, row: tables.PaymentAttempt) -> list[tables.ProviderEvent]:
+    """Reversals that came before their payment, in the order of arrival: also before it was known
+    under its provider's reference."""
+    ours = (
+        (_EVENT.customer_id == row.customer_id)
+        & (_EVENT.attempt_id == row.attempt_id)
+        & (_EVENT.outcome == EventOutcome.WAITING)
     )
+    nobodys = (
+        (_EVENT.gateway_id == row.gateway_id)
+        & (_EVENT.facts["provider_ref"].astext == row.provider_ref)
+        & (_EVENT.outcome == EventOutcome.UNMATCHED)
+        & _EVENT.facts["event"].astext.in_([one.value for one in PaymentEvent if one.is_reversal])
+    )
+    in_order = (_EVENT.received_at, _EVENT.event_id)
+    return [
+        event
+        for which in (ours, nobodys)
+        for event in tx.scalars(select(_EVENT).where(which).order_by(*in_order))
+    ]
 
 
 def events_of(tx: Session, customer_id: int, attempt_id: int) -> list[EventView]:

@@ -311,7 +311,6 @@ def test_another_amount_or_currency_is_not_credited_and_waits(
     assert desk.balance() == 0
 
 
-@pytest.mark.xfail(reason="a refund made at Stripe that is told before its charge was answered")
 def test_events_come_in_any_order(desk: Desk, app: Flask) -> None:
     """Refunded, then paid, then failed and in process; each twice."""
     made = unheard(desk)

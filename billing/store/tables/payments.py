@@ -258,6 +258,12 @@ class ProviderEvent(Base):
         ),
         Index("provider_event_attempt_idx", "customer_id", "attempt_id"),
         Index("provider_event_received_idx", "received_at"),
+        Index(
+            "provider_event_unmatched_idx",
+            "gateway_id",
+            text("(facts ->> 'provider_ref')"),
+            postgresql_where=text("outcome = 'unmatched'"),
+        ),
     )
 
     gateway_id: Mapped[int] = mapped_column(
