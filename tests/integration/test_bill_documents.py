@@ -64,7 +64,9 @@ def test_a_bill_says_who_what_and_what_is_open(context: Context, owner: Subscrib
     assert found.seller == Party(name="Test ISP", address_lines=SELLER, tax_id="ESB1")
     assert found.buyer == Party(name=f"Customer {owner.username}", address_lines=("Hill 4",))
     assert found.lines == (
-        DocumentLine(text="Home 50", net_micros=10_000_000, tax_rate_ppm=210_000),
+        DocumentLine(
+            text="Home 50", net_micros=10_000_000, tax_rate_ppm=210_000, tax_micros=2_100_000
+        ),
     )
     assert found.tax_totals == (
         TaxTotal(tax_rate_ppm=210_000, net_micros=10_000_000, tax_micros=2_100_000),

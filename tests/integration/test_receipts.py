@@ -185,6 +185,7 @@ def test_the_receipt_of_a_bill_shows_the_tax_that_is_due_by_it(
             text=f"Payment of {number}",
             net_micros=6_050_000 - tax,
             tax_rate_ppm=VAT if tax else 0,
+            tax_micros=tax,
         ),
     )
 

@@ -459,8 +459,8 @@ MUTANTS = (
     Mutant(
         "a wallet serves at its limit",
         "P8",
-        "w.credit_limit_micros > 0",
-        "w.credit_limit_micros >= 0",
+        "THEN w.promised_micros ELSE 0 END > 0",
+        "THEN w.promised_micros ELSE 0 END >= 0",
         "is_served_v1",
         cohort=4,
     ),
