@@ -210,6 +210,8 @@ class StripeServer:
 
 def _handler(server: StripeServer) -> type[Handler]:
     class Call(Handler):
+        says_last = False
+
         def get(self) -> None:
             if self.path.startswith(PAGES):
                 self._page(server.checkout.page(self.path))
@@ -246,9 +248,15 @@ def _handler(server: StripeServer) -> type[Handler]:
             elif fault is Fault.LOST:
                 self._hang_up()
             else:
+                self.says_last = fault is Trouble.TWICE
                 self._tell(fault, *server.once(method, self.path, body, headers))
                 if fault is Trouble.TWICE:
                     self._tell(None, *server.once(method, self.path, body, headers))
+
+        def end_headers(self) -> None:
+            if self.says_last:  # else the second answer is read as that to the next request
+                self.send_header("Connection", "close")
+            super().end_headers()
 
         def _tell(self, fault: AnyFault | None, status: int, said: bytes) -> None:
             if fault is Fault.NEVER:
