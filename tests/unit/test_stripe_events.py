@@ -130,7 +130,7 @@ def test_what_is_read_of_a_payment() -> None:
 def test_what_is_read_of_a_decline() -> None:
     error = {"code": "card_declined", "decline_code": "stolen_card", "message": "It was declined."}
     found = event_of(said("payment_intent.payment_failed", **intent(last_payment_error=error)))
-    assert (found.decline, found.reason) == (DeclineKind.HARD, "It was declined.")
+    assert (found.decline, found.reason) == (DeclineKind.HARD, "the card was declined")
 
 
 def test_what_is_read_of_a_refund() -> None:

@@ -95,6 +95,7 @@ def test_a_top_up_above_the_limit_takes_the_password_and_a_new_code(
     page.fill("#password", PASSWORD)
     page.fill("#again", PASSWORD)
     page.click("button[type=submit]")
+    page.click("text=Show the QR code")
     key = (page.locator("#totp-key").text_content() or "").replace("-", "").strip()
     used = code(key)
     page.fill("#code", used)
